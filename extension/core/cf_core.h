@@ -34,10 +34,10 @@ typedef enum cf_piece_kind
 /* What ends a statement. */
 typedef enum cf_piece_end
 {
-	CF_END_NONE = 0,			/* the piece is not a statement */
+	CF_END_NONE = 0, /* the piece is not a statement */
 	CF_END_SEMICOLON = 1,
-	CF_END_META = 2,			/* a psql command comes before a semicolon */
-	CF_END_TEXT = 3				/* the end of the script */
+	CF_END_META = 2, /* a psql command comes before a semicolon */
+	CF_END_TEXT = 3	 /* the end of the script */
 } cf_piece_end;
 
 typedef struct cf_piece
@@ -51,32 +51,32 @@ typedef struct cf_piece
 	 * comments before it are left out.  Copy data is whole lines, may be
 	 * empty, and is reported even then.
 	 */
-	size_t		start;
-	size_t		end;
+	size_t start;
+	size_t end;
 
 	/*
 	 * Where scanning goes on: after the semicolon, or after the line "\." of
 	 * copy data.
 	 */
-	size_t		next;
-	int			line;			/* of start */
+	size_t next;
+	int line; /* of start */
 } cf_piece;
 
 /* Receives the pieces in order.  Returns 0, or a number above 0 to stop. */
-typedef int (*cf_piece_fn) (const cf_piece *piece, void *arg);
+typedef int (*cf_piece_fn)(const cf_piece *piece, void *arg);
 
 /* Results of cf_scan(), all negative: a callback must return others. */
 enum
 {
 	CF_SCAN_OK = 0,
 	/* Lexical: the server's parser finds these too, and says it better. */
-	CF_SCAN_UNTERMINATED_QUOTE = -1,	/* '...' or "..." */
-	CF_SCAN_UNTERMINATED_DOLLAR = -2,	/* $tag$...$tag$ */
+	CF_SCAN_UNTERMINATED_QUOTE = -1,  /* '...' or "..." */
+	CF_SCAN_UNTERMINATED_DOLLAR = -2, /* $tag$...$tag$ */
 	CF_SCAN_UNTERMINATED_COMMENT = -3,
 	/* Of scripts: the server's parser never sees these. */
 	CF_SCAN_UNTERMINATED_COPY = -4, /* copy data without the line "\." */
-	CF_SCAN_COPY_LINE = -5,		/* something follows a COPY on its line */
-	CF_SCAN_NUL = -6			/* a NUL byte, reported before any piece */
+	CF_SCAN_COPY_LINE = -5,			/* something follows a COPY on its line */
+	CF_SCAN_NUL = -6				/* a NUL byte, reported before any piece */
 };
 
 /* Tells whether an error is lexical. */
@@ -84,10 +84,10 @@ enum
 
 typedef struct cf_scan_error
 {
-	int			code;			/* CF_SCAN_OK or one of the above */
-	int			line;			/* of offset */
-	size_t		offset;			/* where it opens, the COPY, or the NUL byte */
-	const char *message;		/* static, lower case, no full stop */
+	int code;			 /* CF_SCAN_OK or one of the above */
+	int line;			 /* of offset */
+	size_t offset;		 /* where it opens, the COPY, or the NUL byte */
+	const char *message; /* static, lower case, no full stop */
 } cf_scan_error;
 
 /*
@@ -100,8 +100,7 @@ typedef struct cf_scan_error
  * if only a comment is open.  Since errors come after pieces, collect the
  * pieces first and act on them once the scan is over.
  */
-extern int	cf_scan(const char *text, size_t len,
-					cf_piece_fn fn, void *arg, cf_scan_error *err);
+extern int cf_scan(const char *text, size_t len, cf_piece_fn fn, void *arg, cf_scan_error *err);
 
 /* ---------------------------------------------------------------------
  * Positions: position.c
@@ -111,8 +110,7 @@ extern int	cf_scan(const char *text, size_t len,
  * Line and column of a byte offset.  Columns count characters; a byte order
  * mark is none.  An offset past the end means the end.
  */
-extern void cf_line_column(const char *text, size_t len, size_t offset,
-						   int *line, int *column);
+extern void cf_line_column(const char *text, size_t len, size_t offset, int *line, int *column);
 
 /* ---------------------------------------------------------------------
  * What a checksum covers: checksum.c
@@ -128,15 +126,15 @@ extern size_t cf_normalise(const char *in, size_t len, char *out);
 enum
 {
 	CF_UTF8_OK = 0,
-	CF_UTF8_INVALID = 1,		/* not UTF-8 as PostgreSQL accepts it */
-	CF_UTF8_NUL = 2				/* a NUL byte, which no SQL text may hold */
+	CF_UTF8_INVALID = 1, /* not UTF-8 as PostgreSQL accepts it */
+	CF_UTF8_NUL = 2		 /* a NUL byte, which no SQL text may hold */
 };
 
 /*
  * Checks that a text can be stored in a UTF-8 database; else sets *bad_offset
  * (may be NULL) to the first offending byte.
  */
-extern int	cf_utf8_check(const char *text, size_t len, size_t *bad_offset);
+extern int cf_utf8_check(const char *text, size_t len, size_t *bad_offset);
 
 /* ---------------------------------------------------------------------
  * Directives in the header of a script: directives.c
@@ -144,22 +142,22 @@ extern int	cf_utf8_check(const char *text, size_t len, size_t *bad_offset);
 
 typedef enum cf_directive_kind
 {
-	CF_DIRECTIVE_PAIR = 1,		/* key and value, both trimmed */
-	CF_DIRECTIVE_MALFORMED = 2	/* value is the text that is not key=value */
+	CF_DIRECTIVE_PAIR = 1,	   /* key and value, both trimmed */
+	CF_DIRECTIVE_MALFORMED = 2 /* value is the text that is not key=value */
 } cf_directive_kind;
 
 typedef struct cf_directive
 {
 	cf_directive_kind kind;
-	const char *key;			/* letters, digits, _ and -; not NUL-ended */
-	size_t		key_len;
-	const char *value;			/* may be empty; not NUL-ended */
-	size_t		value_len;
-	int			line;
+	const char *key; /* letters, digits, _ and -; not NUL-ended */
+	size_t key_len;
+	const char *value; /* may be empty; not NUL-ended */
+	size_t value_len;
+	int line;
 } cf_directive;
 
 /* Receives the directives in order.  A result other than 0 stops. */
-typedef int (*cf_directive_fn) (const cf_directive *directive, void *arg);
+typedef int (*cf_directive_fn)(const cf_directive *directive, void *arg);
 
 /*
  * Calls fn for each directive in the comments that open a script:
@@ -169,7 +167,6 @@ typedef int (*cf_directive_fn) (const cf_directive *directive, void *arg);
  *
  * Returns 0 or what fn returned.
  */
-extern int	cf_directives(const char *text, size_t len,
-						  cf_directive_fn fn, void *arg);
+extern int cf_directives(const char *text, size_t len, cf_directive_fn fn, void *arg);
 
-#endif							/* CF_CORE_H */
+#endif /* CF_CORE_H */

@@ -16,7 +16,7 @@
 size_t
 cf_normalise(const char *in, size_t len, char *out)
 {
-	size_t		used = 0;
+	size_t used = 0;
 
 	for (size_t i = cf_bom_len(in, len); i < len; i++)
 	{
@@ -75,17 +75,16 @@ int
 cf_utf8_check(const char *text, size_t len, size_t *bad_offset)
 {
 	const unsigned char *s = (const unsigned char *) text;
-	size_t		pos = 0;
-	int			result = CF_UTF8_OK;
+	size_t pos = 0;
+	int result = CF_UTF8_OK;
 
 	while (pos < len)
 	{
-		size_t		char_len = utf8_len(s[pos]);
+		size_t char_len = utf8_len(s[pos]);
 
 		if (s[pos] == '\0')
 			result = CF_UTF8_NUL;
-		else if (char_len == 0 || char_len > len - pos ||
-				 !utf8_tail_ok(s + pos, char_len))
+		else if (char_len == 0 || char_len > len - pos || !utf8_tail_ok(s + pos, char_len))
 			result = CF_UTF8_INVALID;
 		if (result != CF_UTF8_OK)
 			break;

@@ -22,17 +22,17 @@ typedef struct line_reader
 {
 	const char *pos;
 	const char *end;
-	int			line;
+	int line;
 	cf_directive_fn fn;
-	void	   *arg;
+	void *arg;
 } line_reader;
 
 /* Tells whether a byte can be in a key. */
 static bool
 is_key_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		(c >= '0' && c <= '9') || c == '_' || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+		   c == '-';
 }
 
 /* Skips blanks. */
@@ -123,8 +123,7 @@ read_pair(line_reader *rd)
 			stop = rd->end;
 	}
 	directive.value = skip_blanks(rd->pos, stop);
-	directive.value_len =
-		(size_t) (trim_end(directive.value, stop) - directive.value);
+	directive.value_len = (size_t) (trim_end(directive.value, stop) - directive.value);
 	rd->pos = stop;
 	return rd->fn(&directive, rd->arg);
 }
@@ -133,13 +132,12 @@ read_pair(line_reader *rd)
 static int
 read_comment(line_reader *rd)
 {
-	size_t		prefix_len = strlen(PREFIX);
-	int			result;
+	size_t prefix_len = strlen(PREFIX);
+	int result;
 
 	rd->pos = skip_blanks(rd->pos, rd->end);
 	rd->end = trim_end(rd->pos, rd->end);
-	if ((size_t) (rd->end - rd->pos) < prefix_len ||
-		memcmp(rd->pos, PREFIX, prefix_len) != 0)
+	if ((size_t) (rd->end - rd->pos) < prefix_len || memcmp(rd->pos, PREFIX, prefix_len) != 0)
 		return 0;
 
 	/* at least once, so that a directive without any pair is malformed */
@@ -159,12 +157,12 @@ read_comment(line_reader *rd)
 static const char *
 skip_block_comment(const char *pos, const char *end, int *line)
 {
-	int			depth = 0;
+	int depth = 0;
 
 	while (end - pos >= 2)
 	{
-		bool		open = pos[0] == '/' && pos[1] == '*';
-		bool		close = pos[0] == '*' && pos[1] == '/';
+		bool open = pos[0] == '/' && pos[1] == '*';
+		bool close = pos[0] == '*' && pos[1] == '/';
 
 		if (*pos == '\n')
 			(*line)++;
@@ -183,8 +181,8 @@ cf_directives(const char *text, size_t len, cf_directive_fn fn, void *arg)
 {
 	const char *end;
 	const char *pos;
-	int			line = 1;
-	int			result = 0;
+	int line = 1;
+	int result = 0;
 
 	if (len == 0)
 		return 0;
@@ -193,7 +191,7 @@ cf_directives(const char *text, size_t len, cf_directive_fn fn, void *arg)
 
 	while (pos != NULL && pos < end && result == 0)
 	{
-		char		after = end - pos > 1 ? pos[1] : '\0';
+		char after = end - pos > 1 ? pos[1] : '\0';
 
 		if (cf_is_blank(*pos))
 		{

@@ -21,7 +21,7 @@ static bool
 is_ident_start(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-		(unsigned char) c >= 0x80;
+		   (unsigned char) c >= 0x80;
 }
 
 /* Tells whether a byte is an ASCII digit. */
@@ -88,9 +88,9 @@ skip_line_comment(const cf_lexer *lx, size_t pos)
 static void
 skip_block_comment(cf_lexer *lx)
 {
-	size_t		open = lx->pos;
-	size_t		pos = open + 2;
-	int			depth = 1;
+	size_t open = lx->pos;
+	size_t pos = open + 2;
+	int depth = 1;
 
 	while (depth > 0)
 	{
@@ -124,8 +124,8 @@ skip_blanks(cf_lexer *lx)
 {
 	while (lx->pos < lx->len)
 	{
-		char		c = lx->text[lx->pos];
-		char		after = peek(lx, lx->pos + 1);
+		char c = lx->text[lx->pos];
+		char after = peek(lx, lx->pos + 1);
 
 		if (cf_is_blank(c))
 			lx->pos++;
@@ -146,11 +146,11 @@ skip_blanks(cf_lexer *lx)
 static size_t
 string_goes_on(const cf_lexer *lx, size_t pos)
 {
-	bool		newline = false;
+	bool newline = false;
 
 	for (;;)
 	{
-		char		c = peek(lx, pos);
+		char c = peek(lx, pos);
 
 		if (c == '\n' || c == '\r')
 			newline = true;
@@ -175,13 +175,13 @@ take_string(cf_lexer *lx, size_t pos, bool escapes)
 {
 	while (pos < lx->len)
 	{
-		char		c = lx->text[pos++];
+		char c = lx->text[pos++];
 
 		if (escapes && c == '\\')
 			pos++;
 		else if (c == '\'')
 		{
-			size_t		more;
+			size_t more;
 
 			if (peek(lx, pos) == '\'')
 			{
@@ -225,7 +225,7 @@ take_quoted_ident(cf_lexer *lx, size_t pos)
 static size_t
 dollar_quote_len(const cf_lexer *lx, size_t pos)
 {
-	size_t		end = pos + 1;
+	size_t end = pos + 1;
 
 	if (is_ident_start(peek(lx, end)))
 		while (is_ident_start(peek(lx, end)) || is_digit(peek(lx, end)))
@@ -238,8 +238,8 @@ static void
 take_dollar(cf_lexer *lx)
 {
 	const char *quote = lx->text + lx->start;
-	size_t		quote_len = dollar_quote_len(lx, lx->start);
-	size_t		pos = lx->start + quote_len;
+	size_t quote_len = dollar_quote_len(lx, lx->start);
+	size_t pos = lx->start + quote_len;
 
 	if (quote_len == 0)
 	{
@@ -280,9 +280,9 @@ take_dollar(cf_lexer *lx)
 static void
 take_number(cf_lexer *lx)
 {
-	size_t		pos = skip_digits(lx, lx->start);
-	char		c;
-	char		sign;
+	size_t pos = skip_digits(lx, lx->start);
+	char c;
+	char sign;
 
 	if (peek(lx, pos) == '.')
 	{
@@ -299,7 +299,7 @@ take_number(cf_lexer *lx)
 	sign = peek(lx, pos + 1);
 	if ((c == 'e' || c == 'E') && (sign == '+' || sign == '-'))
 	{
-		size_t		digits = pos + 2;
+		size_t digits = pos + 2;
 
 		pos = skip_digits(lx, digits);
 		if (pos == digits)
@@ -318,8 +318,8 @@ take_number(cf_lexer *lx)
 static cf_token
 take_word(cf_lexer *lx)
 {
-	size_t		pos = lx->start;
-	char		after = peek(lx, pos + 1);
+	size_t pos = lx->start;
+	char after = peek(lx, pos + 1);
 
 	switch (lx->text[pos])
 	{
@@ -382,7 +382,7 @@ cf_lexer_init(cf_lexer *lx, const char *text, size_t len)
 cf_token
 cf_lexer_next(cf_lexer *lx)
 {
-	char		c;
+	char c;
 
 	skip_blanks(lx);
 	lx->start = lx->pos;
@@ -434,13 +434,13 @@ cf_lexer_next(cf_lexer *lx)
 bool
 cf_lexer_word_is(const cf_lexer *lx, const char *word)
 {
-	size_t		len = lx->pos - lx->start;
+	size_t len = lx->pos - lx->start;
 
 	if (strlen(word) != len)
 		return false;
 	for (size_t i = 0; i < len; i++)
 	{
-		char		c = lx->text[lx->start + i];
+		char c = lx->text[lx->start + i];
 
 		if (c >= 'A' && c <= 'Z')
 			c = (char) (c - 'A' + 'a');

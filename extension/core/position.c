@@ -19,11 +19,10 @@ is_continuation(char c)
 
 /* Turns a byte offset into line and column; see cf_core.h. */
 void
-cf_line_column(const char *text, size_t len, size_t offset,
-			   int *line, int *column)
+cf_line_column(const char *text, size_t len, size_t offset, int *line, int *column)
 {
-	size_t		bol = cf_bom_len(text, len);
-	size_t		pos;
+	size_t bol = cf_bom_len(text, len);
+	size_t pos;
 
 	if (offset > len)
 		offset = len;

@@ -19,8 +19,8 @@
 /* How far "COPY ... FROM STDIN" has been seen. */
 typedef enum copy_state
 {
-	COPY_UNKNOWN,				/* no token yet */
-	COPY_NO,					/* another command, or a COPY without STDIN */
+	COPY_UNKNOWN, /* no token yet */
+	COPY_NO,	  /* another command, or a COPY without STDIN */
 	COPY_SEEN,
 	COPY_FROM_SEEN,
 	COPY_FROM_STDIN
@@ -29,24 +29,24 @@ typedef enum copy_state
 /* The statement being read. */
 typedef struct statement
 {
-	bool		empty;			/* no token yet */
-	size_t		start;
-	int			paren_depth;
-	int			body_depth;		/* of BEGIN and CASE in a function's body */
-	size_t		word_count;
-	char		words[4];		/* initials of the first ones, see in_routine() */
-	copy_state	copy;
+	bool empty; /* no token yet */
+	size_t start;
+	int paren_depth;
+	int body_depth; /* of BEGIN and CASE in a function's body */
+	size_t word_count;
+	char words[4]; /* initials of the first ones, see in_routine() */
+	copy_state copy;
 } statement;
 
 typedef struct scanner
 {
-	cf_lexer	lx;
+	cf_lexer lx;
 	cf_piece_fn fn;
-	void	   *arg;
+	void *arg;
 	cf_scan_error *err;
-	size_t		line_pos;		/* line is that of this offset */
-	int			line;
-	statement	st;
+	size_t line_pos; /* line is that of this offset */
+	int line;
+	statement st;
 } scanner;
 
 /* Returns the line of an offset; offsets must not decrease. */
@@ -99,14 +99,13 @@ fail(scanner *sc, int code, size_t offset)
 		[-CF_SCAN_UNTERMINATED_DOLLAR] = "unterminated dollar-quoted string",
 		[-CF_SCAN_UNTERMINATED_COMMENT] = "unterminated comment",
 		[-CF_SCAN_UNTERMINATED_COPY] = "COPY data without its last line \"\\.\"",
-		[-CF_SCAN_COPY_LINE] =
-		"COPY ... FROM STDIN must be the last statement on its line",
+		[-CF_SCAN_COPY_LINE] = "COPY ... FROM STDIN must be the last statement on its line",
 		[-CF_SCAN_NUL] = "NUL byte in a script",
 	};
 
 	if (sc->err != NULL)
 	{
-		int			column;
+		int column;
 
 		sc->err->code = code;
 		sc->err->offset = offset;
@@ -118,10 +117,10 @@ fail(scanner *sc, int code, size_t offset)
 
 /* Hands one piece to the caller. */
 static int
-report(scanner *sc, cf_piece_kind kind, cf_piece_end ended_by,
-	   size_t start, size_t end, size_t next)
+report(scanner *sc, cf_piece_kind kind, cf_piece_end ended_by, size_t start, size_t end,
+	   size_t next)
 {
-	cf_piece	piece = {
+	cf_piece piece = {
 		.kind = kind,
 		.ended_by = ended_by,
 		.start = start,
@@ -137,9 +136,7 @@ report(scanner *sc, cf_piece_kind kind, cf_piece_end ended_by,
 static void
 begin_statement(scanner *sc)
 {
-	sc->st = (statement) {
-		.empty = true
-	};
+	sc->st = (statement) {.empty = true};
 }
 
 /*
@@ -149,11 +146,11 @@ begin_statement(scanner *sc)
 static int
 end_statement(scanner *sc, cf_piece_end ended_by, size_t next)
 {
-	int			result = 0;
+	int result = 0;
 
 	if (!sc->st.empty)
-		result = report(sc, CF_PIECE_STATEMENT, ended_by,
-						sc->st.start, trim_end(sc, sc->lx.start), next);
+		result = report(sc, CF_PIECE_STATEMENT, ended_by, sc->st.start, trim_end(sc, sc->lx.start),
+						next);
 	begin_statement(sc);
 	return result;
 }
@@ -165,9 +162,7 @@ end_statement(scanner *sc, cf_piece_end ended_by, size_t next)
 static void
 note_word(scanner *sc)
 {
-	static const char *const words[] = {
-		"create", "or", "replace", "function", "procedure"
-	};
+	static const char *const words[] = {"create", "or", "replace", "function", "procedure"};
 
 	if (sc->st.word_count < sizeof(sc->st.words))
 		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -196,7 +191,7 @@ in_routine(const statement *st)
 static void
 note_body(scanner *sc)
 {
-	statement  *st = &sc->st;
+	statement *st = &sc->st;
 
 	if (!in_routine(st) || st->paren_depth > 0)
 		return;
@@ -212,22 +207,20 @@ note_body(scanner *sc)
 static void
 note_copy(scanner *sc, cf_token token)
 {
-	statement  *st = &sc->st;
-	bool		word = token == CF_TOKEN_WORD && st->paren_depth == 0;
+	statement *st = &sc->st;
+	bool word = token == CF_TOKEN_WORD && st->paren_depth == 0;
 
 	switch (st->copy)
 	{
 		case COPY_UNKNOWN:
-			st->copy = word && cf_lexer_word_is(&sc->lx, "copy") ?
-				COPY_SEEN : COPY_NO;
+			st->copy = word && cf_lexer_word_is(&sc->lx, "copy") ? COPY_SEEN : COPY_NO;
 			break;
 		case COPY_SEEN:
 			if (word && cf_lexer_word_is(&sc->lx, "from"))
 				st->copy = COPY_FROM_SEEN;
 			break;
 		case COPY_FROM_SEEN:
-			st->copy = word && cf_lexer_word_is(&sc->lx, "stdin") ?
-				COPY_FROM_STDIN : COPY_NO;
+			st->copy = word && cf_lexer_word_is(&sc->lx, "stdin") ? COPY_FROM_STDIN : COPY_NO;
 			break;
 		case COPY_NO:
 		case COPY_FROM_STDIN:
@@ -239,7 +232,7 @@ note_copy(scanner *sc, cf_token token)
 static void
 add_token(scanner *sc, cf_token token)
 {
-	statement  *st = &sc->st;
+	statement *st = &sc->st;
 
 	if (st->empty)
 	{
@@ -267,10 +260,10 @@ add_token(scanner *sc, cf_token token)
 static int
 scan_copy_data(scanner *sc, size_t copy_start)
 {
-	size_t		eol = end_of_line(sc, sc->lx.pos);
-	cf_lexer	rest = sc->lx;
-	size_t		start;
-	size_t		pos;
+	size_t eol = end_of_line(sc, sc->lx.pos);
+	cf_lexer rest = sc->lx;
+	size_t start;
+	size_t pos;
 
 	rest.len = eol;
 	if (cf_lexer_next(&rest) != CF_TOKEN_END || rest.error != CF_SCAN_OK)
@@ -281,7 +274,7 @@ scan_copy_data(scanner *sc, size_t copy_start)
 	for (pos = start; pos < sc->lx.len; pos = eol + 1)
 	{
 		const char *at = sc->lx.text + pos;
-		size_t		len;
+		size_t len;
 
 		eol = end_of_line(sc, pos);
 		len = eol - pos;
@@ -290,8 +283,7 @@ scan_copy_data(scanner *sc, size_t copy_start)
 		if (len == 2 && at[0] == '\\' && at[1] == '.')
 		{
 			sc->lx.pos = eol < sc->lx.len ? eol + 1 : eol;
-			return report(sc, CF_PIECE_COPY_DATA, CF_END_NONE,
-						  start, pos, sc->lx.pos);
+			return report(sc, CF_PIECE_COPY_DATA, CF_END_NONE, start, pos, sc->lx.pos);
 		}
 	}
 	return fail(sc, CF_SCAN_UNTERMINATED_COPY, copy_start);
@@ -301,9 +293,9 @@ scan_copy_data(scanner *sc, size_t copy_start)
 static int
 scan_semicolon(scanner *sc)
 {
-	bool		copy = sc->st.copy == COPY_FROM_STDIN;
-	size_t		start = sc->st.start;
-	int			result = end_statement(sc, CF_END_SEMICOLON, sc->lx.pos);
+	bool copy = sc->st.copy == COPY_FROM_STDIN;
+	size_t start = sc->st.start;
+	int result = end_statement(sc, CF_END_SEMICOLON, sc->lx.pos);
 
 	if (result == 0 && copy)
 		result = scan_copy_data(sc, start);
@@ -314,24 +306,23 @@ scan_semicolon(scanner *sc)
 static int
 scan_meta(scanner *sc)
 {
-	size_t		start = sc->lx.start;
-	size_t		next = end_of_line(sc, start);
-	int			result = end_statement(sc, CF_END_META, start);
+	size_t start = sc->lx.start;
+	size_t next = end_of_line(sc, start);
+	int result = end_statement(sc, CF_END_META, start);
 
 	if (result != 0)
 		return result;
 	sc->lx.pos = next;
-	return report(sc, CF_PIECE_META, CF_END_NONE,
-				  start, trim_end(sc, next), next);
+	return report(sc, CF_PIECE_META, CF_END_NONE, start, trim_end(sc, next), next);
 }
 
 /* Takes the end of the text, where a statement needs no semicolon. */
 static int
 scan_end(scanner *sc)
 {
-	bool		copy = sc->st.copy == COPY_FROM_STDIN;
-	size_t		start = sc->st.start;
-	int			result = end_statement(sc, CF_END_TEXT, sc->lx.len);
+	bool copy = sc->st.copy == COPY_FROM_STDIN;
+	size_t start = sc->st.start;
+	int result = end_statement(sc, CF_END_TEXT, sc->lx.len);
 
 	if (result != 0)
 		return result;
@@ -344,30 +335,26 @@ scan_end(scanner *sc)
 
 /* Splits a script; see cf_core.h. */
 int
-cf_scan(const char *text, size_t len, cf_piece_fn fn, void *arg,
-		cf_scan_error *err)
+cf_scan(const char *text, size_t len, cf_piece_fn fn, void *arg, cf_scan_error *err)
 {
-	scanner		sc = {.fn = fn, .arg = arg, .err = err, .line = 1};
+	scanner sc = {.fn = fn, .arg = arg, .err = err, .line = 1};
 	const char *nul = len > 0 ? memchr(text, '\0', len) : NULL;
-	int			result = 0;
+	int result = 0;
 
 	cf_lexer_init(&sc.lx, text, len);
 	if (err != NULL)
-		*err = (cf_scan_error) {
-		.message = ""
-	};
+		*err = (cf_scan_error) {.message = ""};
 	if (nul != NULL)
 		return fail(&sc, CF_SCAN_NUL, (size_t) (nul - text));
 
 	begin_statement(&sc);
 	while (result == 0)
 	{
-		cf_token	token = cf_lexer_next(&sc.lx);
+		cf_token token = cf_lexer_next(&sc.lx);
 
 		if (token == CF_TOKEN_END)
 			return scan_end(&sc);
-		if (token == CF_TOKEN_SEMICOLON && sc.st.paren_depth == 0 &&
-			sc.st.body_depth == 0)
+		if (token == CF_TOKEN_SEMICOLON && sc.st.paren_depth == 0 && sc.st.body_depth == 0)
 			result = scan_semicolon(&sc);
 		else if (token == CF_TOKEN_BACKSLASH)
 			result = scan_meta(&sc);

@@ -1,0 +1,97 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  Every difference between server versions, in one place.
+ *
+ * PostgreSQL 15 to 18 are supported.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CF_COMPAT_H
+#define CF_COMPAT_H
+
+#include "postgres.h"
+
+#include "nodes/nodeFuncs.h"
+
+#if PG_VERSION_NUM < 150000
+#error "Confiture needs PostgreSQL 15 or later"
+#endif
+
+/* The library says its name and version since 18. */
+#if PG_VERSION_NUM >= 180000
+#define CF_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "confiture", .version = CONFITURE_VERSION)
+#else
+#define CF_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* ExecutorRun() and PortalRun() have no run_once argument since 18. */
+#if PG_VERSION_NUM >= 180000
+#define cf_executor_run(qd) ExecutorRun((qd), ForwardScanDirection, 0)
+#define cf_portal_run(p, top, dest, qc) PortalRun((p), FETCH_ALL, (top), (dest), (dest), (qc))
+#else
+#define cf_executor_run(qd) ExecutorRun((qd), ForwardScanDirection, 0, true)
+#define cf_portal_run(p, top, dest, qc) PortalRun((p), FETCH_ALL, (top), true, (dest), (dest), (qc))
+#endif
+
+#define cf_create_query_desc(stmt, sql, snapshot, dest) \
+	CreateQueryDesc((stmt), (sql), (snapshot), InvalidSnapshot, (dest), NULL, NULL, 0)
+
+/* raw_expression_tree_walker() takes a void * context and became a macro. */
+#if PG_VERSION_NUM >= 160000
+#define cf_raw_walker(node, walker, context) raw_expression_tree_walker((node), (walker), (context))
+#else
+#define cf_raw_walker(node, walker, context) \
+	raw_expression_tree_walker((node), (bool (*)())(walker), (context))
+#endif
+
+/* RETURNING became a clause of its own in 18; MERGE has it since 17. */
+#if PG_VERSION_NUM >= 180000
+#define cf_returning(stmt) \
+	((stmt)->returningClause ? (Node *) (stmt)->returningClause->exprs : NULL)
+#define cf_merge_returning(stmt) cf_returning(stmt)
+#else
+#define cf_returning(stmt) ((Node *) (stmt)->returningList)
+#if PG_VERSION_NUM >= 170000
+#define cf_merge_returning(stmt) cf_returning(stmt)
+#else
+#define cf_merge_returning(stmt) ((Node *) NULL)
+#endif
+#endif
+
+/* ALTER TABLE ... ALTER CONSTRAINT has a node of its own since 18. */
+#if PG_VERSION_NUM >= 180000
+#define cf_altered_constraint(def) (castNode(ATAlterConstraint, (def))->conname)
+#else
+#define cf_altered_constraint(def) (castNode(Constraint, (def))->conname)
+#endif
+
+/* ALTER TABLE ... ALTER COLUMN ... SET EXPRESSION is new in 17. */
+#if PG_VERSION_NUM >= 170000
+#define cf_sets_expression(subtype) ((subtype) == AT_SetExpression)
+#else
+#define cf_sets_expression(subtype) false
+#endif
+
+/* Generated columns may be virtual since 18. */
+#if PG_VERSION_NUM >= 180000
+#define cf_is_virtual(con) ((con)->generated_kind == 'v')
+#else
+#define cf_is_virtual(con) false
+#endif
+
+/* build_attrmap_by_name() can tolerate missing columns since 16. */
+#if PG_VERSION_NUM >= 160000
+#define cf_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
+#else
+#define cf_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
+#endif
+
+/* Where dynamic background workers find our library. */
+#if PG_VERSION_NUM >= 180000
+#define CF_LIBRARY_NAME "confiture"
+#else
+#define CF_LIBRARY_NAME "$libdir/confiture"
+#endif
+
+#endif /* CF_COMPAT_H */

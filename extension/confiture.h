@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * confiture.h
+ *	  What the files of confiture.so share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CONFITURE_H
+#define CONFITURE_H
+
+#include "compat.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+#include "tcop/cmdtag.h"
+#include "utils/palloc.h"
+
+/* SQLSTATEs of our own: docs/reference/errors.md is their table. */
+#define ERRCODE_CF_RUNNING MAKE_SQLSTATE('C', 'F', '0', '0', '1')
+#define ERRCODE_CF_CHECKSUM MAKE_SQLSTATE('C', 'F', '0', '0', '2')
+#define ERRCODE_CF_INTENT_CONFLICT MAKE_SQLSTATE('C', 'F', '0', '0', '3')
+#define ERRCODE_CF_NEEDS_TOP_LEVEL MAKE_SQLSTATE('C', 'F', '0', '0', '4')
+#define ERRCODE_CF_DEPENDENCY MAKE_SQLSTATE('C', 'F', '0', '0', '5')
+#define ERRCODE_CF_OUT_OF_ORDER MAKE_SQLSTATE('C', 'F', '0', '0', '6')
+#define ERRCODE_CF_NO_WAY_BACK MAKE_SQLSTATE('C', 'F', '0', '0', '7')
+#define ERRCODE_CF_UNKNOWN_VERSION MAKE_SQLSTATE('C', 'F', '0', '0', '8')
+#define ERRCODE_CF_TRANSACTION_COMMAND MAKE_SQLSTATE('C', 'F', '0', '0', '9')
+#define ERRCODE_CF_META_COMMAND MAKE_SQLSTATE('C', 'F', '0', '1', '0')
+#define ERRCODE_CF_HOOK MAKE_SQLSTATE('C', 'F', '0', '1', '1')
+#define ERRCODE_CF_IN_DOUBT MAKE_SQLSTATE('C', 'F', '0', '1', '2')
+#define ERRCODE_CF_NO_WORKER MAKE_SQLSTATE('C', 'F', '0', '1', '3')
+#define ERRCODE_CF_PROGRESS_STARTED MAKE_SQLSTATE('C', 'F', 'P', '0', '1')
+#define ERRCODE_CF_PROGRESS_FINISHED MAKE_SQLSTATE('C', 'F', 'P', '0', '2')
+#define ERRCODE_CF_PROGRESS_WAITING MAKE_SQLSTATE('C', 'F', 'P', '0', '3')
+
+/* One statement of a script. */
+typedef struct CfStatement
+{
+	int ordinal;  /* from 1 */
+	RawStmt *raw; /* as the grammar made it */
+	int start;	  /* byte offset of its first word in the script */
+	int len;	  /* in bytes, without the semicolon */
+	int line;	  /* of its first word, from 1 */
+	int column;	  /* in characters, from 1 */
+	CommandTag tag;
+	bool needs_top_level;  /* refuses to run in a transaction block */
+	const char *copy_data; /* data of COPY ... FROM stdin, or NULL */
+	int copy_len;
+} CfStatement;
+
+/* Where a statement stands in a script, by the splitter: before it is parsed. */
+typedef struct CfSpan
+{
+	int start;
+	int end;
+} CfSpan;
+
+/* A parsed script. Everything lives in one memory context. */
+typedef struct CfScript
+{
+	MemoryContext context;
+	const char *label; /* `migration 003 "add_orders" (up)` */
+	const char *text;  /* as given */
+	char *sql;		   /* with COPY data and meta-commands blanked */
+	int len;
+	CfSpan *spans; /* for errors of the grammar */
+	int nspans;
+	CfStatement *statements;
+	int count;
+} CfScript;
+
+/* An object that a statement names. */
+typedef struct CfObject
+{
+	const char *kind;	/* table, view, index, column, function, ... */
+	const char *schema; /* NULL when the statement does not say */
+	const char *name;
+	const char *column; /* or NULL */
+	const char *action; /* create alter drop read write reference */
+} CfObject;
+
+/* What running something has cost. */
+typedef struct CfCost
+{
+	double elapsed_ms;
+	int64 rows;
+	int64 wal_bytes;
+	int64 buffers_read;
+} CfCost;
+
+/* script.c */
+extern CfScript *cf_script_parse(const char *text, int len, const char *label);
+extern char *cf_statement_text(const CfScript *script, const CfStatement *stmt);
+extern void cf_script_free(CfScript *script);
+extern bool cf_script_is_stepwise(const CfScript *script);
+extern void cf_script_check_runnable(const CfScript *script);
+extern void cf_script_check_transactional(const CfScript *script);
+
+/* toplevel.c */
+extern bool cf_needs_top_level(Node *stmt);
+extern const char *cf_command_name(const CfStatement *stmt);
+
+/* errors.c */
+typedef struct CfErrorFrame
+{
+	const CfScript *script;
+	const CfStatement *stmt; /* NULL while the script is being parsed */
+	int offset;				 /* then: of what is looked at, or 0 */
+} CfErrorFrame;
+extern void cf_error_callback(void *arg);
+extern void cf_trim_error_context(struct ErrorData *edata);
+extern const char *cf_error_context_line(const char *context);
+
+/* objects.c */
+extern List *cf_objects_of(Node *stmt);
+
+/* guc.c */
+extern int cf_lock_timeout; /* milliseconds */
+extern int cf_lock_retries;
+extern int cf_out_of_order;
+extern int cf_progress;
+typedef enum CfOutOfOrder
+{
+	CF_OUT_OF_ORDER_ALLOW,
+	CF_OUT_OF_ORDER_WARN,
+	CF_OUT_OF_ORDER_REFUSE
+} CfOutOfOrder;
+typedef enum CfProgress
+{
+	CF_PROGRESS_OFF,
+	CF_PROGRESS_MIGRATIONS,
+	CF_PROGRESS_STATEMENTS
+} CfProgress;
+extern void cf_guc_init(void);
+
+#endif /* CONFITURE_H */

@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * worker_main.c
+ *	  The background worker itself: becomes the role that asked, takes over
+ *	  its settings, and does its task.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "libpq/pqformat.h"
+#include "libpq/pqmq.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/proc.h"
+#include "storage/shm_mq.h"
+#include "storage/shm_toc.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+
+#include "worker.h"
+
+/* Takes over role and settings of the session that asked. */
+static void
+take_over_session(const CfWorkerHeader *header, void *settings)
+{
+	BackgroundWorkerInitializeConnectionByOid(header->database, header->session_user, 0);
+	StartTransactionCommand();
+	RestoreGUCState(settings);
+	/* Messages cross the queue as they are. */
+	SetClientEncoding(GetDatabaseEncoding());
+	if (header->current_user != header->session_user)
+		SetCurrentRoleId(header->current_user, superuser_arg(header->current_user));
+	CommitTransactionCommand();
+}
+
+/* Puts a failure on record, in a transaction of its own. */
+static void
+record_failure(const char *payload, const char *search_path)
+{
+	Oid types[2] = {TEXTOID, TEXTOID};
+	Datum values[2];
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, "confiture: recording a failure");
+	values[0] = CStringGetTextDatum(payload);
+	values[1] = CStringGetTextDatum(search_path);
+	if (SPI_execute_with_args("SELECT confiture._failed($1::pg_catalog.jsonb, $2)", 2, types,
+							  values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "confiture._failed() failed");
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* Entry point of the worker. */
+void
+cf_worker_main(Datum main_arg)
+{
+	dsm_segment *segment;
+	shm_toc *toc;
+	CfWorkerHeader *header;
+	shm_mq *queue;
+	shm_mq_handle *handle;
+	StringInfoData done;
+
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+
+	segment = dsm_attach(DatumGetUInt32(main_arg));
+	if (segment == NULL)
+		return; /* the session that asked is gone */
+	toc = shm_toc_attach(CF_WORKER_MAGIC, dsm_segment_address(segment));
+	if (toc == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("bad magic number in dynamic shared memory segment")));
+	header = shm_toc_lookup(toc, CF_KEY_HEADER, false);
+	queue = shm_toc_lookup(toc, CF_KEY_QUEUE, false);
+	shm_mq_set_sender(queue, MyProc);
+	handle = shm_mq_attach(queue, segment, NULL);
+	pq_redirect_to_shm_mq(segment, handle);
+	/* The mapping must outlive the transactions of the work. */
+	dsm_pin_mapping(segment);
+
+	take_over_session(header, shm_toc_lookup(toc, CF_KEY_SETTINGS, false));
+	if (header->task == CF_TASK_MIGRATION)
+		cf_run_stepwise(shm_toc_lookup(toc, CF_KEY_VERSION, false),
+						shm_toc_lookup(toc, CF_KEY_DIRECTION, false),
+						shm_toc_lookup(toc, CF_KEY_SEARCH_PATH, false), header->ordinal,
+						header->of);
+	else
+		record_failure(shm_toc_lookup(toc, CF_KEY_PAYLOAD, false),
+					   shm_toc_lookup(toc, CF_KEY_SEARCH_PATH, false));
+
+	/* Tell that all is done: a queue that just closes means a crash. */
+	pq_beginmessage(&done, 'Z');
+	pq_endmessage(&done);
+}

@@ -1,0 +1,56 @@
+-- Privileges: PUBLIC may do nothing; roles get a level.
+
+CREATE OR REPLACE FUNCTION confiture.grant_usage(role name, level text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    routine record;
+    readers constant text[] := ARRAY[
+        'version', 'statements', 'checksum', 'sort_versions', 'migrate_status', 'migrate_plan', 'history',
+        'estimate_calibration', 'analyze', 'migrate_analyze',
+        '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
+        '_plan', '_label'];
+BEGIN
+    IF level IS NULL OR level NOT IN ('reader', 'migrator', 'admin') THEN
+        RAISE EXCEPTION 'unknown level %', coalesce(quote_literal(level), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'The levels are reader, migrator and admin.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
+        RAISE EXCEPTION 'role % does not exist', coalesce(quote_literal(role), 'NULL')
+            USING ERRCODE = 'undefined_object', HINT = 'Name a role; PUBLIC is none.';
+    END IF;
+    IF NOT (SELECT pg_has_role(current_user, n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.nspname = 'confiture') THEN
+        RAISE EXCEPTION 'permission denied to grant the use of Confiture'
+            USING ERRCODE = 'insufficient_privilege',
+            HINT = 'The owner of the extension or a superuser can.';
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA confiture TO %I', role);
+    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA confiture TO %I', role);
+    IF level IN ('migrator', 'admin') THEN
+        EXECUTE format('GRANT INSERT, UPDATE, DELETE ON confiture.migration, confiture.tb_confiture,'
+            ' confiture.migration_progress, confiture.hook, confiture.prediction TO %I', role);
+        EXECUTE format('GRANT INSERT ON confiture.migration_log TO %I', role);
+        EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA confiture TO %I', role);
+    END IF;
+    FOR routine IN
+        SELECT p.oid::regprocedure AS signature,
+            p.proname AS routine_name
+        FROM pg_proc AS p WHERE p.pronamespace = 'confiture'::regnamespace
+    LOOP
+        CONTINUE WHEN level = 'reader' AND routine.routine_name <> ALL (readers);
+        CONTINUE WHEN level = 'migrator' AND routine.routine_name IN ('grant_usage', 'forget', 'set_checksum');
+        EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine.signature, role);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION confiture.grant_usage(name, text) IS
+'Grants a role the use of Confiture. Migrations run with the privileges of the role that calls, never with more.
+Arguments: role; level: reader (status, plan, history, analysis), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum).
+Errors: 22023 unknown level; 42704 unknown role; 42501 the caller may not grant.
+Example: SELECT confiture.grant_usage(''deployer'', ''migrator'');';
+
+REVOKE ALL ON SCHEMA confiture FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA confiture FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA confiture FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA confiture FROM PUBLIC;
