@@ -1,0 +1,165 @@
+"""``confiture migrate``: apply migrations, take them back, and look before."""
+
+from __future__ import annotations
+
+import click
+
+from confiture.cli.options import RunOptions, Session, with_database, with_files, with_run
+
+
+@click.group()
+def migrate() -> None:
+    """Apply migrations and take them back.
+
+    \b
+    Example:
+      confiture migrate status
+      confiture migrate up --dry-run
+      confiture migrate up
+    """
+
+
+@migrate.command()
+@with_run
+@with_database
+def up(session: Session, options: RunOptions) -> int:
+    """Apply the pending migrations.
+
+    Each runs in a transaction of its own; --atomic makes it one for all.
+
+    --dry-run predicts locks, rewrites and scans, and executes nothing. --dry-run-execute runs
+    everything, measures it, rolls it back, and asks whether to go on.
+
+    \b
+    Example:
+      confiture migrate up
+      confiture migrate up --target 004 --dry-run
+      confiture migrate up --dry-run-execute --yes
+    """
+    from confiture.cli.run import run
+
+    return run(session, "up", options)
+
+
+@migrate.command()
+@click.option("--steps", type=click.IntRange(min=1), help="How many to take back; default 1.")
+@with_run
+@with_database
+def down(session: Session, options: RunOptions, steps: int | None) -> int:
+    """Take back the newest migrations.
+
+    \b
+    Example:
+      confiture migrate down
+      confiture migrate down --steps 3 --dry-run
+      confiture migrate down --target 002
+    """
+    from confiture.cli.run import run
+
+    return run(session, "down", options, steps)
+
+
+@migrate.command()
+@click.option("--check", is_flag=True, help="Exit with 21 if something is not applied as it is on disk.")
+@with_database
+def status(session: Session, check: bool) -> int:
+    """Show every migration and its state.
+
+    Changes nothing.
+
+    \b
+    Example:
+      confiture migrate status
+      confiture migrate status --env production --check
+    """
+    from confiture import exit_codes
+    from confiture.render import status as render
+
+    migrations = session.migrator().status()
+    render.show(session.terminal, migrations)
+    counts = render.counts(migrations)
+    session.terminal.document({"migrations": [each.as_dict() for each in migrations], "summary": counts})
+    return exit_codes.FINDINGS if check and counts["applied"] < len(migrations) else exit_codes.OK
+
+
+@migrate.command()
+@click.argument("name")
+@click.option("--python", is_flag=True, help="A migration in Python, run by the server.")
+@click.option("--version", "version", metavar="VERSION", help="Instead of the next one.")
+@with_files
+def new(session: Session, name: str, python: bool, version: str | None) -> None:
+    """Write the files of a new migration.
+
+    The version is the next number in the style of the existing files; without any, the time in
+    UTC.
+
+    \b
+    Example:
+      confiture migrate new add_orders
+      confiture migrate new fill_totals --python
+    """
+    from confiture import scaffold
+    from confiture.textfile import shown
+
+    chosen, files = scaffold.new_migration(session.migrations_dir, name, python=python, version=version)
+    for file in files:
+        session.terminal.line(f"created  {shown(file)}")
+    session.terminal.document({"version": chosen, "files": [shown(file) for file in files]})
+
+
+@migrate.command()
+@click.argument("version")
+@with_database
+def baseline(session: Session, version: str) -> None:
+    """Mark migrations as applied without running them.
+
+    All up to VERSION, for a database that has all of it already.
+
+    \b
+    Example:
+      confiture migrate baseline 012 --env production
+    """
+    from confiture import human
+
+    marked = session.migrator().baseline(version)
+    for each, name in marked:
+        session.terminal.line(f"{each} {name}")
+    session.terminal.line(f"{human.count(len(marked), 'migration')} marked as applied, none was run.")
+    session.terminal.document({"migrations": [{"version": each, "name": name} for each, name in marked]})
+
+
+@migrate.command()
+@click.option("--fix-naming", is_flag=True, help="Rename files where it is plain what was meant.")
+@click.option("--dry-run", is_flag=True, help="With --fix-naming: show the renames, do none.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@with_database
+def validate(session: Session, fix_naming: bool, dry_run: bool, strict: bool) -> int:
+    """Check the files, and what was applied of them.
+
+    Names, versions, contents; and, where there is a database, checksums.
+
+    \b
+    Example:
+      confiture migrate validate
+      confiture migrate validate --fix-naming --dry-run
+    """
+    from confiture.cli.check import check
+
+    return check(session, fix_naming=fix_naming, dry_run=dry_run, strict=strict)
+
+
+@migrate.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@with_database
+def history(session: Session, limit: int) -> None:
+    """Show who ran what, when, and how it ended.
+
+    \b
+    Example:
+      confiture migrate history --limit 5
+    """
+    from confiture.render import history as render
+
+    entries = session.migrator().history(limit)
+    render.show(session.terminal, entries)
+    session.terminal.document({"entries": [entry.as_dict() for entry in entries]})

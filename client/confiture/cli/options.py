@@ -1,0 +1,183 @@
+"""Options that several commands share, and the context they make."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from confiture.config import Project
+    from confiture.db import Connection
+    from confiture.migrator import Migrator
+    from confiture.progress import Progress
+    from confiture.terminal import Terminal
+
+Command = Callable[..., Any]
+
+VERSION_TARGET = click.option("--target", metavar="VERSION", help="The last version to go to.")
+YES = click.option("--yes", "-y", is_flag=True, help="Answer yes to every question, in CI for example.")
+
+
+@dataclass
+class Session:
+    """What a command works with: the output, the project, and, when asked for, the database."""
+
+    terminal: Terminal
+    config: Path | None = None
+    environment: str | None = None
+    database_url: str | None = None
+    folder: Path | None = None
+    label: str = ""
+    _project: list[Project] = field(default_factory=list)
+
+    @property
+    def project(self) -> Project:
+        """The project around the current folder; read once."""
+        if not self._project:
+            from confiture import config
+
+            self._project.append(config.load(self.config))
+        return self._project[0]
+
+    @property
+    def migrations_dir(self) -> Path:
+        """The folder of migrations, from the option or the configuration."""
+        return self.folder or self.project.root / self.project.migrations_dir
+
+    def connect(self) -> Connection:
+        """Connect to the chosen database; the private server is started if it is the one."""
+        from confiture import cluster, db
+
+        target = self.project.target(self.database_url, self.environment)
+        url = target.url or cluster.ensure(self.project, self.terminal.note)
+        connection = db.connect(url, target.settings)
+        click.get_current_context().call_on_close(connection.close)
+        self.label = f"{connection.info.dbname} ({target.source})"
+        return connection
+
+    def migrator(self, on_progress: Callable[[Progress], None] | None = None) -> Migrator:
+        """Connect, and bring the folder of migrations along."""
+        from confiture.migrator import Migrator
+
+        return Migrator(self.connect(), self.migrations_dir, root=self._root(), on_progress=on_progress)
+
+    def _root(self) -> Path:
+        folder = self.migrations_dir.resolve()
+        root = self.project.root
+        return root if folder.is_relative_to(root) else folder
+
+
+def with_output(command: Command) -> Command:
+    """Add --format and --output, and hand the command a session."""
+
+    @click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="json: standard output carries one JSON document, errors included.",
+    )
+    @click.option(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write the result to a file instead of standard output.",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any, output_format: str, output: Path | None, config: Path | None = None, **kwargs: Any
+    ) -> Any:
+        from confiture.terminal import Terminal
+
+        terminal = Terminal(output_format, output)
+        session = Session(terminal, config=config)
+        try:
+            return command(session, *args, **kwargs)
+        finally:
+            terminal.finish()
+
+    return wrapper
+
+
+def with_project(command: Command) -> Command:
+    """Add --config, on top of the output options."""
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="The configuration file; default confiture.yaml, here or in a folder above.",
+    )(with_output(command))
+
+
+def with_files(command: Command) -> Command:
+    """Add --migrations-dir, on top of the options of the project."""
+
+    @click.option(
+        "--migrations-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The folder of migrations; default from the configuration, else db/migrations.",
+    )
+    @functools.wraps(command)
+    def wrapper(session: Session, *args: Any, migrations_dir: Path | None, **kwargs: Any) -> Any:
+        session.folder = migrations_dir
+        return command(session, *args, **kwargs)
+
+    return with_project(wrapper)
+
+
+def with_database(command: Command) -> Command:
+    """Add --database-url and --env, on top of the options of the files."""
+
+    @click.option(
+        "--database-url",
+        metavar="URL",
+        help="The database: whatever libpq takes, a URL or key=value pairs.",
+    )
+    @click.option("--env", "environment", metavar="NAME", help="An environment of the configuration.")
+    @functools.wraps(command)
+    def wrapper(
+        session: Session, *args: Any, database_url: str | None, environment: str | None, **kwargs: Any
+    ) -> Any:
+        session.database_url, session.environment = database_url, environment
+        return command(session, *args, **kwargs)
+
+    return with_files(wrapper)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options that up and down share."""
+
+    target: str | None
+    dry_run: bool
+    dry_run_execute: bool
+    atomic: bool
+    yes: bool
+
+
+def with_run(command: Command) -> Command:
+    """Add the options of a run, and hand them to the command as RunOptions."""
+
+    @VERSION_TARGET
+    @click.option("--dry-run", is_flag=True, help="Predict what would happen; execute nothing.")
+    @click.option("--dry-run-execute", is_flag=True, help="Run, measure, roll back; then ask.")
+    @click.option("--atomic", is_flag=True, help="All migrations in one transaction.")
+    @YES
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any,
+        target: str | None,
+        dry_run: bool,
+        dry_run_execute: bool,
+        atomic: bool,
+        yes: bool,
+        **kwargs: Any,
+    ) -> Any:
+        options = RunOptions(target, dry_run, dry_run_execute, atomic, yes)
+        return command(*args, options=options, **kwargs)
+
+    return wrapper

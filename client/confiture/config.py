@@ -1,0 +1,205 @@
+"""The project: where its folder is, what confiture.yaml says, which database is meant.
+
+An environment is described in confiture.yaml under ``environments:``, or in a file of its own,
+``db/environments/NAME.yaml``. The database is chosen in this order: ``--database-url``, the
+environment's ``database_url``, the variable ``DATABASE_URL``, the project's private server.
+A database URL is whatever libpq takes; it is handed over as it is and never taken apart here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from confiture import yamlfile
+from confiture.errors import ConfigurationError, UsageError
+
+CONFIG_FILE = "confiture.yaml"
+ENVIRONMENTS_DIR = Path("db/environments")
+LOCAL = "local"
+PROJECT_KEYS = (
+    "name",
+    "migrations_dir",
+    "schema_dir",
+    "seeds_dir",
+    "default_environment",
+    "environments",
+)
+ENVIRONMENT_KEYS = ("database_url", "settings")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment; variables in its values are expanded only when it is used."""
+
+    name: str
+    file: Path | None = None
+    line: int | None = None
+    url: yamlfile.Entry | None = None
+    options: Mapping[str, yamlfile.Entry] = field(default_factory=dict)
+
+    def database_url(self) -> str | None:
+        """Return the database URL with its variables expanded; None when none is given."""
+        return (self.url.expanded() or None) if self.url else None
+
+    def settings(self) -> dict[str, str]:
+        """Return the server settings of this environment, ``SET`` after connecting."""
+        return {name: entry.expanded() or "" for name, entry in self.options.items()}
+
+
+@dataclass(frozen=True)
+class Target:
+    """The database that a command works on; ``url`` None means the private server."""
+
+    url: str | None
+    source: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Project:
+    """The project's folders and environments."""
+
+    root: Path
+    name: str
+    file: Path | None = None
+    migrations_dir: Path = Path("db/migrations")
+    schema_dir: Path = Path("db/schema")
+    seeds_dir: Path = Path("db/seeds")
+    default_environment: str = LOCAL
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+
+    @property
+    def state_dir(self) -> Path:
+        """The folder of the project's private state, ``.confiture``."""
+        return self.root / ".confiture"
+
+    def environment(self, name: str | None) -> Environment:
+        """Return an environment by name; None means the default one."""
+        wanted = name or self.default_environment
+        if wanted in self.environments:
+            return self.environments[wanted]
+        if wanted == LOCAL:
+            return Environment(LOCAL)
+        known = sorted({*self.environments, LOCAL})
+        close = difflib.get_close_matches(wanted, known, n=1)
+        raise ConfigurationError(
+            f'environment "{wanted}" is not configured',
+            file=str(self.file) if self.file else None,
+            hint=f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(known)}.",
+        )
+
+    def target(self, database_url: str | None = None, environment: str | None = None) -> Target:
+        """Choose the database: the option, the environment, DATABASE_URL, the private server."""
+        chosen = None if database_url and not environment else self.environment(environment)
+        settings = chosen.settings() if chosen else {}
+        if database_url is not None:
+            if not database_url.strip():
+                raise UsageError(
+                    "--database-url is empty",
+                    hint="Write postgresql:// to take everything from PGHOST, PGDATABASE, ...",
+                )
+            return Target(database_url, "--database-url", settings)
+        assert chosen is not None  # noqa: S101
+        url = chosen.database_url()
+        if url:
+            return Target(url, f'environment "{chosen.name}"', settings)
+        url = os.environ.get("DATABASE_URL", "").strip()
+        if url:
+            return Target(url, "DATABASE_URL", settings)
+        if chosen.name != LOCAL:
+            raise ConfigurationError(
+                f'environment "{chosen.name}" has no database_url, and DATABASE_URL is not set',
+                file=str(chosen.file) if chosen.file else None,
+                line=chosen.line,
+                hint=f'Only the environment "{LOCAL}" uses the private server of the project.',
+            )
+        return Target(None, "private server", settings)
+
+
+def find_root(start: Path) -> Path:
+    """Return the nearest folder upwards that has a configuration; else the start itself."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_FILE).is_file() or (folder / ENVIRONMENTS_DIR).is_dir():
+            return folder
+    return start
+
+
+def load(config: Path | None = None, start: Path | None = None) -> Project:
+    """Read the configuration of the project around ``start`` (default: the current folder)."""
+    if config is not None and not config.is_file():
+        raise ConfigurationError(f"there is no file {config}", file=str(config))
+    root = config.resolve().parent if config else find_root((start or Path.cwd()).resolve())
+    file = config or root / CONFIG_FILE
+    if not file.is_file():
+        return Project(root, _plain_name(root), environments=_from_folder(root, {}))
+    shown = Path(os.path.relpath(file)) if file.is_absolute() else file
+    keys = yamlfile.entries(shown, yamlfile.read(file, shown), CONFIG_FILE, PROJECT_KEYS)
+
+    def text(key: str, default: str) -> str:
+        return (keys[key].expanded() or default) if key in keys else default
+
+    environments = {}
+    if "environments" in keys:
+        named = yamlfile.entries(shown, keys["environments"].node, '"environments"')
+        environments = {
+            name: _environment(name, shown, entry.node, entry.key_node) for name, entry in named.items()
+        }
+    project = Project(
+        root=root,
+        name=text("name", _plain_name(root)),
+        file=shown,
+        migrations_dir=Path(text("migrations_dir", "db/migrations")),
+        schema_dir=Path(text("schema_dir", "db/schema")),
+        seeds_dir=Path(text("seeds_dir", "db/seeds")),
+        default_environment=text("default_environment", LOCAL),
+        environments=_from_folder(root, environments),
+    )
+    if "default_environment" in keys and project.default_environment != LOCAL:
+        try:
+            project.environment(None)
+        except ConfigurationError as problem:
+            raise keys["default_environment"].complain(problem.message, hint=problem.hint) from problem
+    return project
+
+
+def _environment(name: str, file: Path, node: yaml.Node | None, at: yaml.Node | None) -> Environment:
+    keys = yamlfile.entries(file, node, f'environment "{name}"', ENVIRONMENT_KEYS)
+    options: dict[str, yamlfile.Entry] = {}
+    if "settings" in keys:
+        options = yamlfile.entries(file, keys["settings"].node, '"settings"')
+        for option in options.values():
+            option.text()
+    if "database_url" in keys:
+        keys["database_url"].text()
+    line = at.start_mark.line + 1 if at is not None else 1
+    return Environment(name, file, line, keys.get("database_url"), options)
+
+
+def _from_folder(root: Path, given: Mapping[str, Environment]) -> dict[str, Environment]:
+    """Add the environments that have a file of their own to those of confiture.yaml."""
+    environments = dict(given)
+    for path in sorted((root / ENVIRONMENTS_DIR).glob("*.y*ml")):
+        shown = Path(os.path.relpath(path))
+        if path.stem in environments:
+            other = environments[path.stem]
+            raise ConfigurationError(
+                f'environment "{path.stem}" is described twice',
+                file=str(shown),
+                line=1,
+                detail=f"It is also in {other.file}, line {other.line}.",
+                hint="Keep one of the two.",
+            )
+        environments[path.stem] = _environment(path.stem, shown, yamlfile.read(path, shown), None)
+    return environments
+
+
+def _plain_name(root: Path) -> str:
+    """Return a database name made of the folder's name."""
+    kept = "".join(char if char.isalnum() else "_" for char in root.name.lower()).strip("_")
+    return kept or "confiture"

@@ -1,0 +1,151 @@
+"""The connection: opened, checked, and its errors turned into ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from confiture.errors import (
+    ConfigurationError,
+    ConfitureError,
+    ConnectionFailedError,
+    DatabaseError,
+)
+from confiture.secrets import redact
+
+Connection = psycopg.Connection[Any]
+Row = dict[str, Any]
+OLDEST = 150000
+
+_CONTEXT = re.compile(
+    r"""^(?:migration\ (?P<version>\S+)\ "(?P<name>.*)"\ \((?P<direction>up|down)\)
+          |script|hook\ "(?P<hook>.*)"\ \(\w+\))
+        (?:,\ statement\ (?P<ordinal>\d+)\ of\ (?P<of>\d+))?
+        (?:(?:,\ Python|\ at)\ line\ (?P<line>\d+)(?:,\ column\ (?P<column>\d+))?)?\s*$""",
+    re.VERBOSE,
+)
+
+
+def connect(url: str, settings: Mapping[str, str] | None = None) -> Connection:
+    """Open a connection in autocommit mode with whatever libpq takes."""
+    try:
+        connection: Connection = psycopg.connect(
+            url,
+            autocommit=True,
+            fallback_application_name="confiture",
+            client_encoding="UTF8",
+        )
+    except psycopg.ProgrammingError as problem:
+        raise ConfigurationError(
+            f"the database URL is not valid: {redact(str(problem).strip(), url)}",
+            hint="Write postgresql://user@host:port/database, or key=value pairs.",
+        ) from None
+    except psycopg.Error as problem:
+        raise connection_error(problem, url) from None
+    try:
+        for name, value in (settings or {}).items():
+            connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+    except psycopg.Error as problem:
+        connection.close()
+        raise ConfigurationError(
+            f'setting "{name}" cannot be set to "{value}": {problem.diag.message_primary}',
+            sqlstate=problem.sqlstate,
+        ) from problem
+    return connection
+
+
+def connection_error(problem: psycopg.Error, url: str) -> ConnectionFailedError:
+    """Say why there is no connection, without the password."""
+    lines = [line.strip() for line in redact(str(problem), url).strip().splitlines()]
+    message = lines[0] if lines else "no answer"
+    message = message.removeprefix("connection failed: ")
+    hint = None
+    if "No such file or directory" in message or "Connection refused" in " ".join(lines):
+        hint = "Is the server running there? Without a database URL, Confiture starts its own."
+    elif "password" in " ".join(lines):
+        hint = "Give the password in the URL, in PGPASSWORD or in ~/.pgpass."
+    detail = "\n".join(line for line in lines[1:] if not line.startswith("Is the server running"))
+    return ConnectionFailedError(f"cannot connect: {message}", detail=detail or None, hint=hint)
+
+
+def fetch(connection: Connection, query: str, arguments: tuple[Any, ...] = ()) -> list[Row]:
+    """Run a query and return its rows as dictionaries; errors become ours."""
+    with translated(connection):
+        cursor = connection.cursor(row_factory=dict_row)
+        cursor.execute(query, arguments, prepare=False)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def translated(connection: Connection) -> Iterator[None]:
+    """Turn errors of psycopg into ours while the block runs."""
+    try:
+        yield
+    except psycopg.Error as problem:
+        raise translate(problem, connection) from problem
+
+
+def translate(problem: psycopg.Error, connection: Connection | None = None) -> ConfitureError:
+    """Turn an error of psycopg into ours, with its place in the script."""
+    diag = problem.diag
+    if connection is not None and connection.closed:
+        return ConnectionFailedError(
+            "the connection to the server was lost",
+            sqlstate=problem.sqlstate,
+            detail=diag.message_primary or str(problem).strip().splitlines()[0],
+            hint="Run `confiture migrate status` to see what is applied; then run it again.",
+        )
+    if problem.sqlstate is None:
+        return DatabaseError(str(problem).strip())
+    place = find_place(diag.context) or {}
+    return DatabaseError(
+        diag.message_primary or str(problem).strip(),
+        sqlstate=problem.sqlstate,
+        detail=diag.message_detail,
+        hint=diag.message_hint or _hint(problem, connection),
+        statement=diag.internal_query if place else None,
+        position=_number(diag.internal_position) if place else None,
+        context=_context_above(diag.context) if place else None,
+        migration=place.get("version"),
+        direction=place.get("direction"),
+        ordinal=_number(place.get("ordinal")),
+        of=_number(place.get("of")),
+        line=_number(place.get("line")),
+        column=_number(place.get("column")),
+    )
+
+
+def find_place(context: str | None) -> Mapping[str, str | None] | None:
+    """Return the parts of the outermost line of CONTEXT that points into a script."""
+    matches = [match for line in (context or "").splitlines() if (match := _CONTEXT.match(line))]
+    return matches[-1].groupdict() if matches else None
+
+
+def _context_above(context: str | None) -> str | None:
+    """Return the lines of CONTEXT above ours: which row of a COPY, which function."""
+    lines = (context or "").splitlines()
+    ours = max(at for at, line in enumerate(lines) if _CONTEXT.match(line))
+    return "\n".join(lines[:ours]) or None
+
+
+def _number(digits: str | None) -> int | None:
+    return None if digits is None else int(digits)
+
+
+def _hint(problem: psycopg.Error, connection: Connection | None) -> str | None:
+    if isinstance(problem, psycopg.errors.ReadOnlySqlTransaction):
+        return (
+            "This server or session is read-only, a standby perhaps: connect to the primary. "
+            "With several hosts in the URL, target_session_attrs=read-write picks it."
+        )
+    if isinstance(problem, psycopg.errors.InsufficientPrivilege) and connection is not None:
+        role = connection.info.user
+        if find_place(problem.diag.context):
+            return f'The migration runs with the privileges of the role "{role}".'
+        return f"Let a superuser run: SELECT confiture.grant_usage('{role}', 'migrator')."
+    return None

@@ -1,0 +1,78 @@
+"""What the command line returns to the shell: one table, SQLSTATE to exit code.
+
+``docs/reference/exit-codes.md`` is this table for people; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+CONFIGURATION: Final = 3
+CONNECTION: Final = 4
+EXTENSION: Final = 5
+TIMEOUT_LOCK: Final = 19
+FINDINGS: Final = 21
+REFUSED: Final = 22
+INTERRUPTED: Final = 130
+
+MEANINGS: Final[dict[int, str]] = {
+    0: "success",
+    1: "a migration or a statement failed",
+    2: "wrong usage: an unknown command, option or value",
+    3: "configuration or file error: confiture.yaml, a migration file, no migration at all",
+    4: "cannot connect, or the connection was lost",
+    5: "the extension is missing or of another version, or the server is too old",
+    6: "another migration is running",
+    7: "the text of an applied migration changed",
+    8: "conflict with an intent",
+    9: "a statement needs the top level and cannot run in a transaction",
+    10: "a dependency is missing or circular",
+    11: "a migration is out of order",
+    12: "no way back: a migration has no down",
+    13: "unknown version",
+    14: "a transaction command in a migration",
+    15: "a psql meta-command that is not supported",
+    16: "a hook failed",
+    17: "an interrupted statement is in doubt",
+    18: "no free background worker",
+    19: "a lock was not available in time",
+    20: "a privilege is missing",
+    21: "findings: migrate validate, migrate status --check",
+    22: "refused by the person, or nobody was there to be asked",
+    130: "cancelled (Ctrl-C)",
+}
+
+SQLSTATES: Final[dict[str, int]] = {
+    "CF001": 6,
+    "CF002": 7,
+    "CF003": 8,
+    "CF004": 9,
+    "CF005": 10,
+    "CF006": 11,
+    "CF007": 12,
+    "CF008": 13,
+    "CF009": 14,
+    "CF010": 15,
+    "CF011": 16,
+    "CF012": 17,
+    "CF013": 18,
+    "55P03": TIMEOUT_LOCK,
+    "42501": 20,
+    "57014": INTERRUPTED,
+    "57P01": CONNECTION,
+    "57P02": CONNECTION,
+    "57P03": CONNECTION,
+    "57P05": CONNECTION,
+}
+
+
+def exit_code(sqlstate: str | None) -> int:
+    """Return the exit code for a SQLSTATE; class 08 is the connection, the rest 1."""
+    if sqlstate is None:
+        return FAILED
+    if sqlstate.startswith(("08", "28")):
+        return CONNECTION
+    return SQLSTATES.get(sqlstate, FAILED)
