@@ -87,11 +87,21 @@
 #define cf_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
 #endif
 
+/* ALTER TABLE ... ADD CONSTRAINT locks all descendants first since 18. */
+#define CF_ADD_CONSTRAINT_LOCKS_DESCENDANTS (PG_VERSION_NUM >= 180000)
+
 /* Where dynamic background workers find our library. */
 #if PG_VERSION_NUM >= 180000
 #define CF_LIBRARY_NAME "confiture"
 #else
 #define CF_LIBRARY_NAME "$libdir/confiture"
+#endif
+
+/* stringToQualifiedNameList() has got an argument for soft errors. */
+#if PG_VERSION_NUM >= 160000
+#define stringToQualifiedNameList_compat(s) stringToQualifiedNameList((s), NULL)
+#else
+#define stringToQualifiedNameList_compat(s) stringToQualifiedNameList(s)
 #endif
 
 #endif /* CF_COMPAT_H */

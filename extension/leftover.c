@@ -28,6 +28,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
@@ -374,6 +375,28 @@ cf_check_can_start(const CfStatement *stmt)
 }
 
 /*
+ * Drops the invalid copies that an interrupted REINDEX CONCURRENTLY has left:
+ * the server names them *_ccnew and *_ccold.
+ */
+static void
+drop_transient_indexes(Node *stmt)
+{
+	List *names;
+	ListCell *lc;
+
+	list_free(known_invalid);
+	known_invalid = NIL;
+	names = new_invalid_indexes(stmt);
+	foreach (lc, names)
+	{
+		const char *name = (const char *) lfirst(lc);
+
+		if (strstr(name, "_ccnew") || strstr(name, "_ccold"))
+			(void) drop_invalid_index(name);
+	}
+}
+
+/*
  * Finds out whether a statement that was started has been completed. False
  * means that it may be run again. Raises CF012 when it can't be told.
  */
@@ -402,6 +425,8 @@ cf_was_completed(const CfStatement *stmt, int ordinal)
 		case T_DropTableSpaceStmt:
 			return !exists(get_tablespace_oid, ((DropTableSpaceStmt *) node)->tablespacename);
 		case T_ReindexStmt:
+			drop_transient_indexes(node);
+			return false;
 		case T_VacuumStmt:
 		case T_ClusterStmt:
 		case T_AlterSystemStmt:
@@ -416,21 +441,53 @@ cf_was_completed(const CfStatement *stmt, int ordinal)
 }
 
 /*
- * Cleans up after a statement that has failed. Returns false when something
- * is left that the next run has to look at.
+ * Cleans up after a statement that has failed. Returns false when it may be
+ * half done, so that the next run has to look at it. Names of invalid indexes
+ * that could not be dropped are added to leftovers.
  */
 bool
-cf_clean_up(const CfStatement *stmt)
+cf_clean_up(const CfStatement *stmt, List **leftovers)
 {
 	Node *node = stmt->raw->stmt;
-	bool clean = true;
 	char *finalize;
 	ListCell *lc;
 
 	foreach (lc, new_invalid_indexes(node))
-		clean &= drop_invalid_index((char *) lfirst(lc));
+		if (!drop_invalid_index((char *) lfirst(lc)))
+			*leftovers = lappend(*leftovers, lfirst(lc));
 	/* A DETACH that is half done is finished by the next run. */
-	if (IsA(node, AlterTableStmt))
-		clean = detach_state((AlterTableStmt *) node, &finalize) != DETACH_PENDING;
-	return clean;
+	return !IsA(node, AlterTableStmt) ||
+		   detach_state((AlterTableStmt *) node, &finalize) != DETACH_PENDING;
+}
+
+/*
+ * Drops what an earlier failure could not: indexes of these names, if they are
+ * still there and still invalid.
+ */
+void
+cf_drop_leftovers(List *names)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ListCell *lc;
+
+	foreach (lc, names)
+	{
+		const char *name = (const char *) lfirst(lc);
+		Oid relid;
+		bool invalid;
+
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		relid = RangeVarGetRelid(makeRangeVarFromNameList(stringToQualifiedNameList_compat(name)),
+								 NoLock, true);
+		invalid = OidIsValid(relid) && get_rel_relkind(relid) == RELKIND_INDEX &&
+				  !get_index_isvalid(relid);
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+		MemoryContextSwitchTo(context);
+		if (!invalid)
+			continue;
+		ereport(NOTICE, (errmsg("dropping invalid index %s of an earlier failure", name)));
+		run_statement(psprintf("DROP INDEX CONCURRENTLY IF EXISTS %s", name));
+	}
 }

@@ -7,7 +7,9 @@
  */
 #include "postgres.h"
 
+#include "catalog/index.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "storage/lock.h"
@@ -90,6 +92,31 @@ compare_locks(const ListCell *a, const ListCell *b)
 	return strcmp(x->relation, y->relation);
 }
 
+/*
+ * Tells whether a lock is on an index that the statement does not name, of a
+ * table that it locks as strongly: then nobody waits for the index who does
+ * not wait for the table.
+ */
+static bool
+is_covered_index(const CfRelationLock *lock, List *locks)
+{
+	char relkind = OidIsValid(lock->relid) ? get_rel_relkind(lock->relid) : '\0';
+	Oid table;
+	ListCell *lc;
+
+	if (lock->named || (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX))
+		return false;
+	table = IndexGetRelation(lock->relid, true);
+	foreach (lc, locks)
+	{
+		const CfRelationLock *other = (const CfRelationLock *) lfirst(lc);
+
+		if (OidIsValid(table) && other->relid == table && other->mode >= lock->mode)
+			return true;
+	}
+	return false;
+}
+
 /* Returns the locks as a jsonb array. */
 static Datum
 locks_datum(List *locks)
@@ -104,6 +131,8 @@ locks_datum(List *locks)
 	{
 		const CfRelationLock *lock = (const CfRelationLock *) lfirst(lc);
 
+		if (is_covered_index(lock, locks))
+			continue;
 		appendStringInfoString(&json, json.len > 1 ? ", {" : "{");
 		cf_json_text(&json, "relation", lock->relation);
 		cf_json_text(&json, "mode", GetLockmodeName(DEFAULT_LOCKMETHOD, lock->mode));

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/proc.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -48,6 +49,7 @@ typedef struct Stepwise
 	bool ended;	 /* the statement itself has ended */
 	CfCost cost;
 	double *elapsed_ms; /* of each statement */
+	List *leftovers; /* names of invalid indexes to be dropped */
 } Stepwise;
 
 /* Opens a transaction that can use SPI. */
@@ -86,6 +88,34 @@ query(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 	SetUserIdAndSecContext(role, context);
 }
 
+/* Reads a text[] into a list of strings. */
+static List *
+read_names(Datum array)
+{
+	List *result = NIL;
+	Datum *names;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL,
+					  &count);
+	for (int i = 0; i < count; i++)
+		result = lappend(result, TextDatumGetCString(names[i]));
+	return result;
+}
+
+/* Makes a text[] of a list of strings. */
+static Datum
+names_array(List *names)
+{
+	Datum *values = palloc(Max(1, list_length(names)) * sizeof(Datum));
+	int count = 0;
+	ListCell *lc;
+
+	foreach (lc, names)
+		values[count++] = CStringGetTextDatum((char *) lfirst(lc));
+	return PointerGetDatum(construct_array(values, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /* Reads script and progress. Returns false when there is nothing to do. */
 static bool
 load(Stepwise *step)
@@ -98,7 +128,7 @@ load(Stepwise *step)
 	begin();
 	values[0] = CStringGetTextDatum(step->version);
 	values[1] = CStringGetTextDatum(step->direction);
-	query("SELECT name, script, label, checksum, statements_done, started"
+	query("SELECT name, script, label, checksum, statements_done, started, leftovers"
 		  " FROM confiture._load_stepwise($1, $2)",
 		  2, types, values, NULL);
 	found = SPI_processed > 0;
@@ -116,6 +146,7 @@ load(Stepwise *step)
 		step->started = DatumGetInt32(SPI_getbinval(tuple, desc, 6, &isnull));
 		if (isnull)
 			step->started = 0;
+		step->leftovers = read_names(SPI_getbinval(tuple, desc, 7, &isnull));
 		step->script = cf_script_parse(text, strlen(text), label);
 		cf_script_check_runnable(step->script);
 		step->elapsed_ms = palloc0(Max(1, step->script->count) * sizeof(double));
@@ -164,9 +195,9 @@ check_progress(const Stepwise *step)
 static void
 set_progress(const Stepwise *step, int done, const CfStatement *started)
 {
-	Oid types[6] = {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TEXTOID};
-	Datum values[6];
-	char nulls[7] = "      ";
+	Oid types[7] = {TEXTOID, TEXTOID, TEXTOID, INT4OID, INT4OID, TEXTOID, TEXTARRAYOID};
+	Datum values[7];
+	char nulls[8] = "       ";
 
 	values[0] = CStringGetTextDatum(step->version);
 	values[1] = CStringGetTextDatum(step->direction);
@@ -182,7 +213,8 @@ set_progress(const Stepwise *step, int done, const CfStatement *started)
 		values[4] = values[5] = (Datum) 0;
 		nulls[4] = nulls[5] = 'n';
 	}
-	query("SELECT confiture._set_progress($1, $2, $3, $4, $5, $6)", 6, types, values, nulls);
+	values[6] = names_array(step->leftovers);
+	query("SELECT confiture._set_progress($1, $2, $3, $4, $5, $6, $7)", 7, types, values, nulls);
 }
 
 /* The same in a transaction of its own. */
@@ -237,6 +269,8 @@ run_top_level(Stepwise *step, const CfStatement *stmt, CfCost *cost)
 		.previous = error_context_stack, .callback = cf_error_callback, .arg = &frame};
 
 	error_context_stack = &callback;
+	cf_drop_leftovers(step->leftovers);
+	step->leftovers = NIL;
 	cf_check_can_start(stmt);
 	error_context_stack = callback.previous;
 	commit_progress(step, stmt->ordinal - 1, stmt);
@@ -252,7 +286,7 @@ clean_up(Stepwise *step, const CfStatement *stmt)
 	if (!stmt->needs_top_level)
 		return;
 	/* It did its work, only the mark is missing: the mark "started" stays. */
-	if (!step->ended && cf_clean_up(stmt))
+	if (!step->ended && cf_clean_up(stmt, &step->leftovers))
 		commit_progress(step, stmt->ordinal - 1, NULL);
 	else
 		step->started = stmt->ordinal;

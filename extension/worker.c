@@ -273,7 +273,15 @@ wait_for_worker(Worker *worker, TimestampTz deadline)
 		if (worker->pid != 0)
 			pass_on_cancel(worker, &cancelled);
 	}
-	if (worker->failure == NULL && cancelled && !worker->completed)
+	if (cancelled == NULL || worker->completed)
+		return;
+	/* Why it was cancelled, this session knows; where, the worker does. */
+	if (worker->failure && worker->failure->sqlerrcode == ERRCODE_QUERY_CANCELED)
+	{
+		cancelled->context = worker->failure->context;
+		cancelled->internalquery = worker->failure->internalquery;
+	}
+	if (worker->failure == NULL || worker->failure->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		worker->failure = cancelled;
 }
 

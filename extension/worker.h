@@ -57,6 +57,7 @@ extern void cf_run_stepwise(const char *version, const char *direction, const ch
 /* leftover.c: what a statement outside a transaction leaves behind */
 extern void cf_check_can_start(const CfStatement *stmt);
 extern bool cf_was_completed(const CfStatement *stmt, int ordinal);
-extern bool cf_clean_up(const CfStatement *stmt);
+extern bool cf_clean_up(const CfStatement *stmt, List **leftovers);
+extern void cf_drop_leftovers(List *names);
 
 #endif /* CF_WORKER_H */

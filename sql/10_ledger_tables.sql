@@ -67,6 +67,8 @@ CREATE TABLE confiture.migration_progress (
     -- the statement that was started and may or may not have ended
     started integer,
     started_command text,
+    -- invalid indexes that a failed statement has left, and that could not be dropped
+    leftovers text[] NOT NULL DEFAULT '{}',
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (version, direction)
 );

@@ -229,7 +229,8 @@ $$;
 -- What the worker needs to run a migration statement by statement; no row when there is nothing to do.
 CREATE OR REPLACE FUNCTION confiture._load_stepwise(version text, direction text)
 RETURNS TABLE (
-    name text, script text, label text, checksum text, statements_done integer, started integer)
+    name text, script text, label text, checksum text, statements_done integer, started integer,
+    leftovers text[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -254,6 +255,7 @@ BEGIN
     WHERE p.version = _load_stepwise.version AND p.direction = _load_stepwise.direction;
     statements_done := coalesce(progress.statements_done, 0);
     started := progress.started;
+    leftovers := coalesce(progress.leftovers, '{}');
     RETURN NEXT;
 END
 $$;
@@ -282,17 +284,19 @@ $$;
 
 -- Stores how far a migration has come, with the statements that it has run or started.
 CREATE OR REPLACE FUNCTION confiture._set_progress(
-    version text, direction text, done_text text, statements_done integer, started integer, started_command text)
+    version text, direction text, done_text text, statements_done integer, started integer,
+    started_command text, leftovers text[])
 RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     INSERT INTO confiture.migration_progress AS p
-        (version, direction, checksum, statements_done, started, started_command)
-    VALUES (version, direction, confiture.checksum(done_text), statements_done, started, started_command)
+        (version, direction, checksum, statements_done, started, started_command, leftovers)
+    VALUES (version, direction, confiture.checksum(done_text), statements_done, started, started_command, leftovers)
     ON CONFLICT ON CONSTRAINT migration_progress_pkey DO UPDATE
     SET checksum = excluded.checksum, statements_done = excluded.statements_done,
-        started = excluded.started, started_command = excluded.started_command, updated_at = clock_timestamp()
+        started = excluded.started, started_command = excluded.started_command,
+        leftovers = excluded.leftovers, updated_at = clock_timestamp()
 $$;
 
 -- Records that a migration that ran statement by statement is done, with the text that ran.

@@ -11,7 +11,7 @@ C_FILES = $(wildcard extension/*.[ch] extension/core/*.[ch])
 deps: .venv/.stamp
 
 .venv/.stamp: pyproject.toml tests/deps.sh client/build_backend.py client/confiture/_core_build.py \
-		$(wildcard extension/core/*)
+		$(wildcard extension/core/*.[ch])
 	tests/deps.sh $(PYTHON)
 	@touch $@
 
@@ -41,10 +41,11 @@ lint: deps
 	$(BIN)/ruff format --check client tests bench examples
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
-	@rm -rf build/werror && mkdir -p build/werror
+	@rm -rf build/werror && mkdir -p build/werror/extension/core
 	$(MAKE) -s --no-print-directory -C build/werror -f $(CURDIR)/Makefile VPATH=$(CURDIR) \
 		PG_CFLAGS='-Werror -DUSE_ASSERT_CHECKING' all
-	tests/pgspot.sh build/werror/build
+	@$(MAKE) -s --no-print-directory $(BUILT)
+	tests/pgspot.sh build
 
 bench: deps
 	@$(MAKE) -s --no-print-directory stage

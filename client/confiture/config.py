@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from confiture import yamlfile
-from confiture.errors import ConfigurationError, UsageError
+from confiture.errors import ConfigurationError, SettingError, UsageError
 
 CONFIG_FILE = "confiture.yaml"
 ENVIRONMENTS_DIR = Path("db/environments")
@@ -59,6 +59,14 @@ class Target:
     url: str | None
     source: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, yamlfile.Entry] = field(default_factory=dict)
+
+    def point_at(self, problem: SettingError) -> None:
+        """Give a refused setting its place in the configuration."""
+        entry = self.options.get(problem.setting)
+        if entry is not None:
+            place = entry.complain(problem.message)
+            problem.file, problem.line, problem.column = place.file, place.line, place.column
 
 
 @dataclass(frozen=True)
@@ -98,20 +106,21 @@ class Project:
         """Choose the database: the option, the environment, DATABASE_URL, the private server."""
         chosen = None if database_url and not environment else self.environment(environment)
         settings = chosen.settings() if chosen else {}
+        options = chosen.options if chosen else {}
         if database_url is not None:
             if not database_url.strip():
                 raise UsageError(
                     "--database-url is empty",
                     hint="Write postgresql:// to take everything from PGHOST, PGDATABASE, ...",
                 )
-            return Target(database_url, "--database-url", settings)
+            return Target(database_url, "--database-url", settings, options)
         assert chosen is not None  # noqa: S101
         url = chosen.database_url()
         if url:
-            return Target(url, f'environment "{chosen.name}"', settings)
+            return Target(url, f'environment "{chosen.name}"', settings, options)
         url = os.environ.get("DATABASE_URL", "").strip()
         if url:
-            return Target(url, "DATABASE_URL", settings)
+            return Target(url, "DATABASE_URL", settings, options)
         if chosen.name != LOCAL:
             raise ConfigurationError(
                 f'environment "{chosen.name}" has no database_url, and DATABASE_URL is not set',
@@ -119,7 +128,7 @@ class Project:
                 line=chosen.line,
                 hint=f'Only the environment "{LOCAL}" uses the private server of the project.',
             )
-        return Target(None, "private server", settings)
+        return Target(None, "private server", settings, options)
 
 
 def find_root(start: Path) -> Path:

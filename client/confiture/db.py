@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from confiture.errors import (
     ConfitureError,
     ConnectionFailedError,
     DatabaseError,
+    SettingError,
 )
 from confiture.secrets import redact
 
@@ -32,7 +34,7 @@ _CONTEXT = re.compile(
 
 
 def connect(url: str, settings: Mapping[str, str] | None = None) -> Connection:
-    """Open a connection in autocommit mode with whatever libpq takes."""
+    """Open a connection in autocommit mode with whatever libpq takes; make its settings."""
     try:
         connection: Connection = psycopg.connect(
             url,
@@ -48,15 +50,40 @@ def connect(url: str, settings: Mapping[str, str] | None = None) -> Connection:
     except psycopg.Error as problem:
         raise connection_error(problem, url) from None
     try:
-        for name, value in (settings or {}).items():
-            connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
-    except psycopg.Error as problem:
+        if settings:
+            _set(connection, settings)
+    except BaseException:
         connection.close()
-        raise ConfigurationError(
-            f'setting "{name}" cannot be set to "{value}": {problem.diag.message_primary}',
-            sqlstate=problem.sqlstate,
-        ) from problem
+        raise
     return connection
+
+
+def _set(connection: Connection, settings: Mapping[str, str]) -> None:
+    """Make settings of the session; the server checks ours only once its library is loaded."""
+    # Where this fails, whatever the command calls next fails too, and says why.
+    with suppress(psycopg.Error):
+        connection.execute("SELECT confiture.version()")
+    for name, value in settings.items():
+        try:
+            connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+        except psycopg.Error as problem:
+            if connection.closed:
+                raise translate(problem, connection) from problem
+            raise SettingError(
+                f'setting "{name}" cannot be set to "{value}": {problem.diag.message_primary}',
+                setting=name,
+                sqlstate=problem.sqlstate,
+                detail=problem.diag.message_detail,
+                hint=problem.diag.message_hint or _similar_setting(connection, name),
+            ) from problem
+
+
+def _similar_setting(connection: Connection, name: str) -> str | None:
+    known = [row["name"] for row in fetch(connection, "SELECT s.name FROM pg_catalog.pg_settings AS s")]
+    if name.lower() in known:
+        return None
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    return f'Did you mean "{close[0]}"?' if close else None
 
 
 def connection_error(problem: psycopg.Error, url: str) -> ConnectionFailedError:
@@ -137,6 +164,9 @@ def _number(digits: str | None) -> int | None:
     return None if digits is None else int(digits)
 
 
+_FOR_ADMINS = ("forget", "set_checksum")
+
+
 def _hint(problem: psycopg.Error, connection: Connection | None) -> str | None:
     if isinstance(problem, psycopg.errors.ReadOnlySqlTransaction):
         return (
@@ -147,5 +177,7 @@ def _hint(problem: psycopg.Error, connection: Connection | None) -> str | None:
         role = connection.info.user
         if find_place(problem.diag.context):
             return f'The migration runs with the privileges of the role "{role}".'
-        return f"Let a superuser run: SELECT confiture.grant_usage('{role}', 'migrator')."
+        message = problem.diag.message_primary or ""
+        level = "admin" if any(message.endswith(f" {name}") for name in _FOR_ADMINS) else "migrator"
+        return f"Let a superuser run: SELECT confiture.grant_usage('{role}', '{level}')."
     return None

@@ -22,6 +22,7 @@ __all__ = [
     "ExtensionError",
     "FileError",
     "RefusedError",
+    "SettingError",
     "SourceLine",
     "UsageError",
 ]
@@ -127,6 +128,14 @@ class ConfigurationError(ConfitureError):
     """The configuration is wrong or something it names is missing."""
 
     default_exit_code = exit_codes.CONFIGURATION
+
+
+class SettingError(ConfigurationError):
+    """The server refused a setting of the configuration; ``setting`` is its name."""
+
+    def __init__(self, message: str, *, setting: str, **parts: Any) -> None:
+        super().__init__(message, **parts)
+        self.setting = setting
 
 
 class FileError(ConfitureError):

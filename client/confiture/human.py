@@ -21,6 +21,11 @@ def duration(milliseconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def whole(milliseconds: int) -> str:
+    """``1 ms``, ``3.2 s``: what is known in whole milliseconds only."""
+    return f"{milliseconds} ms" if milliseconds < 1000 else duration(milliseconds)
+
+
 def size(octets: int) -> str:
     """``512 bytes``, ``1.2 kB``, ``30 MB``: powers of 1024, as pg_size_pretty."""
     if octets < 1024:

@@ -17,15 +17,15 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from confiture import db, installed, migrations
+from confiture import db, exit_codes, installed, migrations
 from confiture.errors import ConfitureError, UsageError
 from confiture.migrations import Migration
 from confiture.place import place
@@ -40,6 +40,9 @@ from confiture.results import (
 from confiture.script import Script
 
 PathLike: TypeAlias = str | os.PathLike[str]
+
+# The advisory lock of a run, CF_LOCK_RUN of extension/ledger.h.
+_RUN_LOCK: Final = (0x636F6E66, 1)
 
 
 class Migrator:
@@ -115,11 +118,20 @@ class Migrator:
         )
         return {row["version"]: row["result"] for row in rows}
 
-    def status(self) -> list[MigrationStatus]:
-        """Return every migration and its state, in the order of application. Changes nothing."""
-        with self._unchanged():
-            self.register(on_modified="record")
-            rows = self._fetch("SELECT * FROM confiture.migrate_status()")
+    def status(self, *, compare: bool = True) -> list[MigrationStatus]:
+        """Return every migration and its state, in the order of application. Changes nothing.
+
+        With ``compare`` False the states are those of what is registered in the database, and the
+        files are not looked at: that is all that a standby, or a role that may only read, can say.
+        """
+        query = "SELECT * FROM confiture.migrate_status()"
+        if compare:
+            with self._unchanged():
+                self.register(on_modified="record")
+                rows = self._fetch(query)
+        else:
+            self._need_usable()
+            rows = self._fetch(query)
         return [MigrationStatus.from_row(row, file=self._file(row["version"], "up")) for row in rows]
 
     def plan(
@@ -140,8 +152,9 @@ class Migrator:
         needs a connection in autocommit mode. None: False where that is possible.
         """
         in_one = self._atomic(atomic)
-        self._register_for("up")
-        return self._run("up", target, None, in_one)
+        with self._exclusive():
+            self._register_for("up")
+            return self._run("up", target, None, in_one)
 
     def down(
         self, steps: int | None = None, *, target: str | None = None, atomic: bool | None = None
@@ -150,29 +163,70 @@ class Migrator:
         in_one = self._atomic(atomic)
         if steps is None and target is None:
             steps = 1
-        self._register_for("down")
-        return self._run("down", target, steps, in_one)
+        with self._exclusive():
+            self._register_for("down")
+            return self._run("down", target, steps, in_one)
 
     def dry_run(
         self, direction: str = "up", *, target: str | None = None, steps: int | None = None
     ) -> list[StatementReport]:
-        """Run the migrations, measure every statement, and roll all of it back."""
+        """Run the migrations, measure every statement, and roll all of it back.
+
+        The registration stays, and so do the estimates: the real run is compared with them
+        (``confiture.estimate_calibration()``). Within a transaction of the caller they are a part
+        of it.
+        """
         query = "SELECT * FROM confiture.migrate_dry_run(%s, %s, %s::integer)"
-        return self._report(query, direction, target, steps)
+        alone = not self._atomic(None)
+        with nullcontext() if alone else self._transaction(), self._exclusive():
+            self._register_for(direction)
+            return self._reports(self._fetch(query, direction, target, steps), direction)
 
     def analyze(
         self, direction: str = "up", *, target: str | None = None, steps: int | None = None
     ) -> list[StatementReport]:
         """Predict locks, rewrites and scans of every statement; execute nothing."""
         query = "SELECT * FROM confiture.migrate_analyze(%s, %s, %s::integer)"
-        return self._report(query, direction, target, steps)
+        with self._unchanged():
+            self._register_for(direction)
+            return self._reports(self._fetch(query, direction, target, steps), direction)
 
     def baseline(self, version: str) -> list[tuple[str, str]]:
         """Mark everything up to ``version`` as applied, without running it."""
-        self._need_usable()
-        self.register()
-        rows = self._fetch("SELECT * FROM confiture.baseline(%s)", version)
+        with self._repair():
+            self.register()
+            rows = self._fetch("SELECT * FROM confiture.baseline(%s)", version)
         return [(row["version"], row["name"]) for row in rows]
+
+    def accept(self, version: str) -> str:
+        """Accept the changed text of an applied migration; return ``changed`` or ``unchanged``."""
+        known = {migration.version: migration for migration in self.migrations}
+        with self._repair():
+            if self._source is not None:
+                if version not in known:
+                    raise UsageError(
+                        f"there is no file of migration {version}",
+                        hint="`confiture migrate status` lists them.",
+                        exit_code=exit_codes.exit_code("CF008"),
+                    )
+                self._fetch(
+                    "SELECT * FROM confiture.register_migrations(%s::jsonb, 'record')",
+                    json.dumps([known[version].registration()]),
+                )
+            rows = self._fetch("SELECT confiture.set_checksum(%s) AS result", version)
+        return str(rows[0]["result"])
+
+    def forget(self, version: str) -> str:
+        """Remove a migration from the ledger without running anything."""
+        with self._repair():
+            rows = self._fetch("SELECT confiture.forget(%s) AS result", version)
+        return str(rows[0]["result"])
+
+    def resolve(self, version: str, *, completed: bool) -> str:
+        """Say whether the statement that an interrupted run left in doubt took effect."""
+        with self._repair():
+            rows = self._fetch("SELECT confiture.resolve(%s, %s) AS result", version, completed)
+        return str(rows[0]["result"])
 
     def history(self, limit: int = 50) -> list[HistoryEntry]:
         """Return the newest rows of the log: attempts, finished or failed, and repairs."""
@@ -207,12 +261,7 @@ class Migrator:
             raise
         return [MigrationRun.from_row(row) for row in rows] if atomic else finished
 
-    def _report(
-        self, query: str, direction: str, target: str | None, steps: int | None
-    ) -> list[StatementReport]:
-        with self._unchanged():
-            self._register_for(direction)
-            rows = self._fetch(query, direction, target, steps)
+    def _reports(self, rows: Sequence[db.Row], direction: str) -> list[StatementReport]:
         reports = []
         for row in rows:
             script = self._script(row["version"], direction)
@@ -248,7 +297,7 @@ class Migrator:
         return dataclasses.replace(event, file=file, line=line)
 
     def _place(self, problem: ConfitureError) -> None:
-        script = self._script(problem.migration, problem.direction)
+        script = self._script(problem.migration, problem.direction) if problem.migration else None
         if script is not None:
             place(problem, script)
 
@@ -278,10 +327,49 @@ class Migrator:
 
     @contextmanager
     def _unchanged(self) -> Iterator[None]:
-        """Roll back whatever the block does, and leave the caller's transaction as it was."""
+        """Roll back whatever the block does, and leave the caller's transaction as it was.
+
+        Nobody else registers anything meanwhile: what the block sees are the files of this client.
+        """
         self._need_usable()
         with db.translated(self.connection), self.connection.transaction(force_rollback=True):
+            if self._source is not None:
+                self._fetch("LOCK TABLE confiture.migration IN SHARE ROW EXCLUSIVE MODE")
             yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Run the block in a transaction, or in a savepoint of the caller's."""
+        with db.translated(self.connection), self.connection.transaction():
+            yield
+
+    @contextmanager
+    def _repair(self) -> Iterator[None]:
+        """Run the block as one transaction, with no run and no other repair beside it."""
+        self._need_usable()
+        with self._transaction() if self.connection.autocommit else nullcontext():
+            self._fetch("SELECT confiture._lock()")
+            yield
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Keep other runs away while the block registers and runs what it has registered.
+
+        The server takes the same lock for a run; without this, another client could register its
+        files in between. In a transaction of the caller the lock is held until its end.
+        """
+        if self._atomic(None):
+            self._fetch("SELECT confiture._lock()")
+            yield
+            return
+        with self._transaction():
+            self._fetch("SELECT confiture._lock()")
+            self._fetch("SELECT pg_catalog.pg_advisory_lock(%s, %s)", *_RUN_LOCK)
+        try:
+            yield
+        finally:
+            if self.connection.info.transaction_status == TransactionStatus.IDLE:
+                self._fetch("SELECT pg_catalog.pg_advisory_unlock(%s, %s)", *_RUN_LOCK)
 
     @contextmanager
     def _progress(self, level: str) -> Iterator[None]:

@@ -77,12 +77,18 @@ class MigrationRun(Row):
 
 @dataclass(frozen=True)
 class Lock(Row):
-    """The strongest lock that a statement newly took on a relation."""
+    """The strongest lock that a statement newly took on a relation.
+
+    ``created``: the relation is new, nobody else sees it yet. ``again``: the dry run held the lock
+    since an earlier migration; the real run takes it anew.
+    """
 
     relation: str
     mode: str
     blocks: str
     named: bool = True
+    created: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)

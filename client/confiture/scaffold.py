@@ -58,7 +58,7 @@ class {camel}(Migration):
 
     def up(self):
         """Apply."""
-        # rows = self.execute("SELECT id FROM users WHERE email = %s", [email])
+        # rows = self.execute("SELECT id FROM users WHERE email = $1", [email])
 
     def down(self):
         """Take back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from confiture import config
@@ -169,3 +170,38 @@ def test_a_configuration_file_that_is_not_there(confiture: Command) -> None:
     result = confiture("migrate", "status", "--config", "nowhere.yaml")
     assert result.code == 3
     assert "there is no file nowhere.yaml" in result.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "message", "hint"),
+    [
+        ("confiture.out_of_order: refuze", 'cannot be set to "refuze"', "Available values: "),
+        ("confiture.lok_timeout: 1s", '"confiture.lok_timeout" cannot be set', '"confiture.lock_timeout"?'),
+        ("statement_timeot: 1s", "unrecognized configuration parameter", '"statement_timeout"?'),
+    ],
+)
+def test_a_setting_that_the_server_refuses(
+    project: Project, confiture: Command, database: str, setting: str, message: str, hint: str
+) -> None:
+    project.migration("001_a", "SELECT 1;")
+    project.write("confiture.yaml", f"environments:\n  x:\n    settings:\n      {setting}\n")
+    result = confiture("migrate", "up", "--env", "x")
+    assert result.code == 3
+    assert f"  at confiture.yaml:4:{setting.index(':') + 9}\n" in result.err
+    assert message in result.err
+    assert f"HINT: {'Did you mean ' if '?' in hint else ''}{hint}" in result.err
+
+
+def test_a_setting_is_in_force(project: Project, confiture: Command, database: str) -> None:
+    project.migration("001_a", "CREATE TABLE a AS SELECT current_setting('confiture.lock_timeout') AS t;")
+    project.write("confiture.yaml", "environments: {x: {settings: {confiture.lock_timeout: 1234ms}}}\n")
+    assert confiture("migrate", "up", "--env", "x").code == 0
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT t FROM a").fetchone() == ("1234ms",)
+
+
+def test_settings_without_the_extension(project: Project, confiture: Command, plain_database: str) -> None:
+    project.write("confiture.yaml", "environments: {x: {settings: {confiture.lock_timeout: 1s}}}\n")
+    result = confiture("extension", "status", "--env", "x", "--database-url", plain_database)
+    assert result.code == 5
+    assert result.err == ""

@@ -47,8 +47,35 @@ def test_dry_run_execute_measures_and_rolls_back(shop: Project, confiture: Comma
     assert statements[1]["rows_affected"] == 2
     assert all(each["execution_time_ms"] >= 0 for each in statements)
     assert statements[2]["file"] == "db/migrations/002_more.up.sql"
-    assert query("SELECT count(*) FROM confiture.migration") == [(0,)]
     assert query("SELECT to_regclass('users')") == [(None,)]
+
+
+def test_the_estimates_are_compared_with_the_real_run(
+    shop: Project, confiture: Command, query: Query
+) -> None:
+    confiture("migrate", "up", "--dry-run-execute")
+    assert query("SELECT count(*) > 0, count(actual_ms) FROM confiture.prediction") == [(True, 0)]
+    assert confiture("migrate", "up").code == 0
+    assert query("SELECT count(*) - count(actual_ms) FROM confiture.prediction") == [(0,)]
+    assert query("SELECT count(*) > 0 FROM confiture.estimate_calibration()") == [(True,)]
+
+
+def test_estimates_that_say_nothing_new_are_not_printed(shop: Project, confiture: Command) -> None:
+    assert "estimate" not in confiture("migrate", "up", "--dry-run-execute").out
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--dry-run-execute"])
+def test_a_migration_without_a_statement_is_counted_and_noted(
+    project: Project, confiture: Command, database: str, option: str
+) -> None:
+    confiture("migrate", "new", "first", "--version", "001")
+    result = confiture("migrate", "up", option)
+    assert "1 migration, 0 statements" in result.out
+    note = (
+        "db/migrations/001_first.up.sql has no statement: it would be marked as applied, and nothing else.\n"
+    )
+    assert note in result.err
+    assert note == confiture("migrate", "up").err
 
 
 def test_dry_run_execute_goes_on_with_yes(shop: Project, confiture: Command, query: Query) -> None:
@@ -125,4 +152,63 @@ def test_the_report_of_one_statement() -> None:
         "      warning: careful",
         "      estimate with 1,000,000 rows: 1.0 s to 1 min 5 s (sampled)",
         "      waits for process 7 of u (psql): AccessShareLock on t, idle, in a transaction for 42.0 s",
+    ]
+
+
+def row(**more: Any) -> StatementReport:
+    values = {
+        "version": "1",
+        "name": "a",
+        "ordinal": 1,
+        "line": 1,
+        "statement": "SELECT 1",
+        "command": "SELECT",
+    }
+    return StatementReport(**{**values, **more})
+
+
+@pytest.mark.parametrize(
+    ("estimate", "took", "told"),
+    [
+        ({"class": "metadata", "low_ms": 0.4, "high_ms": 6.5}, 0.9, False),
+        ({"class": "metadata", "low_ms": 200, "high_ms": 800}, 400, False),
+        ({"class": "metadata", "low_ms": 200, "high_ms": 1000}, 400, True),
+        ({"class": "rows", "rows_measured": 10, "rows_target": 10, "low_ms": 1, "high_ms": 2}, 1, False),
+        ({"class": "rows", "rows_measured": 10, "rows_target": 10, "low_ms": 60, "high_ms": 240}, 120, True),
+        ({"class": "rows", "rows_measured": 10, "rows_target": 99, "low_ms": 1, "high_ms": 2}, 1, True),
+        ({"class": "rows", "rows_measured": 10, "rows_target": 10, "basis": "unknown"}, 120, True),
+    ],
+)
+def test_an_estimate_is_printed_where_it_tells_something(
+    estimate: dict[str, Any], took: float, told: bool
+) -> None:
+    lines = report.statement(row(estimate=estimate, execution_time_ms=took), executed=True)
+    assert any("estimate" in text for text, _ in lines) is told
+
+
+def test_the_source_of_a_migration_in_python_is_not_printed() -> None:
+    found = row(
+        statement='"""Fill."""\nimport re', command="PYTHON", execution_time_ms=5.0, rows_affected=1000
+    )
+    assert [text for text, _ in report.statement(found, executed=True)] == [
+        "  Python",
+        "      5.0 ms, 1,000 rows",
+    ]
+
+
+def test_locks_on_what_is_new_and_locks_taken_anew() -> None:
+    again = "; held since an earlier statement, the real run takes it anew"
+    found = row(
+        locks=(
+            Lock("public.n", "AccessExclusiveLock", "reads and writes", created=True),
+            Lock("public.a", "ShareLock", "writes"),
+            Lock("public.b", "ShareLock", "writes", again=True),
+        )
+    )
+    assert [text for text, _ in report.statement(found, executed=True)][1:] == [
+        "      blocks writes: public.a (ShareLock)",
+        f"      blocks writes: public.b (ShareLock{again})",
+    ]
+    assert [text for text, _ in report.summary([found], executed=True, migrations=1)][1:] == [
+        "Blocks writes: public.a and public.b."
     ]

@@ -80,6 +80,7 @@ def test_status_check(shop: Project, confiture: Command) -> None:
 def test_target_and_steps(shop: Project, confiture: Command) -> None:
     up = confiture("migrate", "up", "--target", "001", "--format", "json")
     assert [each["version"] for each in up.json["migrations"]] == ["001"]
+    assert up.json["migrations"][0]["statements"] == 2
     confiture("migrate", "up")
     down = confiture("migrate", "down", "--target", "001", "--format", "json")
     assert [each["version"] for each in down.json["migrations"]] == ["002"]
@@ -193,6 +194,7 @@ def test_history(shop: Project, confiture: Command) -> None:
     ]
     assert entries[1]["sqlstate"] == "22012"
     text = confiture("migrate", "history", "--limit", "2").out.splitlines()
+    assert text[0].split()[-1] == "MESSAGE"
     assert len(text) == 3
     assert "22012 division by zero" in text[2]
 
@@ -273,3 +275,23 @@ def test_notices_of_a_migration_are_shown(project: Project, confiture: Command, 
     result = confiture("migrate", "up")
     assert "WARNING: careful" in result.out
     assert "HINT: look twice" in result.out
+
+
+def test_the_last_line_sums_what_the_lines_before_it_say(
+    shop: Project, confiture: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("confiture.human.duration", lambda milliseconds: f"<{milliseconds:.6f}>")
+    lines = confiture("migrate", "up").out.splitlines()
+    parts = [float(line.split("<")[1].split(">")[0]) for line in lines if "applied in" in line]
+    assert parts[-1] == pytest.approx(sum(parts[:-1]), abs=1e-4)
+    took = confiture("migrate", "status", "--format", "json").json["migrations"][0]["execution_time_ms"]
+    assert f"  {took} ms" in confiture("migrate", "status").out
+
+
+def test_a_new_migration_in_python_uses_the_placeholders_of_the_server(
+    project: Project, confiture: Command
+) -> None:
+    confiture("migrate", "new", "fill", "--python", "--version", "001")
+    text = (project.migrations / "001_fill.py").read_text()
+    assert "email = $1" in text
+    assert "%s" not in text

@@ -69,6 +69,7 @@ def test_the_life_of_a_server(open_project: Project, built: Path, capfd: pytest.
     assert facts["data"] == str(open_project.root / ".confiture/data")
     assert stat.S_IMODE(Path(facts["socket"]).stat().st_mode) == 0o700
     assert len(facts["socket"]) < 60
+    assert call("server", "url") == (0, f"{facts['url']}\n", "")
     with psycopg.connect(facts["url"]) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
         assert connection.execute("SHOW fsync").fetchone() == ("on",)
@@ -79,8 +80,12 @@ def test_the_life_of_a_server(open_project: Project, built: Path, capfd: pytest.
     assert call("server", "status")[1].startswith("The private server is not running.")
     assert call("migrate", "validate")[1].endswith("the private server is not running.\n")
 
-    code, out, err = call("migrate", "status", "--check")
-    assert (code, err) == (0, "Starting the private server of this project.\n")
+    code, out, err = call("server", "url", "--format", "json")
+    assert (json.loads(out), err) == (
+        {"url": facts["url"]},
+        "Starting the private server of this project.\n",
+    )
+    assert call("migrate", "status", "--check")[0] == 0
 
     os.kill(json.loads(call("server", "status", "--format", "json")[1])["pid"], signal.SIGKILL)
     wait_until(lambda: not cluster.is_running(config.load()))

@@ -74,3 +74,8 @@ def test_the_names_of_the_library() -> None:
     assert "Migrator" in dir(confiture)
     with pytest.raises(AttributeError):
         confiture.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize(("milliseconds", "text"), [(0, "0 ms"), (1, "1 ms"), (3210, "3.2 s")])
+def test_whole_milliseconds(milliseconds: int, text: str) -> None:
+    assert human.whole(milliseconds) == text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from confiture.cli.options import RunOptions, Session, with_database, with_files, with_run
+from confiture.cli.options import YES, RunOptions, Session, with_database, with_files, with_run
 
 
 @click.group()
@@ -65,21 +65,17 @@ def down(session: Session, options: RunOptions, steps: int | None) -> int:
 def status(session: Session, check: bool) -> int:
     """Show every migration and its state.
 
-    Changes nothing.
+    Changes nothing. On a standby, and for a role that may only read, it shows what is registered
+    in the database and says so: the files were not compared, which --check does not let pass.
 
     \b
     Example:
       confiture migrate status
       confiture migrate status --env production --check
     """
-    from confiture import exit_codes
-    from confiture.render import status as render
+    from confiture.cli.look import status
 
-    migrations = session.migrator().status()
-    render.show(session.terminal, migrations)
-    counts = render.counts(migrations)
-    session.terminal.document({"migrations": [each.as_dict() for each in migrations], "summary": counts})
-    return exit_codes.FINDINGS if check and counts["applied"] < len(migrations) else exit_codes.OK
+    return status(session, check=check)
 
 
 @migrate.command()
@@ -126,6 +122,83 @@ def baseline(session: Session, version: str) -> None:
         session.terminal.line(f"{each} {name}")
     session.terminal.line(f"{human.count(len(marked), 'migration')} marked as applied, none was run.")
     session.terminal.document({"migrations": [{"version": each, "name": name} for each, name in marked]})
+
+
+@migrate.command()
+@click.argument("version")
+@with_database
+def accept(session: Session, version: str) -> None:
+    """Accept that an applied migration has changed.
+
+    For a change that does not matter, in a comment for example. Nothing runs: the database takes
+    the text of the file, and the log keeps the old checksum.
+
+    \b
+    Example:
+      confiture migrate accept 003 --env production
+    """
+    result = session.migrator().accept(version)
+    said = "the text of the file counts now" if result == "changed" else "it had not changed"
+    session.terminal.line(f"{version}: {said}.")
+    session.terminal.document({"version": version, "result": result})
+
+
+@migrate.command()
+@click.argument("version")
+@YES
+@with_database
+def forget(session: Session, version: str, yes: bool) -> None:
+    """Take a migration off the ledger, and run nothing.
+
+    For one that was undone by hand. It is pending again; one that stopped half-way starts from
+    its first statement.
+
+    \b
+    Example:
+      confiture migrate forget 003
+      confiture migrate forget 003 --yes
+    """
+    migrator = session.migrator()
+    session.terminal.ask(
+        f"Forget that {version} was applied to {session.label}? Nothing that it did is taken back.",
+        yes=yes,
+        otherwise="nothing was forgotten",
+    )
+    result = migrator.forget(version)
+    session.terminal.line(f"{version} is forgotten: it counts as not applied, and nothing was run.")
+    session.terminal.document({"version": version, "result": result})
+
+
+@migrate.command()
+@click.argument("version")
+@click.option(
+    "--completed/--not-completed",
+    required=True,
+    help="The statement took effect, or it did not and is to run again.",
+)
+@YES
+@with_database
+def resolve(session: Session, version: str, completed: bool, yes: bool) -> None:
+    """Decide about a statement that a crash has left in doubt.
+
+    Such a migration does not run in one transaction, and fails with CF012 until somebody has looked.
+
+    \b
+    Example:
+      confiture migrate resolve 003 --completed
+      confiture migrate resolve 003 --not-completed --yes
+    """
+    migrator = session.migrator()
+    effect = "took effect and is not to run again" if completed else "did not take effect and is to run again"
+    session.terminal.ask(
+        f"Is it certain that the statement in doubt of {version} in {session.label} {effect}?",
+        yes=yes,
+        otherwise="nothing was decided",
+    )
+    result = migrator.resolve(version, completed=completed)
+    said = "counts as completed" if completed else result
+    session.terminal.line(f"{version}: the statement in doubt {said}.")
+    session.terminal.document({"version": version, "result": result})
 
 
 @migrate.command()

@@ -52,10 +52,15 @@ class Session:
     def connect(self) -> Connection:
         """Connect to the chosen database; the private server is started if it is the one."""
         from confiture import cluster, db
+        from confiture.errors import SettingError
 
         target = self.project.target(self.database_url, self.environment)
         url = target.url or cluster.ensure(self.project, self.terminal.note)
-        connection = db.connect(url, target.settings)
+        try:
+            connection = db.connect(url, target.settings)
+        except SettingError as problem:
+            target.point_at(problem)
+            raise
         click.get_current_context().call_on_close(connection.close)
         self.label = f"{connection.info.dbname} ({target.source})"
         return connection

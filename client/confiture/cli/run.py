@@ -72,6 +72,7 @@ class Run:
             what = "everything is applied" if self.direction == "up" else "nothing is applied"
             self.terminal.line(f"Nothing to do: {what}.")
             return exit_codes.OK
+        self.note_empty()
         if self.options.dry_run or self.options.dry_run_execute:
             failed = self.report()
             if failed or self.options.dry_run:
@@ -86,8 +87,17 @@ class Run:
         method = self.migrator.dry_run if executed else self.migrator.analyze
         found = method(self.direction, target=self.options.target, steps=self.steps)
         self.result["report"] = [statement.as_dict() for statement in found]
-        report.show(self.terminal, found, executed=executed)
+        report.show(self.terminal, found, executed=executed, migrations=len(self.plan))
         return bool(report.failures(found))
+
+    def note_empty(self) -> None:
+        """Say which migrations have nothing in them: they count as applied all the same."""
+        for step in self.plan:
+            if step.statements == 0 and self.direction == "up":
+                self.terminal.note(
+                    f"{step.file or step.version} has no statement: it would be marked as applied, "
+                    "and nothing else."
+                )
 
     def ask(self) -> None:
         """Ask before anything surprising: after a measured run, or out of order."""
@@ -133,7 +143,7 @@ class Run:
     def sum_up(self, runs: Sequence[MigrationRun]) -> None:
         """Print the last line."""
         done = "applied" if self.direction == "up" else "taken back"
-        took = human.duration(sum(each.execution_time_ms or 0 for each in runs))
+        took = human.duration(self.progress.elapsed_ms)
         self.terminal.line(f"{human.count(len(runs), 'migration')} {done} in {took}.")
 
 

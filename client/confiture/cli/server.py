@@ -47,7 +47,7 @@ def start(session: Session, port: int | None) -> None:
     \b
     Example:
       confiture server start
-      psql "$(confiture server status --format json | jq -r .url)"
+      psql "$(confiture server url)"
     """
     from confiture import cluster
 
@@ -82,6 +82,25 @@ def status(session: Session) -> None:
       confiture server status --format json
     """
     _show(session)
+
+
+@server.command()
+@with_project
+def url(session: Session) -> None:
+    """Print the URL of the private server, and nothing else.
+
+    It is started if it does not run.
+
+    \b
+    Example:
+      confiture server url
+      psql "$(confiture server url)"
+    """
+    from confiture import cluster
+
+    found = cluster.ensure(session.project, session.terminal.note)
+    session.terminal.line(found)
+    session.terminal.document({"url": found})
 
 
 @server.command()

@@ -10,12 +10,12 @@ from confiture.terminal import Terminal
 
 
 def show(terminal: Terminal, entries: Sequence[HistoryEntry]) -> None:
-    """Print one row an entry; an error gets its first line."""
+    """Print one row an entry; its message says what failed, or what was repaired."""
     if not entries:
         terminal.line("The log is empty: nothing has been run yet.")
         return
     terminal.table(
-        ("WHEN", "VERSION", "NAME", "WHAT", "STATE", "TOOK", "BY", "ERROR"),
+        ("WHEN", "VERSION", "NAME", "WHAT", "STATE", "TOOK", "BY", "MESSAGE"),
         [
             (
                 human.moment(entry.finished_at),
@@ -23,7 +23,7 @@ def show(terminal: Terminal, entries: Sequence[HistoryEntry]) -> None:
                 entry.name or "",
                 entry.direction,
                 entry.state,
-                "" if entry.execution_time_ms is None else human.duration(entry.execution_time_ms),
+                "" if entry.execution_time_ms is None else human.whole(entry.execution_time_ms),
                 entry.performed_by or "",
                 " ".join(filter(None, (entry.sqlstate, entry.message))),
             )

@@ -27,6 +27,7 @@ class RunProgress:
         self.current: str | None = None
         self.label = ""
         self.statements_done = 0
+        self.elapsed_ms = 0.0
         self.doing: str | None = None
         self.since = time.monotonic()
         self._live: Any = None
@@ -70,6 +71,7 @@ class RunProgress:
 
     def _migration_finished(self, event: Progress) -> None:
         self.current = self.doing = None
+        self.elapsed_ms += event.elapsed_ms or 0
         took = human.duration(event.elapsed_ms or 0)
         done = "applied" if event.direction == "up" else "taken back"
         rows = f", {human.count(event.rows, 'row')}" if event.rows else ""

@@ -10,19 +10,26 @@ from confiture import human
 from confiture.results import Lock, StatementReport
 from confiture.terminal import Terminal
 
+PYTHON = "PYTHON"
 _WIDTH = 96
+_LONG_MS = 1000
+_NOTABLE_MS = 100
+_AGAIN = "; held since an earlier statement, the real run takes it anew"
 Line = tuple[str, str]
 
 
-def show(terminal: Terminal, reports: Sequence[StatementReport], *, executed: bool) -> None:
-    """Print the report, one paragraph a statement, and what stands out at its end."""
+def show(terminal: Terminal, reports: Sequence[StatementReport], *, executed: bool, migrations: int) -> None:
+    """Print the report, one paragraph a statement, and what stands out at its end.
+
+    ``migrations`` is how many were planned: one without a statement is in no report.
+    """
     for (version, name), group in groupby(reports, lambda each: (each.version, each.name)):
         terminal.line(f"{version} {name}", "bold")
         for report in group:
             for text, style in statement(report, executed=executed):
                 terminal.line(text, style)
         terminal.line()
-    for text, style in summary(reports, executed=executed):
+    for text, style in summary(reports, executed=executed, migrations=migrations):
         terminal.line(text, style)
 
 
@@ -34,7 +41,10 @@ def failures(reports: Sequence[StatementReport]) -> list[StatementReport]:
 def statement(report: StatementReport, *, executed: bool) -> Iterator[Line]:
     """Yield the lines about one statement."""
     line = report.file_line or report.line
-    yield f"  line {line}: {_first_line(report.statement)}", ""
+    if report.command == PYTHON:
+        yield "  Python", ""
+    else:
+        yield f"  line {line}: {_first_line(report.statement)}", ""
     if report.error:
         yield from _error(report, report.error)
         return
@@ -49,15 +59,25 @@ def statement(report: StatementReport, *, executed: bool) -> Iterator[Line]:
         yield "      cannot run in a transaction: it will run on its own", "yellow"
     for warning in report.warnings:
         yield f"      warning: {warning}", "yellow"
-    if report.estimate:
+    if report.estimate and tells_something(report.estimate, report.execution_time_ms):
         yield f"      {_estimate(report.estimate)}", ""
     for holder in report.holders:
         yield f"      waits for {_holder(holder)}", "red"
 
 
-def summary(reports: Sequence[StatementReport], *, executed: bool) -> Iterator[Line]:
+def tells_something(estimate: Mapping[str, Any], measured_ms: float | None) -> bool:
+    """Tell whether an estimate says more than the measured time beside it."""
+    if estimate.get("rows_target") != estimate.get("rows_measured"):
+        return True
+    if measured_ms is None or (estimate.get("high_ms") or 0) >= _LONG_MS:
+        return True
+    return estimate.get("class") != "metadata" and measured_ms > _NOTABLE_MS
+
+
+def summary(reports: Sequence[StatementReport], *, executed: bool, migrations: int) -> Iterator[Line]:
     """Yield what stands out of the whole report."""
-    migrations = len({report.version for report in reports})
+    if failures(reports):  # what comes after a failure is not looked at
+        migrations = len({report.version for report in reports})
     head = f"{human.count(migrations, 'migration')}, {human.count(len(reports), 'statement')}"
     if executed:
         spent = sum(report.execution_time_ms or 0 for report in reports)
@@ -66,7 +86,8 @@ def summary(reports: Sequence[StatementReport], *, executed: bool) -> Iterator[L
         head += "; nothing was executed"
     yield f"{head}.", ""
     for blocks in ("reads and writes", "writes"):
-        found = {lock.relation: None for report in reports for lock in report.locks if lock.blocks == blocks}
+        locks = (lock for report in reports for lock in report.locks if not lock.created)
+        found = {lock.relation: None for lock in locks if lock.blocks == blocks}
         if found:
             yield f"Blocks {blocks}: {human.listed(list(found))}.", _lock_style(blocks)
     rewritten = {relation: None for report in reports for relation in report.rewrites}
@@ -77,17 +98,17 @@ def summary(reports: Sequence[StatementReport], *, executed: bool) -> Iterator[L
 
 
 def _locks(locks: Sequence[Lock]) -> Iterator[Line]:
-    """Yield one line for each kind of lock that blocks somebody."""
+    """Yield one line for each kind of lock that blocks somebody; nobody sees what is new."""
     for blocks in ("reads and writes", "writes"):
-        modes = {lock.mode: None for lock in locks if lock.blocks == blocks}
-        for mode in modes:
-            found = [lock for lock in locks if (lock.mode, lock.blocks) == (mode, blocks)]
+        blocking = [lock for lock in locks if lock.blocks == blocks and not lock.created]
+        for mode, again in dict.fromkeys((lock.mode, lock.again) for lock in blocking):
+            found = [lock for lock in blocking if (lock.mode, lock.again) == (mode, again)]
             named = [lock.relation for lock in found if lock.named]
             others = [lock.relation for lock in found if not lock.named]
             text = human.listed(named)
             if others:
                 text += f"{', and ' if named else ''}not named by it: {human.listed(others)}"
-            yield f"      blocks {blocks}: {text} ({mode})", _lock_style(blocks)
+            yield f"      blocks {blocks}: {text} ({mode}{_AGAIN if again else ''})", _lock_style(blocks)
 
 
 def _measured(report: StatementReport) -> Iterator[str]:

@@ -33,7 +33,7 @@ def show(terminal: Terminal, migrations: Sequence[MigrationStatus]) -> None:
                 migration.name,
                 migration.state,
                 human.moment(migration.applied_at) if migration.applied_at else "",
-                "" if migration.execution_time_ms is None else human.duration(migration.execution_time_ms),
+                "" if migration.execution_time_ms is None else human.whole(migration.execution_time_ms),
                 "; ".join(notes(migration)),
             )
             for migration in migrations

@@ -1,0 +1,173 @@
+"""What is measured: each case gives rows of the report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import server
+import texts
+from measure import Row, alternate, compare, timed
+
+Migrations = Sequence[tuple[str, str]]
+
+APPLY = "SELECT * FROM confiture.migrate_up();\n"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How much and how often to measure, and a folder for files."""
+
+    folder: Path
+    repetitions: int
+    scale: float
+
+    def count(self, number: int) -> int:
+        return max(4, round(number * self.scale))
+
+    def file(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+def as_jsonb(migrations: Migrations) -> str:
+    return json.dumps([{"version": number, "name": f"step_{number}", "up": up} for number, up in migrations])
+
+
+def install(name: str, migrations: Migrations = ()) -> None:
+    """Create the extension, and register migrations."""
+    with server.connect(name) as connection:
+        connection.execute("CREATE EXTENSION confiture")
+        if migrations:
+            connection.execute("SELECT confiture.register_migrations(%s::jsonb)", (as_jsonb(migrations),))
+
+
+def on_copy(template: str, work: Callable[[str], object]) -> Callable[[], float]:
+    """Give a trial: the time of a piece of work on a fresh copy of a database."""
+
+    def trial() -> float:
+        with server.database(template) as name:
+            return timed(lambda: work(name))
+
+    return trial
+
+
+def small_migrations(bench: Bench) -> Iterator[Row]:
+    """Many small migrations; the template has them registered, for both sides."""
+    number = bench.count(1000)
+    migrations = texts.small_migrations(number)
+    whole = bench.file("all.sql", "".join(text for _, text in migrations))
+    pieces = bench.file("pieces.sql", "".join(f"BEGIN;\n{text}COMMIT;\n" for _, text in migrations))
+    files = [bench.file(f"files/{version}.sql", text) for version, text in migrations]
+    send = f"SELECT confiture.register_migrations($j${as_jsonb(migrations)}$j$);\n"
+    register = bench.file("register.sql", send)
+    apply = bench.file("apply.sql", APPLY)
+
+    def each_file(name: str) -> None:
+        for path in files:
+            server.psql(name, "-1", "-f", path)
+
+    up = f"SELECT migrate_up(), {number} migrations"
+    call = f"CALL migrate(), {number} migrations"
+    both = "register_migrations(), then migrate_up()"
+    one = "psql -1 -f of the same text"
+    parts = "psql -f, one BEGIN ... COMMIT each"
+    many = "psql -1 -f, one process for each file"
+    with server.database() as plain, server.database() as template:
+        install(plain)
+        install(template, migrations)
+        seconds = alternate(
+            {
+                one: on_copy(template, lambda name: server.psql(name, "-1", "-f", whole)),
+                up: on_copy(template, lambda name: server.psql(name, "-f", apply)),
+                parts: on_copy(template, lambda name: server.psql(name, "-f", pieces)),
+                call: on_copy(template, lambda name: server.psql(name, "-c", "CALL confiture.migrate()")),
+                both: on_copy(plain, lambda name: server.psql(name, "-f", register, "-f", apply)),
+                many: on_copy(template, each_file),
+            },
+            bench.repetitions,
+        )
+    yield compare(seconds, up, one, limit=1.2)
+    yield compare(seconds, call, one, limit=1.2)
+    yield compare(seconds, call, parts)
+    yield compare(seconds, both, one)
+    yield compare(seconds, up, many)
+    yield compare(seconds, call, many)
+
+
+def executor(bench: Bench) -> Iterator[Row]:
+    """One migration of many statements: what the executor adds to each."""
+    number = bench.count(10_000)
+    text = texts.inserts(number)
+    script = bench.file("inserts.sql", text)
+    # What psql alone needs to find the ends of the statements: nothing is sent.
+    lexed = bench.file("lexed.sql", f"\\if false\n{text}\\endif\n")
+    split = bench.file("split.sql", f"SELECT count(*) FROM confiture.statements($script${text}$script$);\n")
+    up = f"migrate_up(), one migration of {number} INSERTs"
+    one = "psql -1 -f of the same text"
+    found = f"statements() of these {number} INSERTs"
+    skipped = "psql -f, which splits but sends nothing"
+    with server.database() as template:
+        install(template, [("1", text)])
+        seconds = alternate(
+            {
+                one: on_copy(template, lambda name: server.psql(name, "-1", "-f", script)),
+                up: on_copy(template, lambda name: server.psql(name, "-c", APPLY)),
+                skipped: on_copy(template, lambda name: server.psql(name, "-f", lexed)),
+                found: on_copy(template, lambda name: server.psql(name, "-f", split)),
+            },
+            bench.repetitions,
+        )
+    yield compare(seconds, up, one, limit=1.15)
+    yield compare(seconds, found, skipped)
+
+
+def dry_run(bench: Bench) -> Iterator[Row]:
+    """A dry run of changes of a big table, against making them."""
+    rows = bench.count(1_000_000)
+    change = bench.file("change.sql", texts.BIG_CHANGE)
+    dry = bench.file("dry.sql", f"SELECT * FROM confiture.dry_run($script${texts.BIG_CHANGE}$script$);\n")
+    measured = f"dry_run(), {rows} rows: 3 ALTERs, index, UPDATE"
+    one = "psql -1 -f of the same text"
+    with server.database() as template:
+        install(template)
+        server.psql(template, "-f", bench.file("big.sql", texts.big_table(rows)))
+        seconds = alternate(
+            {
+                one: on_copy(template, lambda name: server.psql(name, "-1", "-f", change)),
+                measured: on_copy(template, lambda name: server.psql(name, "-f", dry)),
+            },
+            bench.repetitions,
+        )
+    yield compare(seconds, measured, one)
+
+
+def client(bench: Bench) -> Iterator[Row]:
+    """How long the client takes to start, and to run small migrations from files."""
+    program = shutil.which("confiture", path=str(Path(sys.executable).parent))
+    if program is None:
+        raise SystemExit("the program confiture is not beside this Python: run make deps")
+    version = "confiture --version"
+    empty = "python -c pass"
+    seconds = alternate(
+        {
+            empty: lambda: timed(lambda: server.run([sys.executable, "-c", "pass"])),
+            version: lambda: timed(lambda: server.run([program, "--version"])),
+        },
+        max(bench.repetitions, 15),
+    )
+    yield compare(seconds, version, empty, limit_s=0.15)
+
+
+CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "migrations": small_migrations,
+    "executor": executor,
+    "dry-run": dry_run,
+    "client": client,
+}

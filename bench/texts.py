@@ -1,0 +1,66 @@
+"""The scripts that both sides run: the same text for Confiture and for psql."""
+
+from __future__ import annotations
+
+
+def small_migrations(number: int) -> list[tuple[str, str]]:
+    """Give pairs of version and text, in turns a table, a column, rows, an index."""
+    result = []
+    for i in range(number):
+        table = f"customer_{i // 4}"
+        steps = [
+            f"""\
+CREATE TABLE {table} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+""",
+            f"""\
+ALTER TABLE {table} ADD COLUMN email text, ADD CONSTRAINT {table}_email CHECK (email <> '');
+""",
+            f"""\
+INSERT INTO {table} (name, email) VALUES
+    ('Ann', 'ann@example.org'),
+    ('Bob', 'bob@example.org'),
+    ('Eve', NULL);
+""",
+            f"""\
+CREATE INDEX {table}_name_idx ON {table} (name);
+COMMENT ON TABLE {table} IS 'Customers of region {i // 4}';
+""",
+        ]
+        result.append((f"{i + 1:04d}", steps[i % 4]))
+    return result
+
+
+def inserts(number: int) -> str:
+    """Give one table and that many INSERT statements of one row."""
+    rows = "".join(
+        f"INSERT INTO measurement (id, sensor, taken, value) "
+        f"VALUES ({i}, 'sensor {i % 97}', '2024-01-01 00:00:00+00', {i % 1000}.5);\n"
+        for i in range(1, number + 1)
+    )
+    return (
+        "CREATE TABLE measurement (\n    id bigint PRIMARY KEY,\n    sensor text NOT NULL,\n"
+        "    taken timestamptz NOT NULL,\n    value numeric\n);\n" + rows
+    )
+
+
+def big_table(rows: int) -> str:
+    """Give the statements that make and fill the table of the dry run."""
+    return (
+        "CREATE TABLE orders (id bigint PRIMARY KEY, customer integer NOT NULL, amount integer, note text);\n"
+        "INSERT INTO orders SELECT g, g % 1000, g % 100, 'order ' || g\n"
+        f"FROM generate_series(1, {rows}) AS g;\n"
+        "VACUUM (ANALYZE, FREEZE) orders;\n"
+    )
+
+
+BIG_CHANGE = """\
+ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;
+ALTER TABLE orders ADD CONSTRAINT orders_amount CHECK (amount >= 0);
+ALTER TABLE orders ALTER COLUMN amount TYPE bigint;
+CREATE INDEX orders_customer_idx ON orders (customer);
+UPDATE orders SET paid = true WHERE id % 4 = 0;
+"""

@@ -1,0 +1,3 @@
+ALTER TABLE addresses DROP CONSTRAINT addresses_country_fkey;
+DROP TABLE tax_rates;
+DROP TABLE countries;

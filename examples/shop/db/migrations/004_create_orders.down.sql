@@ -1,0 +1,9 @@
+DROP VIEW unpaid_orders;
+DROP FUNCTION order_total(bigint);
+DROP TABLE payments;
+DROP TABLE order_lines;
+DROP TABLE orders;
+DROP TABLE stock;
+DROP TABLE warehouses;
+DROP TYPE payment_method;
+DROP TYPE order_status;

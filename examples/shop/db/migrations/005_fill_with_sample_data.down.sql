@@ -1,0 +1,3 @@
+TRUNCATE payments, order_lines, orders, stock, warehouses, product_categories, products, categories,
+    brands, addresses, customers
+    RESTART IDENTITY;

@@ -1,0 +1,153 @@
+"""The private server of tests/cluster.sh, seen from outside: its processes can be killed, and it can be started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+# Long enough for a busy machine; nothing is expected to take this long.
+PATIENCE = 30.0
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited in vain: {what}")
+        time.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the server."""
+
+    pid: int
+    title: str
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it is a worker of Confiture."""
+        return "confiture worker" in self.title
+
+    def kill(self) -> None:
+        """Kill it the hard way."""
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+class Server:
+    """The server whose data are in PGDATA."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.log = data.parent / "log"
+
+    def connect(self, database: str = "postgres", **options: str) -> Connection:
+        """Open a connection in autocommit mode."""
+        return psycopg.connect(dbname=database, autocommit=True, connect_timeout=10, **options)
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's process."""
+        return int((self.data / "postmaster.pid").read_text().splitlines()[0])
+
+    def processes(self) -> list[Process]:
+        """The postmaster's children."""
+        parent = self.pid
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(fields[1]) == parent:
+                    title = (entry / "cmdline").read_text().replace("\0", " ").strip()
+                    found.append(Process(int(entry.name), title))
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+        return found
+
+    def backend(self, database: str) -> Process | None:
+        """The one backend of a client that is connected to a database."""
+        for process in self.processes():
+            if f" {database} [local]" in process.title:
+                return process
+        return None
+
+    def worker(self) -> Process | None:
+        """The worker of Confiture that is at work."""
+        return next((process for process in self.processes() if process.is_worker), None)
+
+    def crash(self) -> None:
+        """Kill all of the server at once, as if the machine had lost its power."""
+        children = self.processes()
+        postmaster = self.pid
+        os.kill(postmaster, signal.SIGKILL)
+        for child in children:
+            child.kill()
+        for pid in [postmaster, *(child.pid for child in children)]:
+            until(lambda pid=pid: _is_gone(pid), f"{pid} is gone")
+        # Where nobody collects the dead (a container), their files would look like those of a living server.
+        for name in (self.data / "postmaster.pid", *self.data.parent.glob(".s.PGSQL.*")):
+            name.unlink()
+
+    def _control(self, *arguments: str) -> None:
+        command = ["pg_ctl", "-D", str(self.data), "-l", str(self.log), "-w", "-t", "60", *arguments]
+        if os.getuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
+
+    def start(self) -> None:
+        """Start it."""
+        self._control("start")
+
+    def restart(self, mode: str = "fast") -> None:
+        """Stop and start it."""
+        self._control("-m", mode, "restart")
+
+    def wait_ready(self) -> None:
+        """Wait until it takes connections, also after it has restarted by itself."""
+
+        def ready() -> bool:
+            try:
+                with self.connect() as connection:
+                    connection.execute("SELECT 1")
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        until(ready, "the server takes connections")
+
+    def wait_alone(self, database: str) -> None:
+        """Wait until nobody works in a database any more."""
+        with self.connect() as connection:
+            until(
+                lambda: (
+                    connection.execute(
+                        "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+                        " AND backend_type IN ('client backend', 'confiture worker')",
+                        [database],
+                    ).fetchone()
+                    is None
+                ),
+                "nobody is connected",
+            )
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
