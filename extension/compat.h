@@ -104,4 +104,11 @@
 #define stringToQualifiedNameList_compat(s) stringToQualifiedNameList(s)
 #endif
 
+/* LockHeldByMe() has got an argument for stronger modes. */
+#if PG_VERSION_NUM >= 170000
+#define cf_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode), false)
+#else
+#define cf_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode))
+#endif
+
 #endif /* CF_COMPAT_H */

@@ -15,6 +15,7 @@
 
 #include "mb/pg_wchar.h"
 #include "utils/elog.h"
+#include "utils/memutils.h"
 
 #include "confiture.h"
 #include "core/cf_core.h"
@@ -104,6 +105,20 @@ parse_error(const CfErrorFrame *frame, int offset)
 	add_context(script, span, script->nspans, line, column);
 }
 
+/* Tells whether what is raised is an error, not a notice or a warning. */
+static bool
+is_error(void)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "confiture level", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	bool result = CopyErrorData()->elevel >= ERROR;
+
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return result;
+}
+
 /*
  * Error context callback: moves the server's position, which counts in the
  * whole script, into the statement, and adds our line of context.
@@ -130,7 +145,7 @@ cf_error_callback(void *arg)
 		point_into(script, stmt->start, stmt->start + stmt->len, offset);
 		cf_line_column(script->sql, script->len, offset, &line, &column);
 	}
-	else if (getinternalerrposition() == 0)
+	else if (getinternalerrposition() == 0 && is_error())
 	{
 		/* Leave what a nested function or DO block says of itself. */
 		char *query = cf_statement_text(script, stmt);

@@ -8,17 +8,23 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "pgstat.h"
 #include "storage/latch.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
@@ -103,14 +109,62 @@ cf_try_lock(CfLockKey key, LOCKMODE mode, bool session)
 	return LockAcquire(&tag, mode, session, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-/* Gives an advisory lock of the session back. */
+/* Gives an advisory lock of the session back, if it is still held. */
 void
 cf_unlock(CfLockKey key, LOCKMODE mode)
 {
 	LOCKTAG tag;
 
 	set_tag(&tag, key);
-	(void) LockRelease(&tag, mode, true);
+	if (cf_lock_held_by_me(&tag, mode))
+		(void) LockRelease(&tag, mode, true);
+}
+
+/* Tells how many rows of the ledger a snapshot sees, and the last position. */
+static void
+read_ledger(Relation ledger, Snapshot snapshot, int64 *rows, int64 *last)
+{
+	AttrNumber position = get_attnum(RelationGetRelid(ledger), "position");
+	SysScanDesc scan = systable_beginscan(ledger, InvalidOid, false, snapshot, 0, NULL);
+	HeapTuple tuple;
+
+	*rows = *last = 0;
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		bool isnull;
+		int64 value =
+			DatumGetInt64(heap_getattr(tuple, position, RelationGetDescr(ledger), &isnull));
+
+		(*rows)++;
+		*last = Max(*last, value);
+	}
+	systable_endscan(scan);
+}
+
+/*
+ * Refuses to go on when the snapshot of a REPEATABLE READ or SERIALIZABLE
+ * transaction is older than the last run: what is pending would be wrong.
+ */
+static void
+check_snapshot(void)
+{
+	Relation ledger;
+	Snapshot latest;
+	int64 rows, last, rows_now, last_now;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	ledger = table_openrv(makeRangeVar("confiture", "tb_confiture", -1), AccessShareLock);
+	read_ledger(ledger, GetActiveSnapshot(), &rows, &last);
+	latest = RegisterSnapshot(GetLatestSnapshot());
+	read_ledger(ledger, latest, &rows_now, &last_now);
+	UnregisterSnapshot(latest);
+	table_close(ledger, AccessShareLock);
+	if (rows != rows_now || last != last_now)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access: another session has run migrations meanwhile"),
+				 errhint("Run again in a new transaction, or in READ COMMITTED.")));
 }
 
 /* Describes the session that holds one of our locks, for a DETAIL. */
@@ -187,6 +241,7 @@ Datum
 confiture_lock(PG_FUNCTION_ARGS)
 {
 	cf_lock_migrations(false);
+	check_snapshot();
 	PG_RETURN_VOID();
 }
 

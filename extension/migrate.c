@@ -90,6 +90,19 @@ check_extension_version(void)
 	SPI_finish();
 }
 
+/* Whether this session runs migrations now. */
+static bool running = false;
+
+/* Refuses a migration that runs migrations: our lock would let it in. */
+static void
+refuse_recursion(void)
+{
+	if (running)
+		ereport(ERROR,
+				(errcode(ERRCODE_CF_RUNNING), errmsg("a migration or hook can't run migrations"),
+				 errhint("Say with depends_on what must run before.")));
+}
+
 /*
  * Calls confiture._run() in the current transaction and hands its rows on.
  */
@@ -135,8 +148,10 @@ run_atomic(FunctionCallInfo fcinfo, const char *direction, Datum target, bool ta
 	ErrorData *volatile edata = NULL;
 
 	InitMaterializedSRF(fcinfo, 0);
+	refuse_recursion();
 	check_extension_version();
 	cf_note_current(NULL, NULL, direction);
+	running = true;
 
 	BeginInternalSubTransaction("confiture");
 	MemoryContextSwitchTo(context);
@@ -155,6 +170,7 @@ run_atomic(FunctionCallInfo fcinfo, const char *direction, Datum target, bool ta
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	running = false;
 
 	if (edata)
 	{
@@ -214,6 +230,9 @@ try_part(PlannedRun *run, run_part part, void *arg)
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData *volatile edata = NULL;
 
+	/* A script may have given up the session's lock: hold the transaction's. */
+	if (!cf_try_lock(CF_LOCK_RUN, ExclusiveLock, false))
+		cf_lock_migrations(false);
 	BeginInternalSubTransaction("confiture");
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -469,6 +488,7 @@ confiture_migrate(PG_FUNCTION_ARGS)
 			 errhint(
 				 "Send it alone, in autocommit mode (psycopg: connection.autocommit = True), or use SELECT confiture.migrate_up().")));
 	cf_check_writable("migrations");
+	refuse_recursion();
 	init_run(&run, fcinfo);
 	check_extension_version();
 	cf_note_current(NULL, NULL, run.direction);
@@ -478,10 +498,14 @@ confiture_migrate(PG_FUNCTION_ARGS)
 	cf_lock_migrations(true);
 	PG_TRY();
 	{
+		running = true;
+		/* A snapshot taken before the lock was had may be too old. */
+		SPI_commit();
 		run_planned(&run);
 	}
 	PG_FINALLY();
 	{
+		running = false;
 		cf_unlock(CF_LOCK_RUN, ExclusiveLock);
 	}
 	PG_END_TRY();

@@ -49,7 +49,7 @@ typedef struct Stepwise
 	bool ended;	 /* the statement itself has ended */
 	CfCost cost;
 	double *elapsed_ms; /* of each statement */
-	List *leftovers; /* names of invalid indexes to be dropped */
+	List *leftovers;	/* names of invalid indexes to be dropped */
 } Stepwise;
 
 /* Opens a transaction that can use SPI. */
@@ -260,6 +260,39 @@ run_in_transaction(Stepwise *step, const CfStatement *stmt, CfCost *cost)
 	commit();
 }
 
+/* Sets search_path and lock_timeout for the session of the worker. */
+static void
+set_session(const Stepwise *step)
+{
+	StartTransactionCommand();
+	(void) set_config_option("search_path", step->search_path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SET, true, 0, false);
+	if (cf_lock_timeout > 0 && (LockTimeout == 0 || LockTimeout > cf_lock_timeout))
+	{
+		char value[32];
+
+		snprintf(value, sizeof(value), "%d", cf_lock_timeout);
+		(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET,
+								 true, 0, false);
+	}
+	CommitTransactionCommand();
+}
+
+/* Takes the lock of workers for the session: two can't work at once. */
+static void
+lock_worker(void)
+{
+	bool free;
+
+	StartTransactionCommand();
+	free = cf_try_lock(CF_LOCK_WORKER, ExclusiveLock, true);
+	CommitTransactionCommand();
+	if (!free)
+		ereport(ERROR, (errcode(ERRCODE_CF_RUNNING),
+						errmsg("a background worker of another migration is still running"),
+						errhint("Wait until it has ended, then run again.")));
+}
+
 /* Runs a statement at the top level, marked before and after. */
 static void
 run_top_level(Stepwise *step, const CfStatement *stmt, CfCost *cost)
@@ -276,6 +309,12 @@ run_top_level(Stepwise *step, const CfStatement *stmt, CfCost *cost)
 	commit_progress(step, stmt->ordinal - 1, stmt);
 	cf_execute_top_level(step->script, stmt, cost);
 	step->ended = true;
+	/* DISCARD ALL has taken from the session what we rely on. */
+	if (IsA(stmt->raw->stmt, DiscardStmt))
+	{
+		lock_worker();
+		set_session(step);
+	}
 	commit_progress(step, stmt->ordinal, NULL);
 }
 
@@ -356,39 +395,6 @@ run_statement(Stepwise *step, const CfStatement *stmt)
 		cf_progress_lock_retry(&step->run, attempt, pause, edata->message);
 		cf_sleep(pause);
 	}
-}
-
-/* Sets search_path and lock_timeout for the session of the worker. */
-static void
-set_session(const Stepwise *step)
-{
-	StartTransactionCommand();
-	(void) set_config_option("search_path", step->search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SET, true, 0, false);
-	if (cf_lock_timeout > 0 && (LockTimeout == 0 || LockTimeout > cf_lock_timeout))
-	{
-		char value[32];
-
-		snprintf(value, sizeof(value), "%d", cf_lock_timeout);
-		(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET,
-								 true, 0, false);
-	}
-	CommitTransactionCommand();
-}
-
-/* Takes the lock of workers for the session: two can't work at once. */
-static void
-lock_worker(void)
-{
-	bool free;
-
-	StartTransactionCommand();
-	free = cf_try_lock(CF_LOCK_WORKER, ExclusiveLock, true);
-	CommitTransactionCommand();
-	if (!free)
-		ereport(ERROR, (errcode(ERRCODE_CF_RUNNING),
-						errmsg("a background worker of another migration is still running"),
-						errhint("Wait until it has ended, then run again.")));
 }
 
 /*

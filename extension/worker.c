@@ -373,6 +373,7 @@ cf_run_in_worker(const char *version, const char *name, const char *direction, i
 	ErrorData *failure;
 
 	cf_note_current(version, name, direction);
+	(void) cf_try_lock(CF_LOCK_RUN, ExclusiveLock, false);
 	worker = start_worker(context, &header, version, direction, search_path, NULL);
 	if (worker == NULL)
 		failure = no_work_error(NO_SLOT, version, context);

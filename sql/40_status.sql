@@ -106,6 +106,7 @@ DECLARE
     inspected record;
     label text;
     known text;
+    planned text[] := '{}';
 BEGIN
     IF way IS NULL OR way NOT IN ('up', 'down') THEN
         RAISE EXCEPTION 'direction must be up or down, not %', coalesce(quote_literal(way), 'NULL')
@@ -178,6 +179,18 @@ BEGIN
             RAISE EXCEPTION 'migration % "%" has no way back', step.version, step.name
                 USING ERRCODE = 'CF007', DETAIL = 'It was registered without a down script.',
                 HINT = 'Register it again with one; the down script of an applied migration may be replaced.';
+        END IF;
+
+        IF way = 'down' THEN
+            planned := planned || step.version;
+            SELECT m.version INTO known
+            FROM confiture.migration AS m JOIN confiture.tb_confiture AS t ON t.version = m.version
+            WHERE step.version = ANY (m.depends_on) AND m.version <> ALL (planned) LIMIT 1;
+            IF FOUND THEN
+                RAISE EXCEPTION 'migration % "%" can''t be taken back before %', step.version, step.name, known
+                    USING ERRCODE = 'CF005', DETAIL = format('%s is applied and depends on it.', known),
+                    HINT = 'Take that one back first.';
+            END IF;
         END IF;
 
         ordinal := ordinal + 1;

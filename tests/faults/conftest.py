@@ -50,12 +50,18 @@ class Database:
 
     def states(self) -> dict[object, object]:
         """State by version."""
-        return dict(self.execute("SELECT version, state FROM confiture.migrate_status()"))
+        return {
+            row[0]: row[1] for row in self.execute("SELECT version, state FROM confiture.migrate_status()")
+        }
 
     def invalid_indexes(self) -> list[object]:
         """Names of invalid indexes."""
-        return [row[0] for row in self.execute(
-            "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1")]
+        return [
+            row[0]
+            for row in self.execute(
+                "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1"
+            )
+        ]
 
     def reconnect(self) -> None:
         """Connect again, once the server is back and the old sessions are gone."""
@@ -67,7 +73,9 @@ class Database:
     def client(self, command: str = "CALL confiture.migrate()") -> subprocess.Popen[bytes]:
         """Start psql, a client that can be killed."""
         return subprocess.Popen(
-            ["psql", "-X", "-q", "-d", self.name, "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["psql", "-X", "-q", "-d", self.name, "-c", command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
 
@@ -96,7 +104,7 @@ class Run:
 
     def __init__(self, database: Database, *settings: str, command: str = "CALL confiture.migrate()") -> None:
         self.database = database
-        self.connection = database.server.connect(database.name, application_name="the run")
+        self.connection = database.server.connect(database.name, name="the run")
         self.pid = self.connection.info.backend_pid
         self.notices: list[Notice] = []
         self.connection.add_notice_handler(lambda notice: self.notices.append(Notice.of(notice)))
@@ -135,9 +143,15 @@ class Run:
     def wait_for_lock(self) -> None:
         """Wait until its worker waits for another transaction or a lock."""
         until(
-            lambda: self.done or bool(self.database.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'confiture worker' AND datname = current_database()"
-                " AND wait_event_type = 'Lock'")),
+            lambda: (
+                self.done
+                or bool(
+                    self.database.execute(
+                        "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'confiture worker'"
+                        " AND datname = current_database() AND wait_event_type = 'Lock'"
+                    )
+                )
+            ),
             "the worker waits for a lock",
         )
         assert not self.done, self.error
@@ -172,7 +186,7 @@ def run(database: Database) -> Callable[..., Run]:
 @pytest.fixture
 def other(database: Database) -> Iterator[Connection]:
     """A second session, which gets in the way."""
-    connection = database.server.connect(database.name, application_name="the other")
+    connection = database.server.connect(database.name, name="the other")
     yield connection
     connection.close()
 

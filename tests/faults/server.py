@@ -1,13 +1,15 @@
-"""The private server of tests/cluster.sh, seen from outside: its processes can be killed, and it can be started again."""
+"""The private server of tests/cluster.sh, seen from outside: it can be killed and started again."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -41,10 +43,8 @@ class Process:
 
     def kill(self) -> None:
         """Kill it the hard way."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 class Server:
@@ -54,9 +54,13 @@ class Server:
         self.data = data
         self.log = data.parent / "log"
 
-    def connect(self, database: str = "postgres", **options: str) -> Connection:
+    def connect(
+        self, database: str = "postgres", port: str | None = None, name: str = "faults"
+    ) -> Connection:
         """Open a connection in autocommit mode."""
-        return psycopg.connect(dbname=database, autocommit=True, connect_timeout=10, **options)
+        return psycopg.connect(
+            dbname=database, port=port, application_name=name, autocommit=True, connect_timeout=10
+        )
 
     @property
     def pid(self) -> int:
@@ -98,7 +102,7 @@ class Server:
         for child in children:
             child.kill()
         for pid in [postmaster, *(child.pid for child in children)]:
-            until(lambda pid=pid: _is_gone(pid), f"{pid} is gone")
+            until(partial(_is_gone, pid), f"{pid} is gone")
         # Where nobody collects the dead (a container), their files would look like those of a living server.
         for name in (self.data / "postmaster.pid", *self.data.parent.glob(".s.PGSQL.*")):
             name.unlink()

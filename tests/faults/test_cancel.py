@@ -1,4 +1,4 @@
-"""A run that is cancelled or terminated while CREATE INDEX CONCURRENTLY waits: the index is gone, or it is named."""
+"""A run that is cancelled while CREATE INDEX CONCURRENTLY waits: the index is gone, or it is named."""
 
 from __future__ import annotations
 
@@ -47,8 +47,12 @@ def finish(database: Database, *indexes: str) -> None:
     database.execute("CALL confiture.migrate()")
     assert set(database.states().values()) == {"applied"}
     assert database.invalid_indexes() == []
-    names = [row[0] for row in database.execute(
-        "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1")]
+    names = [
+        row[0]
+        for row in database.execute(
+            "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1"
+        )
+    ]
     assert names == list(indexes)
 
 
@@ -64,7 +68,9 @@ def test_cancelled(indexed: Database, run: Start, other: Connection) -> None:
     assert 'migration 1 "m1" (up), statement 1 of 1 at line 1, column 1' in str(error.diag.context)
     assert indexed.invalid_indexes() == []
     assert indexed.states() == {"1": "pending"}
-    assert indexed.execute("SELECT version, state, sqlstate FROM confiture.migration_log") == [("1", "cancelled", "57014")]
+    assert indexed.execute("SELECT version, state, sqlstate FROM confiture.migration_log") == [
+        ("1", "cancelled", "57014")
+    ]
     other.execute("COMMIT")
     finish(indexed, "t_a")
 
@@ -89,15 +95,19 @@ def test_cancelled_and_dropping_fails(indexed: Database, run: Start, other: Conn
     started = run("confiture.lock_timeout = '200ms'", "confiture.lock_retries = 0")
     error = started.wait()
     assert isinstance(error, psycopg.errors.LockNotAvailable)
-    assert any("t_a" in message and message.startswith("WARNING") for message in started.messages()), started.messages()
+    assert any("t_a" in message and message.startswith("WARNING") for message in started.messages()), (
+        started.messages()
+    )
     assert indexed.invalid_indexes() == ["t_a"]
     assert indexed.states() == {"1": "pending"}
     other.execute("COMMIT")
     finish(indexed, "t_a")
 
 
-def test_cancelled_under_a_lock(indexed: Database, run: Start, server_session: Callable[[], Connection], other: Connection) -> None:
-    """Who queues for the table gets it the moment the index is given up. Then it can't be dropped, and is named."""
+def test_cancelled_under_a_lock(
+    indexed: Database, run: Start, server_session: Callable[[], Connection], other: Connection
+) -> None:
+    """Who queues for the table gets it when the index is given up: it can't be dropped, but is named."""
     indexed.register("1", "CREATE INDEX CONCURRENTLY ON t (a)")
     hold_snapshot(other)
     started = run("confiture.lock_timeout = '500ms'", "confiture.lock_retries = 0", "deadlock_timeout = '1h'")
@@ -121,7 +131,9 @@ def test_cancelled_twice(indexed: Database, run: Start, other: Connection) -> No
     started.wait_for_lock()
     cancel(indexed, started)
     until(
-        lambda: indexed.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t_a')") != [],
+        lambda: (
+            indexed.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('t_a')") != []
+        ),
         "the index is there",
     )
     until(lambda: started.done or _cancel_and_tell(indexed, started), "the run has ended")
@@ -167,16 +179,40 @@ def test_terminated_session(indexed: Database, run: Start, other: Connection) ->
     finish(indexed, "t_a")
 
 
+def test_worker_left_behind(indexed: Database, run: Start, other: Connection) -> None:
+    """As long as the worker of a session that is gone cleans up, it is named as the one that runs."""
+    hold_rows(other)
+    started = run("confiture.lock_timeout = '1h'")
+    started.wait_for_lock()
+    worker = indexed.server.worker()
+    assert worker is not None
+    indexed.execute("SELECT pg_terminate_backend(%s)", started.pid)
+    assert isinstance(started.wait(), psycopg.OperationalError)
+    indexed.execute("SET confiture.lock_timeout = '1ms'")
+    with pytest.raises(psycopg.Error) as refused:
+        indexed.execute("CALL confiture.migrate()")
+    assert refused.value.sqlstate == "CF001"
+    assert f"Process {worker.pid} " in str(refused.value.diag.message_detail)
+    assert "background" in str(refused.value.diag.message_detail)
+    other.execute("COMMIT")
+    until(lambda: indexed.server.worker() is None, "the worker has ended")
+    finish(indexed, "t_a")
+
+
 def test_terminated_worker(indexed: Database, run: Start, other: Connection) -> None:
     """The worker is gone: the session says so, and the next run goes on."""
     hold_snapshot(other)
     started = run(PATIENT)
     started.wait_for_lock()
-    indexed.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'confiture worker'")
+    indexed.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'confiture worker'"
+    )
     error = started.wait()
     assert error is not None
     assert indexed.states() == {"1": "pending"}
-    assert [row[:2] for row in indexed.execute("SELECT version, state FROM confiture.migration_log")] == [("1", "failed")]
+    assert [row[:2] for row in indexed.execute("SELECT version, state FROM confiture.migration_log")] == [
+        ("1", "failed")
+    ]
     other.execute("COMMIT")
     finish(indexed, "t_a")
 
@@ -196,8 +232,14 @@ def test_statement_timeout(indexed: Database, run: Start, other: Connection) -> 
 def test_lock_timeout_of_another_kind(indexed: Database, run: Start, other: Connection) -> None:
     """Waiting for old transactions is bounded by the lock timeout, and tried again."""
     hold_snapshot(other)
-    started = run("confiture.lock_timeout = '50ms'", "confiture.lock_retries = 1000", "confiture.progress = 'migrations'")
-    until(lambda: started.done or any("retry 2 of" in message for message in started.messages()), "two retries")
+    started = run(
+        "confiture.lock_timeout = '50ms'",
+        "confiture.lock_retries = 1000",
+        "confiture.progress = 'migrations'",
+    )
+    until(
+        lambda: started.done or any("retry 2 of" in message for message in started.messages()), "two retries"
+    )
     assert not started.done, started.error
     other.execute("COMMIT")
     assert started.wait() is None
@@ -234,7 +276,9 @@ def test_cancelled_drop(indexed: Database, run: Start, other: Connection) -> Non
 
 def test_cancelled_detach(database: Database, run: Start, other: Connection) -> None:
     """DETACH PARTITION CONCURRENTLY that was stopped half-way is finished by the next run."""
-    database.execute("CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)")
+    database.execute(
+        "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)"
+    )
     database.register("1", "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY; INSERT INTO p1 VALUES (1)")
     other.execute("BEGIN")
     other.execute("SELECT * FROM p")
@@ -256,8 +300,15 @@ def test_cancelled_between_retries(database: Database, run: Start, other: Connec
     database.execute("CREATE TABLE t (a int)")
     database.register("1", "ALTER TABLE t ADD COLUMN b int")
     other.execute("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE")
-    started = run("confiture.lock_timeout = '10ms'", "confiture.lock_retries = 1000", "confiture.progress = 'migrations'")
-    until(lambda: started.done or any("retry 3 of" in message for message in started.messages()), "three retries")
+    started = run(
+        "confiture.lock_timeout = '10ms'",
+        "confiture.lock_retries = 1000",
+        "confiture.progress = 'migrations'",
+    )
+    until(
+        lambda: started.done or any("retry 3 of" in message for message in started.messages()),
+        "three retries",
+    )
     cancel(database, started)
     assert isinstance(started.wait(), psycopg.errors.QueryCanceled)
     assert database.states() == {"1": "pending"}

@@ -34,15 +34,19 @@ def table(database: Database) -> Database:
 def indexes(database: Database) -> list[tuple[object, ...]]:
     """Indexes of the table: name, whether valid."""
     return database.execute(
-        "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1"
+        "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid = 't'::regclass"
+        " ORDER BY 1"
     )
 
 
-@pytest.mark.parametrize("statement", [
-    "CREATE INDEX CONCURRENTLY t_a ON t (a)",
-    "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a)",
-    "CREATE UNIQUE INDEX CONCURRENTLY t_a ON public.t (a)",
-])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE INDEX CONCURRENTLY t_a ON t (a)",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS t_a ON t (a)",
+        "CREATE UNIQUE INDEX CONCURRENTLY t_a ON public.t (a)",
+    ],
+)
 def test_create_index(table: Database, run: Start, other: Connection, statement: str) -> None:
     """An index with a name: the next run drops what is left and makes it anew."""
     table.register("1", f"{statement}; INSERT INTO t VALUES (2)")
@@ -140,7 +144,9 @@ def test_reindex(table: Database, run: Start, other: Connection) -> None:
 
 def test_detach_partition(database: Database, run: Start, other: Connection) -> None:
     """DETACH PARTITION CONCURRENTLY is finalized by the next run."""
-    database.execute("CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)")
+    database.execute(
+        "CREATE TABLE p (a int) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1)"
+    )
     database.register("1", "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY; INSERT INTO p1 VALUES (1)")
     other.execute("BEGIN; SELECT * FROM p")
     started = run(PATIENT)
@@ -156,7 +162,11 @@ def test_detach_partition(database: Database, run: Start, other: Connection) -> 
 
 def test_transactional_statement(table: Database, run: Start, other: Connection) -> None:
     """A statement of transaction=off that is no top-level one is done and noted, or neither."""
-    table.register("1", "-- confiture: transaction=off\nINSERT INTO t VALUES (2); INSERT INTO t SELECT 3 FROM pg_advisory_xact_lock(1)")
+    table.register(
+        "1",
+        "-- confiture: transaction=off\nINSERT INTO t VALUES (2);"
+        "INSERT INTO t SELECT 3 FROM pg_advisory_xact_lock(1)",
+    )
     other.execute("SELECT pg_advisory_lock(1)")
     started = run(PATIENT)
     started.wait_for_lock()
@@ -186,8 +196,13 @@ def test_client_gone(table: Database, other: Connection) -> None:
     other.execute("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE")
     client = table.client()
     until(
-        lambda: table.execute(
-            "SELECT 1 FROM pg_locks WHERE relation = 't'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted") != [],
+        lambda: (
+            table.execute(
+                "SELECT 1 FROM pg_locks WHERE relation = 't'::regclass"
+                " AND mode = 'AccessExclusiveLock' AND NOT granted"
+            )
+            != []
+        ),
         "the migration waits for its lock",
     )
     client.kill()

@@ -1,4 +1,4 @@
-"""kill -9 of client, backend, worker, server at random moments: the ledger tells the truth, the next run finishes."""
+"""kill -9 of client, backend, worker, server: the ledger tells the truth, the next run finishes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import time
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,8 @@ from .server import PATIENCE, until
 # What each statement leaves behind: a row of journal, a table, an index.
 MIGRATIONS = {
     "01": """CREATE TABLE journal (step text); CREATE TABLE a (id int PRIMARY KEY, v int);
-             INSERT INTO a SELECT i, i % 7 FROM generate_series(1, 3000) AS i; INSERT INTO journal VALUES ('01')""",
+             INSERT INTO a SELECT i, i % 7 FROM generate_series(1, 3000) AS i;
+             INSERT INTO journal VALUES ('01')""",
     "02": "CREATE INDEX CONCURRENTLY a_v ON a (v)",
     "03": """-- confiture: transaction=off
              INSERT INTO journal VALUES ('03.1');
@@ -25,7 +27,8 @@ MIGRATIONS = {
              SELECT pg_sleep(0.01);
              INSERT INTO journal VALUES ('03.3');
              CREATE INDEX CONCURRENTLY b_id ON b (id);""",
-    "04": "ALTER TABLE a ADD COLUMN w text; UPDATE a SET w = 'x' WHERE v = 1; INSERT INTO journal VALUES ('04')",
+    "04": """ALTER TABLE a ADD COLUMN w text; UPDATE a SET w = 'x' WHERE v = 1;
+             INSERT INTO journal VALUES ('04')""",
     "05": "DROP INDEX CONCURRENTLY a_v; CREATE INDEX CONCURRENTLY a_w ON a (w)",
     "06": "REINDEX INDEX CONCURRENTLY a_w; VACUUM a; INSERT INTO journal VALUES ('06')",
     "07": "CREATE VIEW c AS SELECT * FROM a; SELECT pg_sleep(0.01); INSERT INTO journal VALUES ('07')",
@@ -39,9 +42,14 @@ INDEXES = ["a_id_v", "a_pkey", "a_w", "b_id"]
 
 def exists(database: Database, name: str) -> bool:
     """Tell whether a relation exists, and is valid if it is an index."""
-    return database.value(
-        "SELECT EXISTS (SELECT FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid"
-        " WHERE c.oid = to_regclass(%s) AND coalesce(i.indisvalid, true))", name) is True
+    return (
+        database.value(
+            "SELECT EXISTS (SELECT FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid"
+            " WHERE c.oid = to_regclass(%s) AND coalesce(i.indisvalid, true))",
+            name,
+        )
+        is True
+    )
 
 
 def detached(database: Database) -> bool:
@@ -56,23 +64,43 @@ def check_truth(database: Database) -> None:
     assert set(states.values()) <= {"applied", "pending"}
     applied = {version for version, state in states.items() if state == "applied"}
     assert applied == set(sorted(MIGRATIONS)[: len(applied)]), "one after the other"
-    progress = dict(database.execute("SELECT version, statements_done FROM confiture.migration_progress"))
+    rows = database.execute("SELECT version, statements_done FROM confiture.migration_progress")
+    progress = {row[0]: row[1] for row in rows}
     assert not applied & set(progress), "what is applied is not under way"
 
-    journal = [row[0] for row in database.execute("SELECT step FROM journal")] if exists(database, "journal") else []
+    journal = (
+        [row[0] for row in database.execute("SELECT step FROM journal")]
+        if exists(database, "journal")
+        else []
+    )
     assert len(journal) == len(set(journal)), f"applied twice: {journal}"
     for version in ("01", "04", "07", "08"):
-        assert (version in applied) == (version in journal), f"{version}: {states[version]}, journal {journal}"
+        assert (version in applied) == (version in journal), (
+            f"{version}: {states[version]}, journal {journal}"
+        )
     for number, step in ((1, "03.1"), (3, "03.2"), (6, "03.3")):
         done = "03" in applied or int(str(progress.get("03", 0))) >= number
         assert done == (step in journal), f"{step}: progress {progress}, journal {journal}"
-    for version, name in (("01", "a"), ("02", "a_v"), ("03", "b_id"), ("05", "a_w"), ("07", "c"), ("08", "p")):
+    for version, name in (
+        ("01", "a"),
+        ("02", "a_v"),
+        ("03", "b_id"),
+        ("05", "a_w"),
+        ("07", "c"),
+        ("08", "p"),
+    ):
         if version in applied and not (version == "02" and "05" not in applied and "05" in progress):
-            assert exists(database, name) or (name == "a_v" and "05" in applied), f"{version} is applied without {name}"
+            assert exists(database, name) or (name == "a_v" and "05" in applied), (
+                f"{version} is applied without {name}"
+            )
     if "09" in applied:
         assert detached(database)
-    logged = [row[0] for row in database.execute(
-        "SELECT version FROM confiture.migration_log WHERE direction = 'up' AND state = 'done'")]
+    logged = [
+        row[0]
+        for row in database.execute(
+            "SELECT version FROM confiture.migration_log WHERE direction = 'up' AND state = 'done'"
+        )
+    ]
     assert sorted(map(str, logged)) == sorted(map(str, applied)), "the log and the ledger agree"
 
 
@@ -82,9 +110,13 @@ def check_finished(database: Database) -> None:
     assert set(database.states().values()) == {"applied"}
     assert sorted(str(row[0]) for row in database.execute("SELECT step FROM journal")) == JOURNAL
     assert database.invalid_indexes() == []
-    assert [row[0] for row in database.execute(
-        "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid IN ('a'::regclass, 'b'::regclass) ORDER BY 1"
-    )] == INDEXES
+    assert [
+        row[0]
+        for row in database.execute(
+            "SELECT indexrelid::regclass::text FROM pg_index"
+            " WHERE indrelid IN ('a'::regclass, 'b'::regclass) ORDER BY 1"
+        )
+    ] == INDEXES
     assert detached(database)
     assert database.value("SELECT count(*) FROM a WHERE w = 'x'") == 429
     assert database.execute("SELECT * FROM confiture.migration_progress") == []
@@ -121,6 +153,11 @@ def test_undisturbed(database: Database) -> None:
     check_finished(database)
 
 
+def started(database: Database, client: subprocess.Popen[bytes]) -> bool:
+    """Tell whether a worker is there, or the client has ended without."""
+    return database.server.worker() is not None or client.poll() is not None
+
+
 # FAULT_SEEDS=200 looks for longer.
 @pytest.mark.parametrize("seed", range(int(os.environ.get("FAULT_SEEDS", "10"))))
 def test_killed(database: Database, seed: int) -> None:
@@ -132,7 +169,7 @@ def test_killed(database: Database, seed: int) -> None:
         database.connection.close()
         client = database.client()
         if victim == "worker":
-            until(lambda c=client: database.server.worker() is not None or c.poll() is not None, "a worker")
+            until(partial(started, database, client), "a worker, or the end")
             time.sleep(chance.uniform(0, 0.015))
         else:
             time.sleep(chance.uniform(0, 0.15))
@@ -152,7 +189,8 @@ def test_killed_on_the_way_down(database: Database) -> None:
     database.register(
         "2",
         "CREATE INDEX CONCURRENTLY t_a ON t (a); CREATE INDEX CONCURRENTLY t_b ON t ((a + 1))",
-        "INSERT INTO journal VALUES ('down'); DROP INDEX CONCURRENTLY t_a; SELECT pg_sleep(0.5); DROP INDEX CONCURRENTLY t_b",
+        "INSERT INTO journal VALUES ('down'); DROP INDEX CONCURRENTLY t_a; SELECT pg_sleep(0.5);"
+        "DROP INDEX CONCURRENTLY t_b",
     )
     database.execute("CALL confiture.migrate()")
     client = database.client("CALL confiture.migrate('down')")

@@ -1,4 +1,4 @@
-"""What a client is told while migrations run: notices with a SQLSTATE for people, with JSON in DETAIL for programs."""
+"""What a client is told while migrations run: notices for people, with JSON in DETAIL for programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ MIXED = {
 
 def events(run: Run) -> list[tuple[str, dict[str, object]]]:
     """SQLSTATE and JSON of the notices of progress."""
-    return [(notice.code, json.loads(notice.detail)) for notice in run.notices if notice.code.startswith("CFP")]
+    return [
+        (notice.code, json.loads(notice.detail)) for notice in run.notices if notice.code.startswith("CFP")
+    ]
 
 
 def register(database: Database) -> None:
@@ -41,7 +43,9 @@ def test_migrations(database: Database, run: Start) -> None:
     started = run("confiture.progress = 'migrations'")
     assert started.wait() is None
     told = events(started)
-    assert [(code, event["event"], event["version"], event["ordinal"], event["of"]) for code, event in told] == [
+    assert [
+        (code, event["event"], event["version"], event["ordinal"], event["of"]) for code, event in told
+    ] == [
         ("CFP01", "migration_started", "1", 1, 2),
         ("CFP02", "migration_finished", "1", 1, 2),
         ("CFP01", "migration_started", "2", 2, 2),
@@ -61,7 +65,9 @@ def test_statements(database: Database, run: Start) -> None:
     started = run("confiture.progress = 'statements'")
     assert started.wait() is None
     told = [event for _, event in events(started) if str(event["event"]).startswith("statement_")]
-    assert [(event["event"], event["version"], event["ordinal"], event["of"], event["line"]) for event in told] == [
+    assert [
+        (event["event"], event["version"], event["ordinal"], event["of"], event["line"]) for event in told
+    ] == [
         (what, version, ordinal, 2, line)
         for version, ordinal, line in (("1", 1, 1), ("1", 2, 2), ("2", 1, 2), ("2", 2, 3))
         for what in ("statement_started", "statement_finished")
@@ -78,7 +84,9 @@ def test_live(database: Database, run: Start, other: Connection) -> None:
     started = run("confiture.progress = 'statements'")
     until(lambda: any(event["version"] == "3" for _, event in events(started)), "the third is announced")
     assert not started.done
-    assert any(event["event"] == "migration_finished" and event["version"] == "2" for _, event in events(started))
+    assert any(
+        event["event"] == "migration_finished" and event["version"] == "2" for _, event in events(started)
+    )
     other.execute("SELECT pg_advisory_unlock(1)")
     assert started.wait() is None
 
@@ -100,13 +108,17 @@ def test_retries(database: Database, run: Start, other: Connection) -> None:
     assert run().wait() is None
     database.register("3", "ALTER TABLE t ADD COLUMN b int")
     other.execute("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE")
-    started = run("confiture.progress = 'migrations'", "confiture.lock_timeout = '10ms'", "confiture.lock_retries = 500")
+    started = run(
+        "confiture.progress = 'migrations'", "confiture.lock_timeout = '10ms'", "confiture.lock_retries = 500"
+    )
     until(lambda: started.done or sum(code == "CFP03" for code, _ in events(started)) >= 2, "two retries")
     other.execute("COMMIT")
     assert started.wait() is None
     retries = [event for code, event in events(started) if code == "CFP03"]
     assert [event["attempt"] for event in retries] == list(range(1, len(retries) + 1))
-    assert {(event["event"], event["version"], event["of"]) for event in retries} == {("lock_retry", "3", 500)}
+    assert {(event["event"], event["version"], event["of"]) for event in retries} == {
+        ("lock_retry", "3", 500)
+    }
 
 
 def test_notices_of_scripts(database: Database, run: Start) -> None:
@@ -119,3 +131,19 @@ def test_notices_of_scripts(database: Database, run: Start) -> None:
     started = run("client_min_messages = 'error'")
     assert started.wait() is None
     assert started.messages() == []
+
+
+def test_long_messages(database: Database, run: Start) -> None:
+    """Messages that are longer than the queue between worker and session, and many of them."""
+    database.register(
+        "1",
+        "-- confiture: transaction=off\n"
+        "DO $$ BEGIN FOR i IN 1..300 LOOP RAISE NOTICE '%', repeat('n', 1000); END LOOP;"
+        " RAISE EXCEPTION '%', repeat('ä', 200000); END $$",
+    )
+    started = run()
+    error = started.wait()
+    assert error is not None
+    assert error.diag.message_primary == "ä" * 200000
+    assert started.messages() == ["NOTICE: " + "n" * 1000] * 300
+    assert database.value("SELECT length(message) FROM confiture.migration_log") == 200000

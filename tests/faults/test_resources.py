@@ -30,7 +30,7 @@ def without_workers(server: Server) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_workers")
 def test_no_worker(database: Database, run: Start) -> None:
-    """Without a worker: a clear error for what needs one, a warning where a record is lost, all else works."""
+    """Without a worker: a clear error for what needs one, a warning where a record is lost."""
     database.register("1", "CREATE TABLE t (a int)")
     database.register("2", "CREATE INDEX CONCURRENTLY ON t (a)")
     error = run().wait()
@@ -38,7 +38,9 @@ def test_no_worker(database: Database, run: Start) -> None:
     assert error.sqlstate == "CF013"
     assert "max_worker_processes" in str(error)
     assert database.states() == {"1": "applied", "2": "pending"}
-    assert database.execute("SELECT version, sqlstate FROM confiture.migration_log WHERE state = 'failed'") == [("2", "CF013")]
+    assert database.execute(
+        "SELECT version, sqlstate FROM confiture.migration_log WHERE state = 'failed'"
+    ) == [("2", "CF013")]
 
     database.register("2", "SELECT 1/0")
     started = run(command="SELECT confiture.migrate_up()")
@@ -80,10 +82,18 @@ def test_dump_and_restore(database: Database, server: Server) -> None:
     with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {copy}")
     try:
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", copy], input=dump, check=True, capture_output=True)
+        subprocess.run(
+            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", copy],
+            input=dump,
+            check=True,
+            capture_output=True,
+        )
         with server.connect(copy) as connection:
             for name in tables:
-                assert connection.execute(f"SELECT * FROM confiture.{name} ORDER BY 1, 2").fetchall() == before[name], name
+                assert (
+                    connection.execute(f"SELECT * FROM confiture.{name} ORDER BY 1, 2").fetchall()
+                    == before[name]
+                ), name
             connection.execute("SELECT confiture.forget('3'); SELECT confiture.unregister_migration('3')")
             connection.execute("CALL confiture.migrate()")
             states = connection.execute("SELECT version, state FROM confiture.migrate_status()").fetchall()
@@ -107,14 +117,20 @@ def test_other_encoding(server: Server) -> None:
             script = "SELECT 'äöü';\nSELECT 'äöü', nope"
             connection.execute("SELECT confiture.register_migration('1', 'é', %s)", [script])
             row = connection.execute(
-                "SELECT checksum = encode(sha256(convert_to(%s::text, 'UTF8')), 'hex') FROM confiture.migration", [script]
+                "SELECT checksum = encode(sha256(convert_to(%s::text, 'UTF8')), 'hex')"
+                " FROM confiture.migration",
+                [script],
             ).fetchone()
             assert row == (True,)
             for command in ("SELECT confiture.migrate_up()", "CALL confiture.migrate()"):
                 with pytest.raises(psycopg.errors.UndefinedColumn) as failed:
                     connection.execute(command)
-                assert failed.value.diag.context == 'migration 1 "é" (up), statement 2 of 2 at line 2, column 15'
-            connection.execute("SELECT confiture.register_migration('1', 'é', %s)", ["CREATE TABLE té (ä text DEFAULT 'ü')"])
+                assert (
+                    failed.value.diag.context == 'migration 1 "é" (up), statement 2 of 2 at line 2, column 15'
+                )
+            connection.execute(
+                "SELECT confiture.register_migration('1', 'é', %s)", ["CREATE TABLE té (ä text DEFAULT 'ü')"]
+            )
             connection.execute("CALL confiture.migrate()")
             assert connection.execute("SELECT count(*) FROM té").fetchone() == (0,)
     finally:
@@ -130,21 +146,47 @@ def test_standby(database: Database, server: Server) -> None:
     # The server's user, by way of root where the tests are run as root.
     as_server = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     subprocess.run(
-        [*as_server, "pg_basebackup", "-D", str(root), "-R", "-X", "stream", "-c", "fast", "-h", os.environ["PGHOST"],
-         "-p", os.environ["PGPORT"], "-U", "postgres"],
-        check=True, capture_output=True, cwd="/",
+        [
+            *as_server,
+            "pg_basebackup",
+            "-D",
+            str(root),
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "-h",
+            os.environ["PGHOST"],
+            "-p",
+            os.environ["PGPORT"],
+            "-U",
+            "postgres",
+        ],
+        check=True,
+        capture_output=True,
+        cwd="/",
     )
     control = [*as_server, "pg_ctl", "-D", str(root), "-w", "-t", "60"]
     subprocess.run(
         [*control, "-o", f"-p {port}", "-l", str(Path(os.environ["PGHOST"]) / "standby.log"), "start"],
-        check=True, capture_output=True, cwd="/",
+        check=True,
+        capture_output=True,
+        cwd="/",
     )
     try:
         with server.connect(database.name, port=port) as connection:
-            assert connection.execute("SELECT version, state FROM confiture.migrate_status()").fetchall() == [("1", "pending")]
+            assert connection.execute("SELECT version, state FROM confiture.migrate_status()").fetchall() == [
+                ("1", "pending")
+            ]
             assert connection.execute("SELECT version FROM confiture.migrate_plan()").fetchall() == [("1",)]
-            for command in ("SELECT confiture.migrate_up()", "CALL confiture.migrate()", "SELECT confiture.migrate_down()",
-                            "SELECT confiture.baseline('1')", "SELECT confiture.forget('1')"):
+            for command in (
+                "SELECT confiture.migrate_up()",
+                "CALL confiture.migrate()",
+                "SELECT confiture.migrate_down()",
+                "SELECT confiture.baseline('1')",
+                "SELECT confiture.forget('1')",
+            ):
                 with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as refused:
                     connection.execute(command)
                 assert "standby" in str(refused.value), command

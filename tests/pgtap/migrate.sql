@@ -4,7 +4,7 @@ SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 \ir lib/failure.psql
-SELECT plan(75);
+SELECT plan(78);
 
 -- What is applied, in the order of applying.
 CREATE FUNCTION pg_temp.applied() RETURNS text LANGUAGE sql AS $$
@@ -180,8 +180,26 @@ SELECT results_eq('EXECUTE run(''2'')', $$VALUES ('2')$$, 'as a prepared stateme
 SELECT is(f.code, '25001', 'CALL migrate() in a transaction block: 25001') FROM pg_temp.failure('CALL confiture.migrate()') AS f;
 SELECT ok(f.hint LIKE '%migrate_up()%', 'CALL migrate() in a transaction block: what to do') FROM pg_temp.failure('CALL confiture.migrate()') AS f;
 
+-- A migration that runs migrations.
+SELECT confiture.register_migration('3', 'c', 'SELECT confiture.migrate_up()');
+SELECT ok(f.code IS NOT NULL AND f.code <> '54001', 'a migration that runs migrations is refused, not run till the stack is full')
+FROM pg_temp.failure('SELECT confiture.migrate_up()') AS f;
+SELECT confiture.register_migration('3', 'c', 'SELECT 1');
+SELECT confiture.register_hook('before_each', 'h', 'sql', 'SELECT confiture.migrate_up()');
+SELECT ok(f.code = 'CF011' AND f.detail NOT LIKE '%54001%', 'a hook that does, too') FROM pg_temp.failure('SELECT confiture.migrate_up()') AS f;
+SELECT confiture.unregister_hook('before_each', 'h');
+
+-- Event triggers fire.
+CREATE TABLE seen_by_trigger (tag text);
+CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.seen_by_trigger VALUES (tg_tag); END $$;
+CREATE EVENT TRIGGER cf_test_see ON ddl_command_end EXECUTE FUNCTION see();
+SELECT confiture.register_migration('3', 'c', 'CREATE TABLE watched (a int); ALTER TABLE watched ADD COLUMN b int; CREATE INDEX ON watched (b)');
+SELECT confiture.migrate_up();
+DROP EVENT TRIGGER cf_test_see;
+SELECT is(string_agg(tag, ', ' ORDER BY tag), 'ALTER TABLE, CREATE INDEX, CREATE TABLE', 'event triggers see what migrations do') FROM seen_by_trigger;
+
 -- Python without the extension for it.
-SELECT confiture.register_migration('3', 'c', 'class C: pass', language => 'python');
+SELECT confiture.register_migration('4', 'd', 'class D: pass', language => 'python');
 SELECT results_eq('SELECT code, hint LIKE ''%CREATE EXTENSION confiture_py%'' FROM pg_temp.failure(''SELECT confiture.migrate_up()'')',
     $$VALUES ('0A000', true)$$, 'Python needs confiture_py');
 

@@ -137,6 +137,13 @@ SELECT version FROM confiture.migrate_up('92');
 COMMIT;
 TABLE log;
 
+-- What a script tells reaches the client as it would from psql, and no more.
+SELECT confiture.unregister_migration('93');
+SELECT confiture.register_migration('94', 'notices', E'DO $$ BEGIN\n  RAISE NOTICE ''one'';\n  RAISE WARNING ''two'' USING DETAIL = ''d'', HINT = ''h'';\nEND $$;\nCREATE TABLE IF NOT EXISTS tx ()');
+CALL confiture.migrate();
+SELECT confiture.register_migration('95', 'notices', E'-- confiture: transaction=off\nDO $$ BEGIN\n  RAISE NOTICE ''three'';\nEND $$;\nDROP TABLE IF EXISTS nothing');
+CALL confiture.migrate();
+
 SET client_min_messages = warning;
 DROP EXTENSION confiture CASCADE;
 DROP SCHEMA "Odd; name" CASCADE;
