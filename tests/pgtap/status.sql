@@ -4,7 +4,7 @@ SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 \ir lib/failure.psql
-SELECT plan(54);
+SELECT plan(56);
 
 -- Versions and their states, as text.
 CREATE FUNCTION pg_temp.states() RETURNS text LANGUAGE sql AS $$
@@ -160,6 +160,17 @@ SELECT pg_temp.add('5', up => 'BEGIN; SELECT 1');
 SELECT is(f.code, 'CF009', 'plan: a transaction command is found before anything runs') FROM pg_temp.failure('SELECT confiture.migrate_plan()') AS f;
 SELECT pg_temp.add('5', up => E'-- confiture: transaction=on\nVACUUM');
 SELECT is(f.code, 'CF004', 'plan: transaction=on with what can''t run in one') FROM pg_temp.failure('SELECT confiture.migrate_plan()') AS f;
+
+-- Down goes by the order of application; what others depend on must not go first.
+SELECT pg_temp.clear();
+SELECT pg_temp.add('1');
+SELECT pg_temp.add('2', '{1}');
+SELECT confiture.baseline('2');
+SELECT confiture.forget('1');
+SELECT confiture.baseline('1');
+SELECT is(f.code, 'CF005', 'plan down: a dependent that stays applied is named') FROM pg_temp.failure($$SELECT confiture.migrate_plan('down')$$) AS f;
+SELECT confiture.forget('2');
+SELECT is(pg_temp.planned('down'), '1', 'plan down: free once the dependent is gone');
 
 SELECT * FROM finish();
 ROLLBACK;
