@@ -6,9 +6,8 @@
 #   tests/matrix.sh MAJOR COMMAND...  a command of your own with a server around it
 #
 # Each release lives in a folder of its own, build/matrix/rootMAJOR, made once
-# by mmdebstrap from the mirror that this machine's apt uses, so that the second
-# run takes seconds. The sources are copied into it and built out of tree, with
-# warnings as errors. What was printed is kept in build/matrix/MAJOR.log.
+# by mmdebstrap from the mirror that this machine's apt uses. The sources are copied
+# into it and built out of tree, with warnings as errors, unless that was done. What was printed is kept in build/matrix/MAJOR.log.
 # Needs root, for chroot. CHECK=off builds and tests with warnings allowed.
 set -euo pipefail
 
@@ -27,12 +26,19 @@ inside() {
     export PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config STAGE=/stage
     local warnings=-Werror
     [ "${CHECK:-on}" = on ] || warnings=
-    rm -rf /build /stage
-    mkdir -p /build/extension/core
-    cd /build
-    local makes=(make -s -j2 -f /src/Makefile VPATH=/src PG_CONFIG="$PG_CONFIG" PG_CFLAGS="$warnings")
-    "${makes[@]}" all
-    "${makes[@]}" install DESTDIR=/stage
+    # What was built from the very same sources is used again.
+    local key
+    key="$warnings $(cd /src && find Makefile ./*.control extension sql -type f | LC_ALL=C sort |
+        xargs sha256sum | sha256sum)"
+    if [ "$(cat /stage/.key 2>/dev/null)" != "$key" ]; then
+        rm -rf /build /stage
+        mkdir -p /build/extension/core
+        cd /build
+        local makes=(make -s -j2 -f /src/Makefile VPATH=/src PG_CONFIG="$PG_CONFIG" PG_CFLAGS="$warnings")
+        "${makes[@]}" all
+        "${makes[@]}" install DESTDIR=/stage
+        echo "$key" >/stage/.key
+    fi
     cd /src
     tests/cluster.sh "$@"
 }
@@ -120,6 +126,7 @@ for major in "$@"; do
     (set -e; in_root "$major" tests/run-sql.sh) >"$cache/$major.log" 2>&1
     status=$?
     set -e
+    grep -hE '^(pgTAP|regress|isolation): ' "$cache/$major.log" | sed "s/^/PostgreSQL $major: /"
     if [ $status -eq 0 ]; then
         echo "PostgreSQL $major: passed"
     else

@@ -33,8 +33,10 @@ test: deps
 test-sql:
 	tests/cluster.sh tests/run-sql.sh
 
+# The fault tests kill their server: they get one of their own.
 test-python:
-	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/client tests/fuzz tests/e2e tests/faults
+	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/client tests/fuzz tests/e2e
+	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/faults
 
 lint: deps
 	$(BIN)/ruff check client tests bench examples
