@@ -173,7 +173,7 @@ string_argument(List *args, int n)
 
 /* Follows SET, RESET and SELECT set_config(...), as pg_dump writes it. */
 static void
-follow_settings(Node *stmt)
+follow_settings(CfWorld *world, Node *stmt)
 {
 	if (IsA(stmt, VariableSetStmt))
 	{
@@ -183,6 +183,8 @@ follow_settings(Node *stmt)
 			follow(set->name, ExtractSetVariableArgs(set));
 		else if (set->kind == VAR_SET_DEFAULT || set->kind == VAR_RESET)
 			follow(set->name, NULL);
+		world->role_changed |= set->name && (strcmp(set->name, "role") == 0 ||
+											 strcmp(set->name, "session_authorization") == 0);
 	}
 	else if (IsA(stmt, SelectStmt))
 	{
@@ -226,7 +228,7 @@ analyze_script(ReturnSetInfo *rsinfo, CfWorld *world, const CfScript *script, co
 		analyze_statement(world, script, stmt, &row);
 		row.holders = find_holders(&holders, world->context, row.locks);
 		cf_report_put(rsinfo, version, name, &row);
-		follow_settings(stmt->raw->stmt);
+		follow_settings(world, stmt->raw->stmt);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(context);
 	}

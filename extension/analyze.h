@@ -5,14 +5,16 @@
  *
  * analyze.c				the functions, one statement after the other
  * analyze_world.c			names, after the statements before
- * analyze_record.c			what a statement changes for those after it
+ * analyze_learn.c			what a statement changes for those after it
+ * analyze_record.c			the record of it
  * analyze_fact.c			what later statements may rely on
  * analyze_note.c			notes of locks, scans, rewrites, warnings
  * analyze_advice.c			the warnings that follow from the notes
  * analyze_statement.c		which statement is worked out where
  * analyze_object.c			statements that take any kind of object: COMMENT, RENAME
  * analyze_maintain.c		TRUNCATE, VACUUM, CLUSTER, REINDEX, REFRESH
- * analyze_create.c			CREATE TABLE, INDEX, TRIGGER, VIEW
+ * analyze_create.c			CREATE TABLE, TRIGGER, VIEW
+ * analyze_index.c			CREATE INDEX, the indexes of constraints
  * analyze_alter.c			ALTER TABLE
  * analyze_column.c			ADD COLUMN, SET NOT NULL
  * analyze_type.c			ALTER COLUMN TYPE
@@ -22,6 +24,8 @@
  * analyze_partition.c		partitions and inheritance
  * analyze_depend.c			what DROP takes along
  * analyze_query.c			SELECT, INSERT, UPDATE, DELETE, MERGE, COPY
+ * analyze_check.c			errors that a query would raise
+ * analyze_privilege.c		privileges that a statement needs
  * analyze_write.c			what writing rows locks beyond the table
  * analyze_opaque.c			code that can't be looked into
  *
@@ -73,16 +77,45 @@ typedef struct CfHeld
 	int line;
 } CfHeld;
 
+/* A foreign key that a statement before has added. */
+typedef struct CfKnownReference
+{
+	Oid relid;				/* the referencing table, or InvalidOid */
+	const char *relation;	/* its name */
+	const char *constraint; /* or NULL */
+	Oid referenced;
+} CfKnownReference;
+
+/* A foreign key, as the catalog has it. */
+typedef struct CfForeignKey
+{
+	Oid oid;
+	Oid conrelid;  /* the referencing table */
+	Oid confrelid; /* the referenced table */
+	Oid parent;
+	bool valid;
+	char on_update;
+	char on_delete;
+	int nkeys;
+	AttrNumber conkey[INDEX_MAX_KEYS];
+	AttrNumber confkey[INDEX_MAX_KEYS];
+} CfForeignKey;
+
+#define CF_WORLD_BUCKETS 256
+
 /* What the statements before would have done, had they run. */
 typedef struct CfWorld
 {
 	MemoryContext context;
-	List *known;		   /* CfKnown *, newest first */
+	List *known[CF_WORLD_BUCKETS]; /* CfKnown *, by name, newest first */
+	int nknown;
 	List *altered;		   /* Oid: relations that have changed */
+	List *gone;			   /* ObjectAddress *: dropped */
 	List *checks;		   /* CfKnownCheck * */
-	List *not_null;		   /* CfKnown *: columns that are NOT NULL by now */
+	List *references;	   /* CfKnownReference * */
 	List *held;			   /* CfHeld * */
 	const char *opaque;	   /* the first code that can't be looked into */
+	bool role_changed;	   /* SET ROLE and its kind: privileges are unknown */
 	bool code_changed;	   /* types, functions, operators, ... */
 	bool transactional;	   /* locks are held to the end */
 	const char *in_schema; /* of CREATE SCHEMA, for its elements, or NULL */
@@ -114,17 +147,20 @@ typedef struct CfAnalysis
 /* A relation that a statement names. */
 typedef struct CfRel
 {
-	Oid relid;	/* InvalidOid when the script creates it */
-	char *name; /* qualified and quoted */
+	Oid relid;			 /* InvalidOid when the script creates it */
+	char *name;			 /* qualified and quoted */
+	const char *relname; /* as the script names it */
 	char relkind;
 	bool created;
 } CfRel;
 
 /* analyze_world.c */
 extern CfWorld *cf_world_create(MemoryContext context);
+extern List **cf_world_bucket(CfWorld *world, const char *name);
 extern bool cf_an_find(CfAnalysis *a, const RangeVar *rv, CfRel *rel);
 extern void cf_an_need(CfAnalysis *a, const RangeVar *rv, CfRel *rel);
 extern bool cf_an_find_names(CfAnalysis *a, List *names, CfRel *rel);
+extern char *cf_an_new_name(CfAnalysis *a, const RangeVar *rv);
 extern char *cf_an_creation_schema(CfAnalysis *a, const RangeVar *rv);
 extern char *cf_an_creation_name(CfAnalysis *a, const RangeVar *rv);
 extern bool cf_an_is_known(CfAnalysis *a, const char *kind, const char *name);
@@ -133,10 +169,23 @@ extern bool cf_an_unsure(CfAnalysis *a, Oid relid, const char *what);
 extern CfKnown *
 cf_an_known_part(CfAnalysis *a, const CfRel *rel, const char *kind, const char *part);
 extern AttrNumber cf_an_column(CfAnalysis *a, const CfRel *rel, const char *column);
+extern AttrNumber
+cf_an_find_column(CfAnalysis *a, const CfRel *rel, const char *column, bool *found);
+
+/* analyze_learn.c */
+extern void cf_world_learn(CfAnalysis *a, Node *stmt);
+extern const char *cf_an_new_schema(CreateSchemaStmt *stmt);
+extern void cf_world_learn_schema(CfAnalysis *a, const char *name);
 
 /* analyze_record.c */
-extern void cf_world_learn(CfAnalysis *a, Node *stmt);
-extern void cf_world_learn_schema(CfAnalysis *a, const char *name);
+extern CfKnown *cf_world_remember(CfAnalysis *a, const char *kind, const char *schema,
+								  const char *name, const char *part, bool exists);
+extern void cf_world_created(CfAnalysis *a, const char *schema, const char *name, char relkind);
+extern void cf_world_altered(CfAnalysis *a, Oid relid);
+extern char *cf_world_schema_of(CfAnalysis *a, const CfRel *rel, const RangeVar *rv);
+extern char *cf_world_joined(List *columns);
+extern void cf_world_learn_table(CfAnalysis *a, CreateStmt *stmt, char relkind);
+extern void cf_world_learn_alter_table(CfAnalysis *a, AlterTableStmt *stmt);
 extern void cf_world_learn_dropped(CfAnalysis *a, Oid relid);
 extern CfKnown *
 cf_world_part(CfAnalysis *a, const CfRel *rel, const char *kind, const char *part, bool exists);
@@ -144,12 +193,19 @@ cf_world_part(CfAnalysis *a, const CfRel *rel, const char *kind, const char *par
 /* analyze_fact.c */
 extern void
 cf_world_learn_check(CfAnalysis *a, Oid relid, const char *name, const char *expr, bool valid);
+extern void
+cf_world_learn_reference(CfAnalysis *a, const CfRel *rel, const char *constraint, Oid referenced);
+extern void
+cf_an_lock_references(CfAnalysis *a, const CfRel *rel, const char *constraint, LOCKMODE mode);
+extern void cf_world_learn_gone(CfAnalysis *a, const ObjectAddress *object);
+extern bool cf_world_is_gone(CfAnalysis *a, Oid class, Oid object, int32 sub);
 extern void cf_world_learn_not_null(CfAnalysis *a, const CfRel *rel, const char *column);
 extern bool cf_world_is_not_null(CfAnalysis *a, const CfRel *rel, const char *column);
 extern void cf_world_hold(CfAnalysis *a);
 
 /* analyze_note.c */
 extern void cf_an_lock(CfAnalysis *a, Oid relid, LOCKMODE mode, bool named);
+extern bool cf_an_is_locked(CfAnalysis *a, Oid relid, LOCKMODE mode);
 extern void cf_an_lock_rel(CfAnalysis *a, const CfRel *rel, LOCKMODE mode);
 extern void cf_an_lock_new(CfAnalysis *a, const char *name);
 extern void cf_an_lock_list(CfAnalysis *a, List *relids, LOCKMODE mode);
@@ -165,7 +221,7 @@ extern char *cf_an_size_text(double rows, uint64 bytes);
 extern List *cf_an_descendants(Oid relid);
 extern List *cf_an_with_descendants(Oid relid, bool recurse);
 extern List *cf_an_indexes(Oid relid);
-extern bool cf_an_is_foreign(Oid relid);
+extern List *cf_an_column_sequences(Oid relid, AttrNumber attnum);
 extern char *cf_an_short_list(List *names, int limit);
 extern bool
 cf_an_attempt(CfAnalysis *a, void (*work)(CfAnalysis *a, void *arg), void *arg, ErrorData **error);
@@ -184,6 +240,10 @@ extern bool cf_an_maintain_statement(CfAnalysis *a, Node *stmt);
 
 /* analyze_create.c */
 extern bool cf_an_create_statement(CfAnalysis *a, Node *stmt);
+
+/* analyze_index.c */
+extern void cf_an_create_index(CfAnalysis *a, IndexStmt *stmt);
+extern void cf_an_constraint_index(CfAnalysis *a, const CfRel *rel, Constraint *con);
 
 /* analyze_alter.c */
 extern bool cf_an_alter_statement(CfAnalysis *a, Node *stmt);
@@ -206,7 +266,8 @@ extern bool cf_an_domain_statement(CfAnalysis *a, Node *stmt);
 /* analyze_constraint.c */
 extern void cf_an_add_constraint(CfAnalysis *a, const CfRel *rel, Constraint *con, bool recurse,
 								 LOCKMODE lockmode);
-extern void cf_an_check_rows(CfAnalysis *a, const CfRel *rel, bool recurse, LOCKMODE lockmode);
+extern void cf_an_check_rows(CfAnalysis *a, const CfRel *rel, const char *name, bool recurse,
+							 LOCKMODE lockmode);
 extern void cf_an_drop_constraint(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recurse,
 								  LOCKMODE lockmode);
 extern void cf_an_validate_constraint(CfAnalysis *a, const CfRel *rel, const char *name,
@@ -217,28 +278,17 @@ cf_an_alter_constraint(CfAnalysis *a, const CfRel *rel, const char *name, LOCKMO
 
 /* analyze_foreign.c */
 extern void cf_an_foreign_key(CfAnalysis *a, const CfRel *rel, Constraint *con, bool validate);
-extern List *cf_an_foreign_keys(Oid relid, bool referencing);
-
-/* A foreign key, as the catalog has it. */
-typedef struct CfForeignKey
-{
-	Oid oid;
-	Oid conrelid;  /* the referencing table */
-	Oid confrelid; /* the referenced table */
-	Oid parent;
-	char on_update;
-	char on_delete;
-	int nkeys;
-	AttrNumber conkey[INDEX_MAX_KEYS];
-	AttrNumber confkey[INDEX_MAX_KEYS];
-} CfForeignKey;
+extern bool
+cf_an_has_foreign_key(CfAnalysis *a, Oid relid, List *columns, const CfForeignKey *like);
+extern List *cf_an_foreign_keys(CfAnalysis *a, Oid relid, bool referencing);
 
 /* analyze_partition.c */
-extern void cf_an_typed_tables(CfAnalysis *a, const CfRel *type, DropBehavior behavior);
+extern List *cf_an_typed_tables(CfAnalysis *a, const CfRel *type, DropBehavior behavior);
 extern void cf_an_attach(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd);
 extern void cf_an_detach(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd);
 extern void cf_an_attach_index(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd);
-extern void cf_an_create_partition(CfAnalysis *a, const CfRel *parent, PartitionBoundSpec *bound);
+extern void cf_an_create_partition(CfAnalysis *a, const CfRel *parent, const char *name,
+								   PartitionBoundSpec *bound);
 
 /* analyze_depend.c */
 extern void cf_an_drop(CfAnalysis *a, List *objects, DropBehavior behavior, bool concurrently);
@@ -249,6 +299,15 @@ extern void cf_an_query(CfAnalysis *a, Node *query);
 extern bool cf_an_query_statement(CfAnalysis *a, Node *stmt);
 extern void cf_an_expression(CfAnalysis *a, Node *expr);
 extern void cf_an_read(CfAnalysis *a, const CfRel *rel, LOCKMODE mode, bool recurse);
+
+/* analyze_check.c */
+extern void cf_an_check_query(CfAnalysis *a, Node *query);
+
+/* analyze_privilege.c */
+extern void cf_an_own(CfAnalysis *a, const CfRel *rel);
+extern void cf_an_own_or_schema(CfAnalysis *a, const CfRel *rel);
+extern void cf_an_may(CfAnalysis *a, const CfRel *rel, AclMode mode);
+extern void cf_an_may_create(CfAnalysis *a, Oid schema);
 
 /* analyze_write.c */
 extern void

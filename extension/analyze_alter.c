@@ -13,8 +13,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "catalog/dependency.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
@@ -44,25 +46,22 @@ named_index(CfAnalysis *a, const CfRel *rel, const char *name, LOCKMODE mode)
 							   get_rel_name(rel->relid))));
 }
 
-/* Notes locks on the sequences that belong to a table, or to one column. */
+/* Notes locks on the sequences that belong to a table. */
 static void
-owned_sequences(CfAnalysis *a, const CfRel *rel, AttrNumber attnum, LOCKMODE mode)
+owned_sequences(CfAnalysis *a, const CfRel *rel, LOCKMODE mode)
 {
-	ListCell *lc;
+	if (!rel->created)
+		cf_an_lock_list(a, getOwnedSequences(rel->relid), mode);
+}
 
-	if (rel->created)
-		return;
-	foreach (lc, getOwnedSequences(rel->relid))
-	{
-		Oid table;
-		int32 column;
+/* Notes locks on the sequences that belong to a column. */
+static void
+column_sequences(CfAnalysis *a, const CfRel *rel, const char *column, LOCKMODE mode)
+{
+	AttrNumber attnum = cf_an_column(a, rel, column);
 
-		if (attnum == InvalidAttrNumber ||
-			((sequenceIsOwned(lfirst_oid(lc), DEPENDENCY_AUTO, &table, &column) ||
-			  sequenceIsOwned(lfirst_oid(lc), DEPENDENCY_INTERNAL, &table, &column)) &&
-			 column == attnum))
-			cf_an_lock(a, lfirst_oid(lc), mode, false);
-	}
+	if (!rel->created && attnum != InvalidAttrNumber)
+		cf_an_lock_list(a, cf_an_column_sequences(rel->relid, attnum), mode);
 }
 
 /* ALTER COLUMN with no more than a change of the catalogs. */
@@ -99,6 +98,32 @@ dropped_columns(CfAnalysis *a, Oid relid, AttrNumber attnum, const char *column,
 	return objects;
 }
 
+/* Refuses to drop a column of a partition key. */
+static void
+check_partition_key(CfAnalysis *a, List *tables, const char *column)
+{
+	ListCell *lc;
+
+	foreach (lc, tables)
+	{
+		AttrNumber attnum = get_attnum(lfirst_oid(lc), column);
+		Relation table;
+		bool is_expr;
+
+		if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE ||
+			attnum == InvalidAttrNumber || (table = cf_an_open(a, lfirst_oid(lc))) == NULL)
+			continue;
+		if (has_partition_attrs(
+				table, bms_make_singleton(attnum - FirstLowInvalidHeapAttributeNumber), &is_expr))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+				 errmsg(
+					 "cannot drop column \"%s\" because it is part of the partition key of relation \"%s\"",
+					 column, get_rel_name(lfirst_oid(lc)))));
+	}
+}
+
 /* DROP COLUMN */
 static void
 drop_column(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recurse)
@@ -111,6 +136,9 @@ drop_column(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recurse)
 		get_attnum(rel->relid, cmd->name) == InvalidAttrNumber)
 		return;
 	attnum = cf_an_column(a, rel, cmd->name);
+	if (attnum != InvalidAttrNumber)
+		check_partition_key(a, cf_an_with_descendants(rel->relid, recurse), cmd->name);
+	cf_world_part(a, rel, "column", cmd->name, false);
 	if (attnum != InvalidAttrNumber)
 		cf_an_drop(a, dropped_columns(a, rel->relid, attnum, cmd->name, recurse), cmd->behavior,
 				   false);
@@ -127,7 +155,7 @@ change_persistence(CfAnalysis *a, const CfRel *rel, char persistence)
 
 	if (rel->created || get_rel_persistence(rel->relid) == persistence)
 		return;
-	foreach (lc, cf_an_foreign_keys(rel->relid, to_logged))
+	foreach (lc, cf_an_foreign_keys(a, rel->relid, to_logged))
 	{
 		const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
 		Oid other = to_logged ? fk->confrelid : fk->conrelid;
@@ -142,7 +170,7 @@ change_persistence(CfAnalysis *a, const CfRel *rel, char persistence)
 						to_logged ? "unlogged" : "logged", get_rel_name(other))));
 	}
 	cf_an_rewrite(a, rel->relid, "rewriting", NULL);
-	owned_sequences(a, rel, InvalidAttrNumber, AccessExclusiveLock);
+	owned_sequences(a, rel, AccessExclusiveLock);
 }
 
 /* SET ACCESS METHOD */
@@ -198,7 +226,7 @@ change_owner(CfAnalysis *a, const CfRel *rel)
 	if (rel->created)
 		return;
 	cf_an_lock_indexes(a, rel->relid, AccessExclusiveLock);
-	owned_sequences(a, rel, InvalidAttrNumber, AccessExclusiveLock);
+	owned_sequences(a, rel, AccessExclusiveLock);
 }
 
 /* REPLICA IDENTITY */
@@ -235,10 +263,10 @@ subcommand(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recurse, LO
 			plain_column(a, rel, cmd->name, false, lockmode);
 			break;
 		case AT_SetIdentity:
-			owned_sequences(a, rel, cf_an_column(a, rel, cmd->name), ShareRowExclusiveLock);
+			column_sequences(a, rel, cmd->name, ShareRowExclusiveLock);
 			break;
 		case AT_DropIdentity:
-			owned_sequences(a, rel, cf_an_column(a, rel, cmd->name), AccessExclusiveLock);
+			column_sequences(a, rel, cmd->name, AccessExclusiveLock);
 			break;
 		case AT_SetNotNull:
 			cf_an_set_not_null(a, rel, cmd->name, recurse, lockmode);
@@ -247,6 +275,8 @@ subcommand(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recurse, LO
 			cf_an_change_type(a, rel, cmd, recurse);
 			break;
 		case AT_AddConstraint:
+			if (CF_ADD_CONSTRAINT_LOCKS_DESCENDANTS && recurse && !rel->created)
+				cf_an_lock_list(a, cf_an_descendants(rel->relid), lockmode);
 			cf_an_add_constraint(a, rel, (Constraint *) cmd->def, recurse, lockmode);
 			break;
 		case AT_DropConstraint:
@@ -341,17 +371,28 @@ static void
 alter_table(CfAnalysis *a, AlterTableStmt *stmt)
 {
 	LOCKMODE lockmode = AlterTableGetLockLevel(stmt->cmds);
+	List *typed = NIL;
 	CfRel rel;
 	ListCell *lc;
 
 	if (stmt->missing_ok && !cf_an_find(a, stmt->relation, &rel))
 		return;
 	cf_an_need(a, stmt->relation, &rel);
+	cf_an_own(a, &rel);
 	cf_an_lock_rel(a, &rel, lockmode);
 	if (!cf_an_sure(a, rel.relid) || rel.created)
 		a->uncertain = true;
 	if (rel.relkind == RELKIND_COMPOSITE_TYPE && !rel.created)
-		cf_an_typed_tables(a, &rel, linitial_node(AlterTableCmd, stmt->cmds)->behavior);
+		typed = cf_an_typed_tables(a, &rel, linitial_node(AlterTableCmd, stmt->cmds)->behavior);
+	foreach (lc, typed)
+	{
+		CfRel table = {.relid = lfirst_oid(lc), .name = cf_relation_name(lfirst_oid(lc))};
+		ListCell *cmd;
+
+		table.relkind = get_rel_relkind(table.relid);
+		foreach (cmd, stmt->cmds)
+			subcommand(a, &table, lfirst_node(AlterTableCmd, cmd), true, lockmode);
+	}
 	for (int pass = 0; pass <= LAST_PASS; pass++)
 		foreach (lc, stmt->cmds)
 			if (pass_of(lfirst_node(AlterTableCmd, lc)) == pass)

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "catalog/heap.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "nodes/makefuncs.h"
@@ -106,10 +107,20 @@ plan_default(CfAnalysis *a, void *arg)
 	column->has_value = !IsA(expr, Const) || !((Const *) expr)->constisnull;
 }
 
+/* Tells whether a default is a constant, or none at all. */
+static bool
+is_constant(Node *expr)
+{
+	while (expr && IsA(expr, TypeCast))
+		expr = ((TypeCast *) expr)->arg;
+	return expr == NULL || IsA(expr, A_Const);
+}
+
 /* Decides about a new column; when that fails, for the worse. */
 static void
 decide(CfAnalysis *a, NewColumn *column)
 {
+	const char *type = strVal(llast(column->def->typeName->names));
 	ErrorData *error;
 
 	column->has_value = column->identity || column->generated;
@@ -128,12 +139,18 @@ decide(CfAnalysis *a, NewColumn *column)
 	}
 	if (cf_an_attempt(a, plan_default, column, &error))
 		return;
-	if (a->world->opaque == NULL && !a->world->code_changed && a->world->known == NIL)
+	if (is_constant(column->raw_default) && cf_an_is_known(a, NULL, type) &&
+		!cf_an_is_known(a, "domain", type))
+	{
+		/* Of a type that the script creates. */
+		column->has_value = column->raw_default != NULL;
+		return;
+	}
+	if (a->world->opaque == NULL && !a->world->code_changed && a->world->nknown == 0)
 		ReThrowError(error);
 	cf_an_warn(a, "%s: whether %s is rewritten, only a dry run can tell", error->message,
 			   column->rel->name);
-	column->rewrite = column->raw_default != NULL ||
-					  cf_an_is_known(a, "domain", strVal(llast(column->def->typeName->names)));
+	column->rewrite = column->raw_default != NULL || cf_an_is_known(a, "domain", type);
 	column->has_value = column->raw_default != NULL;
 	column->reason = "the default may be volatile";
 }
@@ -153,7 +170,7 @@ column_constraints(CfAnalysis *a, NewColumn *column, bool recurse)
 		{
 			case CONSTR_CHECK:
 				if (!column->rel->created)
-					cf_an_check_rows(a, column->rel, recurse && !con->is_no_inherit,
+					cf_an_check_rows(a, column->rel, con->conname, recurse && !con->is_no_inherit,
 									 AccessExclusiveLock);
 				break;
 			case CONSTR_PRIMARY:
@@ -182,6 +199,25 @@ column_exists(CfAnalysis *a, const CfRel *rel, const char *column)
 	return !rel->created && get_attnum(rel->relid, column) != InvalidAttrNumber;
 }
 
+/*
+ * Returns a table and the children that take over a new column. A child that
+ * has it already is locked too, but what is below it is not.
+ */
+static List *
+column_takers(CfAnalysis *a, Oid relid, const char *column)
+{
+	List *result = list_make1_oid(relid);
+	ListCell *lc;
+
+	foreach (lc, find_inheritance_children(relid, NoLock))
+	{
+		cf_an_lock(a, lfirst_oid(lc), AccessExclusiveLock, false);
+		if (get_attnum(lfirst_oid(lc), column) == InvalidAttrNumber)
+			result = list_concat(result, column_takers(a, lfirst_oid(lc), column));
+	}
+	return result;
+}
+
 /* ADD COLUMN */
 void
 cf_an_add_column(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recurse)
@@ -200,6 +236,9 @@ cf_an_add_column(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recur
 		cf_an_warn(a, "column %s of %s exists already: nothing is added", def->colname, rel->name);
 		return;
 	}
+	if (!rel->created && get_rel_relispartition(rel->relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot add column to a partition")));
 	foreach (lc, def->constraints)
 	{
 		Constraint *con = lfirst_node(Constraint, lc);
@@ -212,9 +251,8 @@ cf_an_add_column(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recur
 	}
 	if (!rel->created && rel->relkind != RELKIND_COMPOSITE_TYPE)
 	{
-		cf_an_lock_list(a, cf_an_descendants(rel->relid), AccessExclusiveLock);
 		decide(a, &column);
-		foreach (lc, cf_an_with_descendants(rel->relid, true))
+		foreach (lc, column_takers(a, rel->relid, def->colname))
 		{
 			double rows;
 			uint64 bytes;

@@ -7,8 +7,10 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
-#include "catalog/heap.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -19,6 +21,7 @@
 #include "parser/parse_collate.h"
 #include "parser/parse_expr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
@@ -27,7 +30,6 @@
 
 #define VALIDATE_LATER \
 	"Add the constraint NOT VALID, and VALIDATE it in a later migration: that blocks no writes"
-#define INDEX_FIRST "CREATE UNIQUE INDEX CONCURRENTLY first, then ADD CONSTRAINT ... USING INDEX"
 
 /* A CHECK constraint that is transformed. */
 typedef struct Check
@@ -36,6 +38,15 @@ typedef struct Check
 	Constraint *con;
 	char *expr; /* the answer: nodeToString() */
 } Check;
+
+/* Raises the server's error for a constraint that does not exist. */
+static void
+no_constraint(const CfRel *rel, const char *name)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("constraint \"%s\" of relation \"%s\" does not exist", name,
+						   get_rel_name(rel->relid))));
+}
 
 /* Transforms the expression of a CHECK constraint, as the server does. */
 static void
@@ -57,13 +68,17 @@ transform_check(CfAnalysis *a, void *arg)
 
 /* Notes that all rows of a table and its children are checked. */
 void
-cf_an_check_rows(CfAnalysis *a, const CfRel *rel, bool recurse, LOCKMODE lockmode)
+cf_an_check_rows(CfAnalysis *a, const CfRel *rel, const char *name, bool recurse, LOCKMODE lockmode)
 {
 	ListCell *lc;
 
 	foreach (lc, cf_an_with_descendants(rel->relid, recurse))
 	{
 		cf_an_lock(a, lfirst_oid(lc), lockmode, false);
+		/* A child that has the constraint already is not checked again. */
+		if (lfirst_oid(lc) != rel->relid && name &&
+			OidIsValid(get_relation_constraint_oid(lfirst_oid(lc), name, true)))
+			continue;
 		if (!cf_an_rewrites(a, lfirst_oid(lc)))
 			cf_an_scan(a, lfirst_oid(lc), "checking all rows of", VALIDATE_LATER);
 	}
@@ -84,12 +99,12 @@ add_check(CfAnalysis *a, const CfRel *rel, Constraint *con, bool recurse, LOCKMO
 		if (check.expr)
 			cf_world_learn_check(a, rel->relid, con->conname, check.expr, !con->skip_validation);
 	}
-	else if (cf_an_sure(a, rel->relid) && a->world->known == NIL)
+	else if (cf_an_sure(a, rel->relid) && a->world->nknown == 0)
 		ReThrowError(error);
 	if (con->skip_validation)
 		cf_an_lock_list(a, cf_an_with_descendants(rel->relid, recurse), lockmode);
 	else
-		cf_an_check_rows(a, rel, recurse, lockmode);
+		cf_an_check_rows(a, rel, con->conname, recurse, lockmode);
 }
 
 /* Sets the columns of a primary key NOT NULL. */
@@ -127,13 +142,28 @@ index_columns(Oid index)
 	return names;
 }
 
+/* Checks that the columns of a key exist. */
+static void
+check_keys(CfAnalysis *a, const CfRel *rel, List *columns)
+{
+	ListCell *lc;
+	bool found;
+
+	foreach (lc, columns)
+	{
+		(void) cf_an_find_column(a, rel, strVal(lfirst(lc)), &found);
+		if (!found)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" named in key does not exist", strVal(lfirst(lc)))));
+	}
+}
+
 /* ADD PRIMARY KEY, UNIQUE, EXCLUDE */
 static void
 add_index_constraint(CfAnalysis *a, const CfRel *rel, Constraint *con, bool recurse,
 					 LOCKMODE lockmode)
 {
-	ListCell *lc;
-
 	if (rel->created)
 		return;
 	if (con->indexname)
@@ -147,23 +177,35 @@ add_index_constraint(CfAnalysis *a, const CfRel *rel, Constraint *con, bool recu
 		if (!OidIsValid(index))
 			return;
 		/* Another name of the constraint renames the index. */
-		if (con->conname && strcmp(con->conname, con->indexname) != 0)
-			cf_an_lock(a, index, ShareUpdateExclusiveLock, true);
+		cf_an_lock(a, index,
+				   con->conname && strcmp(con->conname, con->indexname) != 0
+					   ? ShareUpdateExclusiveLock
+					   : AccessShareLock,
+				   true);
 		if (con->contype == CONSTR_PRIMARY)
 			key_columns_not_null(a, rel, index_columns(index), recurse, lockmode);
 		return;
 	}
+	check_keys(a, rel, con->keys);
 	if (con->contype == CONSTR_PRIMARY)
 		key_columns_not_null(a, rel, con->keys, recurse, lockmode);
-	cf_an_lock_list(a,
-					rel->relkind == RELKIND_PARTITIONED_TABLE ? cf_an_descendants(rel->relid) : NIL,
-					ShareLock);
-	foreach (lc, cf_an_with_descendants(rel->relid, rel->relkind == RELKIND_PARTITIONED_TABLE))
-		if (!cf_an_rewrites(a, lfirst_oid(lc)))
-			cf_an_scan(a, lfirst_oid(lc), "building an index on",
-					   con->contype == CONSTR_EXCLUSION || rel->relkind == RELKIND_PARTITIONED_TABLE
-						   ? NULL
-						   : INDEX_FIRST);
+	if (recurse || rel->relkind != RELKIND_PARTITIONED_TABLE)
+		cf_an_constraint_index(a, rel, con);
+}
+
+/* Tells whether a constraint is there only because the parent has it. */
+static bool
+is_inherited_only(Oid constraint)
+{
+	HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	bool result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = !((Form_pg_constraint) GETSTRUCT(tuple))->conislocal;
+		ReleaseSysCache(tuple);
+	}
+	return result;
 }
 
 /* ADD CONSTRAINT */
@@ -171,11 +213,16 @@ void
 cf_an_add_constraint(CfAnalysis *a, const CfRel *rel, Constraint *con, bool recurse,
 					 LOCKMODE lockmode)
 {
-	if (con->conname && !rel->created &&
-		OidIsValid(get_relation_constraint_oid(rel->relid, con->conname, true)))
+	Oid same = con->conname && !rel->created
+				   ? get_relation_constraint_oid(rel->relid, con->conname, true)
+				   : InvalidOid;
+
+	if (OidIsValid(same) && !cf_world_is_gone(a, ConstraintRelationId, same, 0))
 	{
 		CfKnown *known = cf_an_known_part(a, rel, "constraint", con->conname);
 
+		if (con->contype == CONSTR_CHECK && is_inherited_only(same))
+			return; /* becomes the table's own, without a look at the rows */
 		if (known == NULL || known->exists)
 			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
 							errmsg("constraint \"%s\" for relation \"%s\" already exists",
@@ -236,7 +283,10 @@ cf_an_drop_constraint(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool 
 	List *objects;
 
 	if (rel->created || (known && known->exists))
+	{
+		cf_an_lock_references(a, rel, cmd->name, AccessExclusiveLock);
 		return;
+	}
 	if (rel->relkind == RELKIND_PARTITIONED_TABLE)
 		cf_an_lock_list(a, cf_an_descendants(rel->relid), lockmode);
 	constraint = known ? InvalidOid : get_relation_constraint_oid(rel->relid, cmd->name, true);
@@ -244,7 +294,7 @@ cf_an_drop_constraint(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool 
 	{
 		if (!cmd->missing_ok &&
 			!cf_an_unsure(a, rel->relid, psprintf("constraint \"%s\" is not there yet", cmd->name)))
-			(void) get_relation_constraint_oid(rel->relid, cmd->name, false);
+			no_constraint(rel, cmd->name);
 		return;
 	}
 	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
@@ -252,6 +302,10 @@ cf_an_drop_constraint(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool 
 		return;
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
 	objects = list_make1(cf_an_address(ConstraintRelationId, constraint, 0));
+	if (form->coninhcount > 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+						errmsg("cannot drop inherited constraint \"%s\" of relation \"%s\"",
+							   cmd->name, get_rel_name(rel->relid))));
 	if (form->contype == CONSTRAINT_FOREIGN)
 		cf_an_lock(a, form->confrelid, AccessExclusiveLock, false);
 	if (form->contype == CONSTRAINT_CHECK && !form->connoinherit)
@@ -259,6 +313,22 @@ cf_an_drop_constraint(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool 
 							  inherited_constraints(a, rel->relid, cmd->name, recurse, lockmode));
 	ReleaseSysCache(tuple);
 	cf_an_drop(a, objects, cmd->behavior, false);
+}
+
+/* Tells whether a table has a valid constraint of that name. */
+static bool
+is_validated(Oid relid, const char *name)
+{
+	Oid constraint = get_relation_constraint_oid(relid, name, true);
+	HeapTuple tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	bool result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
+		ReleaseSysCache(tuple);
+	}
+	return result;
 }
 
 /* Validates a constraint that the catalogs have. */
@@ -287,7 +357,8 @@ validate(CfAnalysis *a, const CfRel *rel, HeapTuple tuple, bool recurse, LOCKMOD
 	foreach (lc, cf_an_with_descendants(rel->relid, recurse && !form->connoinherit))
 	{
 		cf_an_lock(a, lfirst_oid(lc), lockmode, false);
-		cf_an_scan(a, lfirst_oid(lc), "checking all rows of", NULL);
+		if (!is_validated(lfirst_oid(lc), NameStr(form->conname)))
+			cf_an_scan(a, lfirst_oid(lc), "checking all rows of", NULL);
 	}
 }
 
@@ -317,10 +388,9 @@ cf_an_validate_constraint(CfAnalysis *a, const CfRel *rel, const char *name, boo
 	}
 	if (!(known && known->exists) &&
 		!cf_an_unsure(a, rel->relid, psprintf("constraint \"%s\" is not there yet", name)))
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("constraint \"%s\" of relation \"%s\" does not exist", name,
-							   get_rel_name(rel->relid))));
+		no_constraint(rel, name);
 	/* Added by a statement before. */
+	cf_an_lock_references(a, rel, name, RowShareLock);
 	foreach (lc, a->world->checks)
 	{
 		CfKnownCheck *check = (CfKnownCheck *) lfirst(lc);
@@ -335,12 +405,32 @@ cf_an_validate_constraint(CfAnalysis *a, const CfRel *rel, const char *name, boo
 	}
 }
 
+/* Notes the tables of the parts of a constraint: those of partitions. */
+static void
+lock_parts(CfAnalysis *a, Oid constraint, LOCKMODE lockmode)
+{
+	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conparentid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(constraint));
+	scan = systable_beginscan(rel, ConstraintParentIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		cf_an_lock(a, ((Form_pg_constraint) GETSTRUCT(tuple))->conrelid, lockmode, false);
+		lock_parts(a, ((Form_pg_constraint) GETSTRUCT(tuple))->oid, lockmode);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+}
+
 /* ALTER CONSTRAINT: of the partitions too. */
 void
 cf_an_alter_constraint(CfAnalysis *a, const CfRel *rel, const char *name, LOCKMODE lockmode)
 {
 	Oid constraint;
-	ListCell *lc;
 
 	if (rel->created)
 		return;
@@ -348,17 +438,10 @@ cf_an_alter_constraint(CfAnalysis *a, const CfRel *rel, const char *name, LOCKMO
 	if (!OidIsValid(constraint))
 	{
 		if (!cf_an_unsure(a, rel->relid, psprintf("constraint \"%s\" is not there yet", name)))
-			(void) get_relation_constraint_oid(rel->relid, name, false);
+			no_constraint(rel, name);
 		return;
 	}
-	foreach (lc, cf_an_descendants(rel->relid))
-	{
-		ListCell *key;
-
-		foreach (key, cf_an_foreign_keys(lfirst_oid(lc), true))
-			if (((CfForeignKey *) lfirst(key))->parent == constraint)
-				cf_an_lock(a, lfirst_oid(lc), lockmode, false);
-	}
+	lock_parts(a, constraint, lockmode);
 }
 
 /* RENAME CONSTRAINT: the children have it too. */

@@ -11,7 +11,6 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_index.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_trigger.h"
 #include "nodes/makefuncs.h"
@@ -39,6 +38,7 @@ new_relation(CfAnalysis *a, const RangeVar *rv, bool if_not_exists, CfRel *rel)
 	{
 		rel->created = true;
 		rel->name = cf_an_creation_name(a, rv);
+		rel->relname = rv->relname;
 		cf_an_lock_new(a, rel->name);
 		return true;
 	}
@@ -110,7 +110,7 @@ create_table(CfAnalysis *a, CreateStmt *stmt)
 	{
 		cf_an_need(a, lfirst_node(RangeVar, lc), &parent);
 		if (stmt->partbound)
-			cf_an_create_partition(a, &parent, stmt->partbound);
+			cf_an_create_partition(a, &parent, stmt->relation->relname, stmt->partbound);
 		else
 			cf_an_lock_rel(a, &parent, ShareUpdateExclusiveLock);
 	}
@@ -150,74 +150,14 @@ create_view(CfAnalysis *a, ViewStmt *stmt)
 
 	qualified.schemaname = cf_an_creation_schema(a, stmt->view);
 	if (stmt->replace && cf_an_find(a, &qualified, &rel))
+	{
+		cf_an_own(a, &rel);
 		cf_an_lock_rel(a, &rel, AccessExclusiveLock);
+	}
 	else
 		(void) new_relation(a, stmt->view, false, &rel);
 	a->parse_only = true;
 	cf_an_query(a, stmt->query);
-}
-
-/* Looks for an index of that name. True when the statement has nothing to do. */
-static bool
-index_exists(CfAnalysis *a, const CfRel *table, IndexStmt *stmt)
-{
-	CfRel index;
-	RangeVar *rv;
-	HeapTuple tuple;
-
-	if (stmt->idxname == NULL || table->created)
-		return false;
-	rv = makeRangeVar(get_namespace_name(get_rel_namespace(table->relid)), stmt->idxname, -1);
-	if (!cf_an_find(a, rv, &index))
-	{
-		cf_an_lock_new(a, cf_an_creation_name(a, rv));
-		return false;
-	}
-	if (!stmt->if_not_exists)
-		ereport(ERROR, (errcode(ERRCODE_DUPLICATE_TABLE),
-						errmsg("relation \"%s\" already exists", stmt->idxname)));
-	cf_an_warn(a, "%s exists already: nothing is built, and whether it is the same is not checked",
-			   index.name);
-	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index.relid));
-	if (HeapTupleIsValid(tuple))
-	{
-		if (!((Form_pg_index) GETSTRUCT(tuple))->indisvalid)
-			cf_an_warn(a, "%s is INVALID, the remains of a build that failed: drop it first",
-					   index.name);
-		ReleaseSysCache(tuple);
-	}
-	return true;
-}
-
-/* CREATE INDEX */
-static void
-create_index(CfAnalysis *a, IndexStmt *stmt)
-{
-	LOCKMODE mode = stmt->concurrent ? ShareUpdateExclusiveLock : ShareLock;
-	bool partitioned;
-	ListCell *lc;
-	CfRel rel;
-
-	cf_an_need(a, stmt->relation, &rel);
-	cf_an_lock_rel(a, &rel, mode);
-	partitioned = rel.relkind == RELKIND_PARTITIONED_TABLE;
-	if (partitioned && stmt->concurrent)
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("cannot create index on partitioned table \"%s\" concurrently",
-							   stmt->relation->relname)));
-	foreach (lc, stmt->indexParams)
-		if (lfirst_node(IndexElem, lc)->name && !rel.created)
-			(void) cf_an_column(a, &rel, lfirst_node(IndexElem, lc)->name);
-	if (index_exists(a, &rel, stmt) || rel.created || (partitioned && !stmt->relation->inh))
-		return;
-	if (partitioned)
-		cf_an_lock_list(a, cf_an_descendants(rel.relid), mode);
-	foreach (lc, cf_an_with_descendants(rel.relid, partitioned))
-		cf_an_scan(
-			a, lfirst_oid(lc), "building an index on",
-			partitioned
-				? "CREATE INDEX ON ONLY the table, CONCURRENTLY on each partition, then ALTER INDEX ... ATTACH PARTITION"
-				: "CREATE INDEX CONCURRENTLY blocks no writes");
 }
 
 /* CREATE TRIGGER */
@@ -227,6 +167,7 @@ create_trigger(CfAnalysis *a, CreateTrigStmt *stmt)
 	CfRel rel;
 
 	cf_an_need(a, stmt->relation, &rel);
+	cf_an_may(a, &rel, ACL_TRIGGER);
 	cf_an_lock_rel(a, &rel, ShareRowExclusiveLock);
 	if (!rel.created && stmt->row && rel.relkind == RELKIND_PARTITIONED_TABLE)
 		cf_an_lock_list(a, cf_an_descendants(rel.relid), ShareRowExclusiveLock);
@@ -244,6 +185,7 @@ policy(CfAnalysis *a, const RangeVar *table, Node *qual, Node *check)
 	CfRel rel;
 
 	cf_an_need(a, table, &rel);
+	cf_an_own(a, &rel);
 	cf_an_lock_rel(a, &rel, AccessExclusiveLock);
 	cf_an_expression(a, qual);
 	cf_an_expression(a, check);
@@ -257,10 +199,12 @@ create_rule(CfAnalysis *a, RuleStmt *stmt)
 	CfRel rel;
 
 	cf_an_need(a, stmt->relation, &rel);
+	cf_an_own(a, &rel);
 	cf_an_lock_rel(a, &rel, AccessExclusiveLock);
 	cf_an_expression(a, stmt->whereClause);
 	foreach (lc, stmt->actions)
-		cf_an_expression(a, (Node *) lfirst(lc));
+		if (!IsA(lfirst(lc), NotifyStmt))
+			cf_an_expression(a, (Node *) lfirst(lc));
 }
 
 /* Notes a lock on each of a list of relations. */
@@ -376,7 +320,7 @@ cf_an_create_statement(CfAnalysis *a, Node *stmt)
 			(void) new_relation(a, ((CompositeTypeStmt *) stmt)->typevar, false, &rel);
 			return true;
 		case T_IndexStmt:
-			create_index(a, (IndexStmt *) stmt);
+			cf_an_create_index(a, (IndexStmt *) stmt);
 			return true;
 		case T_CreateTrigStmt:
 			create_trigger(a, (CreateTrigStmt *) stmt);

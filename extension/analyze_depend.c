@@ -141,6 +141,7 @@ refuse_part(const ObjectAddress *object, const ObjectAddress *owner)
 static bool
 visit_owner(Search *search, const ObjectAddress *object)
 {
+	ObjectAddress partition = InvalidObjectAddress, other = InvalidObjectAddress;
 	ListCell *lc;
 
 	foreach (lc, read_depend(search, object, true))
@@ -154,19 +155,23 @@ visit_owner(Search *search, const ObjectAddress *object)
 			continue;
 		if (row->deptype == DEPENDENCY_PARTITION_PRI && search->depth == 0 &&
 			!is_pending(search, &owner))
-			refuse_part(object, &owner);
+			partition = owner;
 		if ((row->deptype != DEPENDENCY_INTERNAL && row->deptype != DEPENDENCY_EXTENSION) ||
 			find_target(search, &owner) != NULL)
 			continue;
-		if (search->depth == 0)
+		if (search->depth > 0)
 		{
-			if (is_pending(search, &owner))
-				return true;
-			refuse_part(object, &owner);
+			visit(search, &owner, false);
+			return true;
 		}
-		visit(search, &owner, false);
-		return true;
+		if (is_pending(search, &owner))
+			return true;
+		other = owner;
 	}
+	if (OidIsValid(partition.classId))
+		refuse_part(object, &partition);
+	if (OidIsValid(other.classId))
+		refuse_part(object, &other);
 	return false;
 }
 
@@ -178,6 +183,7 @@ visit(Search *search, const ObjectAddress *object, bool allowed)
 	ListCell *lc;
 
 	check_stack_depth();
+	allowed |= is_pending(search, object);
 	if (target != NULL)
 	{
 		target->allowed |= allowed;
@@ -204,7 +210,9 @@ visit(Search *search, const ObjectAddress *object, bool allowed)
 		if (object->objectSubId == 0 && dependent.classId == object->classId &&
 			dependent.objectId == object->objectId)
 			continue;
-		visit(search, &dependent, row->deptype != DEPENDENCY_NORMAL);
+		if (!cf_world_is_gone(search->a, dependent.classId, dependent.objectId,
+							  dependent.objectSubId))
+			visit(search, &dependent, row->deptype != DEPENDENCY_NORMAL);
 	}
 	search->depth--;
 }
@@ -383,6 +391,7 @@ cf_an_drop(CfAnalysis *a, List *objects, DropBehavior behavior, bool concurrentl
 	{
 		ObjectAddress *address = &((Target *) lfirst(lc))->address;
 
+		cf_world_learn_gone(a, address);
 		if (address->classId == RelationRelationId && address->objectSubId == 0)
 			cf_world_learn_dropped(a, address->objectId);
 	}

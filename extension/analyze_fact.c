@@ -28,6 +28,69 @@ cf_world_learn_check(CfAnalysis *a, Oid relid, const char *name, const char *exp
 	MemoryContextSwitchTo(old);
 }
 
+/* Remembers a new foreign key. */
+void
+cf_world_learn_reference(CfAnalysis *a, const CfRel *rel, const char *constraint, Oid referenced)
+{
+	MemoryContext old = MemoryContextSwitchTo(a->world->context);
+	CfKnownReference *reference = palloc0(sizeof(CfKnownReference));
+
+	reference->relid = rel->relid;
+	reference->relation = pstrdup(rel->name);
+	reference->constraint = constraint ? pstrdup(constraint) : NULL;
+	reference->referenced = referenced;
+	a->world->references = lappend(a->world->references, reference);
+	MemoryContextSwitchTo(old);
+}
+
+/* Notes locks on what the new foreign keys of a table (or one) reference. */
+void
+cf_an_lock_references(CfAnalysis *a, const CfRel *rel, const char *constraint, LOCKMODE mode)
+{
+	ListCell *lc;
+
+	foreach (lc, a->world->references)
+	{
+		const CfKnownReference *reference = (const CfKnownReference *) lfirst(lc);
+
+		if (OidIsValid(rel->relid) ? reference->relid != rel->relid
+								   : strcmp(reference->relation, rel->name) != 0)
+			continue;
+		if (constraint &&
+			(reference->constraint == NULL || strcmp(reference->constraint, constraint) != 0))
+			continue;
+		cf_an_lock(a, reference->referenced, mode, false);
+	}
+}
+
+/* Remembers that an object is dropped. */
+void
+cf_world_learn_gone(CfAnalysis *a, const ObjectAddress *object)
+{
+	MemoryContext old = MemoryContextSwitchTo(a->world->context);
+
+	a->world->gone = lappend(a->world->gone,
+							 cf_an_address(object->classId, object->objectId, object->objectSubId));
+	MemoryContextSwitchTo(old);
+}
+
+/* Tells whether a statement before has dropped an object. */
+bool
+cf_world_is_gone(CfAnalysis *a, Oid class, Oid object, int32 sub)
+{
+	ListCell *lc;
+
+	foreach (lc, a->world->gone)
+	{
+		const ObjectAddress *gone = (const ObjectAddress *) lfirst(lc);
+
+		if (gone->classId == class && gone->objectId == object &&
+			(gone->objectSubId == 0 || gone->objectSubId == sub))
+			return true;
+	}
+	return false;
+}
+
 /* Remembers that a column is NOT NULL by now. */
 void
 cf_world_learn_not_null(CfAnalysis *a, const CfRel *rel, const char *column)

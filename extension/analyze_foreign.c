@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -27,7 +28,7 @@
 
 /* Returns the foreign keys of a table, or those that reference it. */
 List *
-cf_an_foreign_keys(Oid relid, bool referencing)
+cf_an_foreign_keys(CfAnalysis *a, Oid relid, bool referencing)
 {
 	List *result = NIL;
 	Relation rel = table_open(ConstraintRelationId, AccessShareLock);
@@ -47,13 +48,15 @@ cf_an_foreign_keys(Oid relid, bool referencing)
 		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 		CfForeignKey *fk;
 
-		if (form->contype != CONSTRAINT_FOREIGN)
+		if (form->contype != CONSTRAINT_FOREIGN ||
+			cf_world_is_gone(a, ConstraintRelationId, form->oid, 0))
 			continue;
 		fk = palloc0(sizeof(CfForeignKey));
 		fk->oid = form->oid;
 		fk->conrelid = form->conrelid;
 		fk->confrelid = form->confrelid;
 		fk->parent = form->conparentid;
+		fk->valid = form->convalidated;
 		fk->on_update = form->confupdtype;
 		fk->on_delete = form->confdeltype;
 		DeconstructFkConstraintRow(tuple, &fk->nkeys, fk->conkey, fk->confkey, NULL, NULL, NULL,
@@ -108,10 +111,12 @@ is_relation(CfAnalysis *a, const RangeVar *rv, const CfRel *rel)
 {
 	CfRel other;
 
+	if (rel->relname == NULL || strcmp(rv->relname, rel->relname) != 0)
+		return false;
 	if (cf_an_find(a, rv, &other))
 		return strcmp(other.name, rel->name) == 0;
 	/* Not there yet, and created right now. */
-	return rel->created && strcmp(cf_an_creation_name(a, rv), rel->name) == 0;
+	return rel->created && strcmp(cf_an_new_name(a, rv), rel->name) == 0;
 }
 
 /* Tells whether any statement of the script makes such an index. */
@@ -202,10 +207,92 @@ static void
 check_columns(CfAnalysis *a, const CfRel *rel, List *columns)
 {
 	ListCell *lc;
+	bool found;
+
+	foreach (lc, columns)
+	{
+		(void) cf_an_find_column(a, rel, strVal(lfirst(lc)), &found);
+		if (!found)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_COLUMN),
+					 errmsg("column \"%s\" referenced in foreign key constraint does not exist",
+							strVal(lfirst(lc)))));
+	}
+}
+
+/* Turns a list of String into one of char *. */
+static List *
+names_of(List *strings)
+{
+	List *names = NIL;
+	ListCell *lc;
+
+	foreach (lc, strings)
+		names = lappend(names, strVal(lfirst(lc)));
+	return names;
+}
+
+/*
+ * Tells whether a table has a valid foreign key of its own from these columns,
+ * to the same table and with the same actions as another one: a partition then takes over no other.
+ */
+bool
+cf_an_has_foreign_key(CfAnalysis *a, Oid relid, List *columns, const CfForeignKey *like)
+{
+	ListCell *lc, *column;
+
+	foreach (lc, cf_an_foreign_keys(a, relid, true))
+	{
+		const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
+		int same = 0;
+
+		if (fk->confrelid != like->confrelid || OidIsValid(fk->parent) || !fk->valid ||
+			fk->on_update != like->on_update || fk->on_delete != like->on_delete ||
+			fk->nkeys != list_length(columns))
+			continue;
+		foreach (column, columns)
+			same += get_attnum(relid, (char *) lfirst(column)) ==
+					fk->conkey[foreach_current_index(column)];
+		if (same == fk->nkeys)
+			return true;
+	}
+	return false;
+}
+
+/* Notes a new foreign key on the partitions of a table. */
+static void
+key_on_partitions(CfAnalysis *a, Oid relid, List *columns, const CfForeignKey *like)
+{
+	ListCell *lc;
+
+	foreach (lc, find_inheritance_children(relid, NoLock))
+	{
+		Oid child = lfirst_oid(lc);
+
+		cf_an_lock(a, child, ShareRowExclusiveLock, false);
+		if (cf_an_has_foreign_key(a, child, columns, like))
+			/* It becomes part of the new one, whose triggers replace its own. */
+			cf_an_lock_list(a, cf_an_with_descendants(like->confrelid, true), AccessExclusiveLock);
+		else if (get_rel_relkind(child) == RELKIND_PARTITIONED_TABLE)
+			key_on_partitions(a, child, columns, like);
+		else if (!cf_an_rewrites(a, child))
+			cf_an_scan(a, child, "checking all rows of", NULL);
+	}
+}
+
+/* Tells whether a table that is created right now references itself. */
+static bool
+is_self(CfAnalysis *a, const RangeVar *rv, const CfRel *rel)
+{
+	RangeVar temporary = *rv;
+	CfRel other;
 
 	if (!rel->created)
-		foreach (lc, columns)
-			(void) cf_an_column(a, rel, strVal(lfirst(lc)));
+		return false;
+	temporary.relpersistence = RELPERSISTENCE_TEMP;
+	if (rv->schemaname == NULL && strcmp(cf_an_new_name(a, &temporary), rel->name) == 0)
+		return true;
+	return !cf_an_find(a, rv, &other) && strcmp(cf_an_new_name(a, rv), rel->name) == 0;
 }
 
 /*
@@ -217,10 +304,8 @@ cf_an_foreign_key(CfAnalysis *a, const CfRel *rel, Constraint *con, bool validat
 {
 	CfRel referenced;
 	bool self;
-	ListCell *lc;
 
-	self = rel->created && !cf_an_find(a, con->pktable, &referenced) &&
-		   strcmp(cf_an_creation_name(a, con->pktable), rel->name) == 0;
+	self = is_self(a, con->pktable, rel);
 	if (self)
 		referenced = *rel;
 	else
@@ -228,18 +313,23 @@ cf_an_foreign_key(CfAnalysis *a, const CfRel *rel, Constraint *con, bool validat
 		cf_an_need(a, con->pktable, &referenced);
 		cf_an_lock_rel(a, &referenced, ShareRowExclusiveLock);
 	}
+	check_columns(a, rel, con->fk_attrs);
 	check_columns(a, &referenced, con->pk_attrs);
+	if (!self && !referenced.created)
+		cf_world_learn_reference(a, rel, con->conname, referenced.relid);
 	warn_without_index(a, rel, &referenced, con);
 	if (!referenced.created && referenced.relkind == RELKIND_PARTITIONED_TABLE)
 		cf_an_lock_list(a, cf_an_descendants(referenced.relid), ShareRowExclusiveLock);
 	if (rel->created)
 		return;
 	if (rel->relkind == RELKIND_PARTITIONED_TABLE)
-		cf_an_lock_list(a, cf_an_descendants(rel->relid), ShareRowExclusiveLock);
-	if (!validate)
-		return;
-	foreach (lc, cf_an_with_descendants(rel->relid, rel->relkind == RELKIND_PARTITIONED_TABLE))
-		if (!cf_an_rewrites(a, lfirst_oid(lc)))
-			cf_an_scan(a, lfirst_oid(lc), "checking all rows of",
-					   rel->relkind == RELKIND_PARTITIONED_TABLE ? NULL : VALIDATE_LATER);
+	{
+		CfForeignKey like = {.confrelid = referenced.relid};
+
+		like.on_update = con->fk_upd_action;
+		like.on_delete = con->fk_del_action;
+		key_on_partitions(a, rel->relid, names_of(con->fk_attrs), &like);
+	}
+	else if (validate && !cf_an_rewrites(a, rel->relid))
+		cf_an_scan(a, rel->relid, "checking all rows of", VALIDATE_LATER);
 }

@@ -47,6 +47,7 @@ truncate_tables(CfAnalysis *a, TruncateStmt *stmt)
 		RangeVar *rv = lfirst_node(RangeVar, lc);
 
 		cf_an_need(a, rv, &rel);
+		cf_an_may(a, &rel, ACL_TRUNCATE);
 		cf_an_lock_rel(a, &rel, AccessExclusiveLock);
 		if (!rel.created)
 			tables = list_concat_unique_oid(tables, cf_an_with_descendants(rel.relid, rv->inh));
@@ -67,7 +68,7 @@ truncate_tables(CfAnalysis *a, TruncateStmt *stmt)
 					   cf_an_size_text(rows, bytes));
 		if (stmt->restart_seqs)
 			cf_an_lock_list(a, getOwnedSequences(relid), AccessExclusiveLock);
-		foreach (fk, cf_an_foreign_keys(relid, false))
+		foreach (fk, cf_an_foreign_keys(a, relid, false))
 		{
 			Oid other = ((CfForeignKey *) lfirst(fk))->conrelid;
 
@@ -159,6 +160,9 @@ cluster_tables(CfAnalysis *a, ClusterStmt *stmt)
 		cf_an_lock(a, lfirst_oid(lc), AccessExclusiveLock, false);
 		cf_an_rewrite(a, lfirst_oid(lc), "rewriting", NULL);
 	}
+	if (stmt->indexname)
+		cf_an_lock(a, get_relname_relid(stmt->indexname, get_rel_namespace(rel.relid)),
+				   AccessExclusiveLock, true);
 }
 
 /* Notes that the indexes of a table are built again. */
@@ -191,6 +195,7 @@ reindex(CfAnalysis *a, ReindexStmt *stmt)
 		return;
 	}
 	cf_an_need(a, stmt->relation, &rel);
+	cf_an_own(a, &rel);
 	if (rel.created)
 	{
 		cf_an_lock_rel(a, &rel, AccessExclusiveLock);
@@ -240,6 +245,7 @@ refresh(CfAnalysis *a, RefreshMatViewStmt *stmt)
 	CfRel rel;
 
 	cf_an_need(a, stmt->relation, &rel);
+	cf_an_own(a, &rel);
 	cf_an_lock_rel(a, &rel, stmt->concurrent ? ExclusiveLock : AccessExclusiveLock);
 	if (rel.created)
 		return;
@@ -252,7 +258,7 @@ refresh(CfAnalysis *a, RefreshMatViewStmt *stmt)
 			ereport(
 				ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot refresh materialized view %s concurrently", rel.name),
+				 errmsg("cannot refresh materialized view \"%s\" concurrently", rel.name),
 				 errhint(
 					 "Create a unique index with no WHERE clause on one or more columns of the materialized view.")));
 		return;

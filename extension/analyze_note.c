@@ -17,6 +17,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_index.h"
@@ -43,8 +44,22 @@ is_internal(Oid relid)
 void
 cf_an_lock(CfAnalysis *a, Oid relid, LOCKMODE mode, bool named)
 {
-	if (mode != NoLock && OidIsValid(relid) && !is_internal(relid))
+	if (mode != NoLock && OidIsValid(relid) && !is_internal(relid) &&
+		!cf_world_is_gone(a, RelationRelationId, relid, 0))
 		a->row->locks = cf_add_lock(a->row->locks, relid, NULL, mode, named, false);
+}
+
+/* Tells whether a lock as strong as that is noted already. */
+bool
+cf_an_is_locked(CfAnalysis *a, Oid relid, LOCKMODE mode)
+{
+	ListCell *lc;
+
+	foreach (lc, a->row->locks)
+		if (((CfRelationLock *) lfirst(lc))->relid == relid &&
+			((CfRelationLock *) lfirst(lc))->mode >= mode)
+			return true;
+	return false;
 }
 
 /* Notes a lock on a relation that the statement names. */
@@ -295,6 +310,23 @@ cf_an_indexes(Oid relid)
 		result = lappend_oid(result, ((Form_pg_index) GETSTRUCT(tuple))->indexrelid);
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+	return result;
+}
+
+/* Returns the sequences that belong to a column: serial or identity. */
+List *
+cf_an_column_sequences(Oid relid, AttrNumber attnum)
+{
+	List *result = NIL;
+	ListCell *lc;
+	Oid table;
+	int32 column;
+
+	foreach (lc, getOwnedSequences(relid))
+		if ((sequenceIsOwned(lfirst_oid(lc), DEPENDENCY_AUTO, &table, &column) ||
+			 sequenceIsOwned(lfirst_oid(lc), DEPENDENCY_INTERNAL, &table, &column)) &&
+			column == attnum)
+			result = lappend_oid(result, lfirst_oid(lc));
 	return result;
 }
 

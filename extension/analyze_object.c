@@ -108,7 +108,10 @@ dropped_relation(CfAnalysis *a, DropStmt *stmt, List *names)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a %s", strVal(llast(names)), kind_name(stmt->removeType))));
+	cf_an_own_or_schema(a, &rel);
 	cf_an_lock_rel(a, &rel, stmt->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock);
+	if (stmt->removeType == OBJECT_TABLE)
+		cf_an_lock_references(a, &rel, NULL, AccessExclusiveLock);
 	return rel.created ? NULL : cf_an_address(RelationRelationId, rel.relid, 0);
 }
 
@@ -140,6 +143,7 @@ dropped_part(CfAnalysis *a, DropStmt *stmt, List *names)
 											  : get_rewrite_oid(rel.relid, part, true);
 	if (OidIsValid(oid))
 	{
+		cf_an_own(a, &rel);
 		cf_an_lock_rel(a, &rel, AccessExclusiveLock);
 		return cf_an_address(class, oid, 0);
 	}
@@ -230,7 +234,7 @@ static void
 rename_object(CfAnalysis *a, RenameStmt *stmt)
 {
 	CfRel rel;
-	bool index;
+	bool index, found;
 
 	switch (stmt->renameType)
 	{
@@ -254,17 +258,21 @@ rename_object(CfAnalysis *a, RenameStmt *stmt)
 	if (stmt->missing_ok && !cf_an_find(a, stmt->relation, &rel))
 		return;
 	cf_an_need(a, stmt->relation, &rel);
+	cf_an_own(a, &rel);
 	index = rel.relkind == RELKIND_INDEX || rel.relkind == RELKIND_PARTITIONED_INDEX;
 	cf_an_lock_rel(a, &rel,
 				   index && stmt->renameType == OBJECT_INDEX ? ShareUpdateExclusiveLock
 															 : AccessExclusiveLock);
 	if (rel.relkind == RELKIND_COMPOSITE_TYPE && !rel.created)
-		cf_an_typed_tables(a, &rel, stmt->behavior);
+		(void) cf_an_typed_tables(a, &rel, stmt->behavior);
 	switch (stmt->renameType)
 	{
 		case OBJECT_COLUMN:
 		case OBJECT_ATTRIBUTE:
-			(void) cf_an_column(a, &rel, stmt->subname);
+			(void) cf_an_find_column(a, &rel, stmt->subname, &found);
+			if (!found)
+				ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+								errmsg("column \"%s\" does not exist", stmt->subname)));
 			if (!rel.created)
 				cf_an_lock_list(a, cf_an_descendants(rel.relid), AccessExclusiveLock);
 			if (!rel.created && !index)
@@ -304,13 +312,14 @@ set_schema(CfAnalysis *a, AlterObjectSchemaStmt *stmt)
 	CfRel rel;
 	ListCell *lc;
 
+	if (stmt->relation && stmt->missing_ok && !cf_an_find(a, stmt->relation, &rel))
+		return;
 	if (!cf_an_is_known(a, "schema", stmt->newschema))
 		(void) get_namespace_oid(stmt->newschema, false);
 	if (stmt->relation == NULL)
 		return;
-	if (stmt->missing_ok && !cf_an_find(a, stmt->relation, &rel))
-		return;
 	cf_an_need(a, stmt->relation, &rel);
+	cf_an_own(a, &rel);
 	cf_an_lock_rel(a, &rel, AccessExclusiveLock);
 	if (rel.created)
 		return;
@@ -335,6 +344,7 @@ comment(CfAnalysis *a, ObjectType type, Node *object)
 		case OBJECT_SEQUENCE:
 		case OBJECT_FOREIGN_TABLE:
 			cf_an_need(a, makeRangeVarFromNameList(names), &rel);
+			cf_an_own(a, &rel);
 			cf_an_lock_rel(a, &rel, ShareUpdateExclusiveLock);
 			return;
 		case OBJECT_COLUMN:

@@ -34,25 +34,67 @@ typedef struct NewPartition
 {
 	const CfRel *parent;
 	const CfRel *child; /* NULL when it is created right now */
+	const char *name;
 	PartitionBoundSpec *bound;
 	Oid default_partition;
-	bool scan_child; /* the answers: rows must be checked */
-	bool scan_default;
+	List *child_scans; /* the answers, of Oid: tables whose rows are checked */
+	List *default_scans;
+	List *default_locks; /* below the default partition */
+	bool builds_indexes;
 } NewPartition;
 
 #define ADD_CHECK \
 	"A valid CHECK constraint that implies the bounds of the partition makes it unnecessary to read the rows"
 
-/* Tells whether constraints of a table prove a partition constraint. */
-static bool
-is_implied(CfAnalysis *a, Oid relid, Relation parent, List *constraint)
+/*
+ * Returns the tables, at or below one, whose constraints do not prove a
+ * partition constraint. Adds to locks the partitions that are looked at.
+ */
+static List *
+unproven(CfAnalysis *a, Oid relid, Relation parent, List *constraint, List **locks)
 {
 	Relation rel = cf_an_open(a, relid);
+	List *result = NIL;
+	ListCell *lc;
 
 	if (rel == NULL)
-		return false;
+		return cf_an_with_descendants(relid, true);
 	constraint = map_partition_varattnos(constraint, 1, rel, parent);
-	return PartConstraintImpliedByRelConstraint(rel, constraint);
+	if (PartConstraintImpliedByRelConstraint(rel, constraint))
+		return NIL;
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return list_make1_oid(relid);
+	foreach (lc, find_inheritance_children(relid, NoLock))
+	{
+		*locks = lappend_oid(*locks, lfirst_oid(lc));
+		result = list_concat(result, unproven(a, lfirst_oid(lc), rel, constraint, locks));
+	}
+	return result;
+}
+
+/* Checks that a table to attach has no column that its parent lacks. */
+static void
+check_columns(CfAnalysis *a, const NewPartition *new, Relation parent)
+{
+	Relation child = cf_an_open(a, new->child->relid);
+
+	if (child && child->rd_rel->relispartition)
+		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+						errmsg("\"%s\" is already a partition", RelationGetRelationName(child))));
+	for (int i = 0; child && i < RelationGetNumberOfAttributes(child); i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(child), i);
+
+		if (!attribute->attisdropped &&
+			get_attnum(RelationGetRelid(parent), NameStr(attribute->attname)) == InvalidAttrNumber)
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("table \"%s\" contains column \"%s\" not found in parent \"%s\"",
+						RelationGetRelationName(child), NameStr(attribute->attname),
+						RelationGetRelationName(parent)),
+				 errdetail("The new partition may contain only the columns present in parent.")));
+	}
 }
 
 /* Checks the bounds and looks for proofs, as the server does. */
@@ -66,28 +108,35 @@ check_bound(CfAnalysis *a, void *arg)
 	List *constraint;
 	List *own;
 
-	if (parent == NULL || parent->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+	if (parent == NULL)
 		return;
+	if (parent->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+						errmsg(new->child ? "table \"%s\" is not partitioned"
+										  : "\"%s\" is not partitioned",
+							   RelationGetRelationName(parent))));
+	if (new->child)
+		check_columns(a, new, parent);
 	bound = transformPartitionBound(pstate, parent, new->bound);
-	check_new_partition_bound(new->child ? get_rel_name(new->child->relid)
-										 : pstrdup("new partition"),
-							  parent, bound, pstate);
+	check_new_partition_bound(pstrdup(new->name), parent, bound, pstate);
 	own = get_qual_from_partbound(parent, bound);
 	if (new->child)
 	{
 		constraint = list_concat(list_copy(own), RelationGetPartitionQual(parent));
-		if (constraint == NIL)
-			new->scan_child = false;
-		else
+		new->child_scans = NIL;
+		if (constraint != NIL)
 		{
 			constraint = (List *) eval_const_expressions(NULL, (Node *) constraint);
 			constraint = list_make1(make_ands_explicit(constraint));
-			new->scan_child = !is_implied(a, new->child->relid, parent, constraint);
+			new->child_scans =
+				unproven(a, new->child->relid, parent, constraint, &new->default_locks);
 		}
 	}
+	new->default_locks = NIL;
+	new->default_scans = NIL;
 	if (OidIsValid(new->default_partition))
-		new->scan_default =
-			!is_implied(a, new->default_partition, parent, get_proposed_default_constraint(own));
+		new->default_scans = unproven(a, new->default_partition, parent,
+									  get_proposed_default_constraint(own), &new->default_locks);
 }
 
 /* Decides which rows are read for a new partition; when that fails, all. */
@@ -96,8 +145,13 @@ decide(CfAnalysis *a, NewPartition *new)
 {
 	ErrorData *error;
 
-	new->scan_child = new->child != NULL;
-	new->scan_default = OidIsValid(new->default_partition);
+	if (new->child)
+		new->child_scans = cf_an_with_descendants(new->child->relid, true);
+	if (OidIsValid(new->default_partition))
+	{
+		new->default_scans = cf_an_with_descendants(new->default_partition, true);
+		new->default_locks = new->default_scans;
+	}
 	if (cf_an_attempt(a, check_bound, new, &error))
 		return;
 	if (cf_an_sure(a, new->parent->relid) &&
@@ -112,43 +166,59 @@ default_partition(CfAnalysis *a, const NewPartition *new)
 {
 	ListCell *lc;
 
-	if (!OidIsValid(new->default_partition))
-		return;
-	foreach (lc, cf_an_with_descendants(new->default_partition, new->scan_default))
-	{
-		cf_an_lock(a, lfirst_oid(lc), AccessExclusiveLock, false);
-		if (new->scan_default)
-			cf_an_scan(a, lfirst_oid(lc), "checking the default partition", ADD_CHECK);
-	}
+	cf_an_lock(a, new->default_partition, AccessExclusiveLock, false);
+	cf_an_lock_list(a, new->default_locks, AccessExclusiveLock);
+	foreach (lc, new->default_scans)
+		cf_an_scan(a, lfirst_oid(lc), "checking the default partition", ADD_CHECK);
+}
+
+/* Tells whether a key is no part of another one in the list. */
+static bool
+is_top(const CfForeignKey *fk, List *keys)
+{
+	ListCell *lc;
+
+	foreach (lc, keys)
+		if (((CfForeignKey *) lfirst(lc))->oid == fk->parent)
+			return false;
+	return true;
+}
+
+/* Notes a foreign key that a new partition takes over from its parent. */
+static void
+inherit_key(CfAnalysis *a, const NewPartition *new, const CfForeignKey *fk)
+{
+	LOCKMODE mode = ShareRowExclusiveLock;
+	List *columns = NIL;
+	ListCell *lc;
+
+	for (int i = 0; i < fk->nkeys; i++)
+		columns = lappend(columns, get_attname(fk->conrelid, fk->conkey[i], false));
+	if (new->child && cf_an_has_foreign_key(a, new->child->relid, columns, fk))
+		mode = AccessExclusiveLock; /* to remove the triggers of its own key */
+	else if (new->child)
+		foreach (lc, cf_an_with_descendants(new->child->relid, true))
+			cf_an_scan(a, lfirst_oid(lc), "checking the foreign keys of",
+					   "Give the table the same foreign key before, NOT VALID and then validated");
+	cf_an_lock_list(a, cf_an_with_descendants(fk->confrelid, true), mode);
 }
 
 /* Notes what a new partition takes over from its parent: indexes, foreign keys. */
 static void
 inherit_from_parent(CfAnalysis *a, const NewPartition *new)
 {
+	List *keys;
 	ListCell *lc;
 
 	cf_an_lock_indexes(a, new->parent->relid, ShareUpdateExclusiveLock);
-	foreach (lc, cf_an_foreign_keys(new->parent->relid, true))
-	{
-		const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
-
-		cf_an_lock_list(a, cf_an_with_descendants(fk->confrelid, true), ShareRowExclusiveLock);
-		if (new->child && !cf_an_rewrites(a, new->child->relid))
-		{
-			ListCell *own;
-			bool found = false;
-
-			foreach (own, cf_an_foreign_keys(new->child->relid, true))
-				found |= ((CfForeignKey *) lfirst(own))->confrelid == fk->confrelid;
-			if (!found)
-				cf_an_scan(
-					a, new->child->relid, "checking the foreign keys of",
-					"Give the table the same foreign key before, NOT VALID and then validated");
-		}
-	}
-	foreach (lc, cf_an_foreign_keys(new->parent->relid, false))
-		cf_an_lock(a, ((CfForeignKey *) lfirst(lc))->conrelid, ShareRowExclusiveLock, false);
+	keys = cf_an_foreign_keys(a, new->parent->relid, true);
+	foreach (lc, keys)
+		if (is_top(lfirst(lc), keys))
+			inherit_key(a, new, lfirst(lc));
+	keys = cf_an_foreign_keys(a, new->parent->relid, false);
+	foreach (lc, keys)
+		if (is_top(lfirst(lc), keys))
+			cf_an_lock(a, ((CfForeignKey *) lfirst(lc))->conrelid, ShareRowExclusiveLock, false);
 }
 
 /* Notes the indexes that an attached table lacks: they are built. */
@@ -184,7 +254,7 @@ missing_indexes(CfAnalysis *a, void *arg)
 									  index->rd_opfamily, map);
 		}
 		if (!found)
-			new->scan_child = true;
+			new->builds_indexes = true;
 	}
 }
 
@@ -193,7 +263,7 @@ void
 cf_an_attach(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd)
 {
 	CfRel child;
-	NewPartition new = {.parent = parent, .bound = cmd->bound};
+	NewPartition new = {.parent = parent, .name = cmd->name->relname, .bound = cmd->bound};
 	ListCell *lc;
 
 	cf_an_need(a, cmd->name, &child);
@@ -204,30 +274,26 @@ cf_an_attach(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd)
 	if (!child.created)
 	{
 		new.child = &child;
+		new.name = get_rel_name(child.relid);
 		cf_an_lock_list(a, cf_an_descendants(child.relid), AccessExclusiveLock);
 	}
 	decide(a, &new);
-	if (new.scan_child)
+	foreach (lc, new.child_scans)
+		cf_an_scan(a, lfirst_oid(lc), "checking all rows of", ADD_CHECK);
+	if (new.child && cf_an_attempt(a, missing_indexes, &new, NULL) && new.builds_indexes)
 		foreach (lc, cf_an_with_descendants(child.relid, true))
-			cf_an_scan(a, lfirst_oid(lc), "checking all rows of", ADD_CHECK);
-	if (new.child)
-	{
-		new.scan_child = false;
-		(void) cf_an_attempt(a, missing_indexes, &new, NULL);
-		if (new.scan_child)
-			foreach (lc, cf_an_with_descendants(child.relid, true))
-				cf_an_scan(a, lfirst_oid(lc), "building the indexes of the parent on",
-						   "Build them before, with CREATE INDEX CONCURRENTLY on the table");
-	}
+			cf_an_scan(a, lfirst_oid(lc), "building the indexes of the parent on",
+					   "Build them before, with CREATE INDEX CONCURRENTLY on the table");
 	default_partition(a, &new);
 	inherit_from_parent(a, &new);
 }
 
 /* CREATE TABLE ... PARTITION OF */
 void
-cf_an_create_partition(CfAnalysis *a, const CfRel *parent, PartitionBoundSpec *bound)
+cf_an_create_partition(CfAnalysis *a, const CfRel *parent, const char *name,
+					   PartitionBoundSpec *bound)
 {
-	NewPartition new = {.parent = parent, .bound = bound};
+	NewPartition new = {.parent = parent, .name = name, .bound = bound};
 
 	cf_an_lock_rel(a, parent, AccessExclusiveLock);
 	if (parent->created)
@@ -245,7 +311,8 @@ void
 cf_an_detach(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd)
 {
 	CfRel child;
-	ListCell *lc;
+	List *own;
+	ListCell *lc, *table;
 
 	cf_an_need(a, cmd->name, &child);
 	/* With CONCURRENTLY the second transaction takes the stronger lock. */
@@ -253,11 +320,12 @@ cf_an_detach(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd)
 	if (parent->created || child.created)
 		return;
 	cf_an_lock(a, get_default_partition_oid(parent->relid), AccessExclusiveLock, false);
-	cf_an_lock_list(a, cf_an_descendants(child.relid), AccessExclusiveLock);
+	own = cf_an_with_descendants(child.relid, true);
+	cf_an_lock_list(a, own, AccessExclusiveLock);
 	foreach (lc, cf_an_indexes(child.relid))
 		if (has_superclass(lfirst_oid(lc)))
 			cf_an_lock(a, lfirst_oid(lc), AccessExclusiveLock, false);
-	foreach (lc, cf_an_foreign_keys(child.relid, true))
+	foreach (lc, cf_an_foreign_keys(a, child.relid, true))
 	{
 		const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
 
@@ -265,15 +333,36 @@ cf_an_detach(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd)
 			cf_an_lock_list(a, cf_an_with_descendants(fk->confrelid, true), ShareRowExclusiveLock);
 	}
 	/* Keys that reference the partition as part of the whole are removed. */
-	foreach (lc, cf_an_foreign_keys(child.relid, false))
+	foreach (lc, cf_an_foreign_keys(a, child.relid, false))
 	{
 		const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
 
 		if (!OidIsValid(fk->parent))
 			continue;
 		cf_an_lock(a, fk->conrelid, AccessExclusiveLock, false);
-		cf_an_scan(a, fk->conrelid, "looking for references to the partition in", NULL);
+		foreach (table, list_difference_oid(cf_an_with_descendants(fk->conrelid, true), own))
+			cf_an_scan(a, lfirst_oid(table), "looking for references to the partition in", NULL);
 	}
+}
+
+/*
+ * Notes the table of an index that gets one more part. When it was the last
+ * that was missing, the index becomes valid, and so may the one above it.
+ */
+static void
+complete_index(CfAnalysis *a, Oid index)
+{
+	Oid table = IndexGetRelation(index, true);
+	Oid above;
+
+	cf_an_lock(a, table, AccessShareLock, false);
+	if (!get_rel_relispartition(index) ||
+		list_length(find_inheritance_children(index, NoLock)) + 1 <
+			list_length(find_inheritance_children(table, NoLock)))
+		return;
+	above = get_partition_parent(index, false);
+	cf_an_lock(a, above, AccessExclusiveLock, false);
+	cf_an_lock(a, IndexGetRelation(above, true), AccessExclusiveLock, false);
 }
 
 /* ALTER INDEX ... ATTACH PARTITION */
@@ -285,19 +374,20 @@ cf_an_attach_index(CfAnalysis *a, const CfRel *parent, PartitionCmd *cmd)
 	cf_an_need(a, cmd->name, &child);
 	cf_an_lock_rel(a, &child, AccessExclusiveLock);
 	if (!parent->created)
-		cf_an_lock(a, IndexGetRelation(parent->relid, true), AccessShareLock, false);
+		complete_index(a, parent->relid);
 	if (!child.created)
 		cf_an_lock(a, IndexGetRelation(child.relid, true), AccessShareLock, false);
 }
 
 /* Notes the tables of a composite type: what changes it changes them too. */
-void
+List *
 cf_an_typed_tables(CfAnalysis *a, const CfRel *type, DropBehavior behavior)
 {
 	Relation pg_class = table_open(RelationRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple tuple;
+	List *result = NIL;
 
 	ScanKeyInit(&key, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(get_rel_type_id(type->relid)));
@@ -313,7 +403,9 @@ cf_an_typed_tables(CfAnalysis *a, const CfRel *type, DropBehavior behavior)
 							get_rel_name(type->relid)),
 					 errhint("Use ALTER ... CASCADE to alter the typed tables too.")));
 		cf_an_lock_list(a, cf_an_with_descendants(table, true), AccessExclusiveLock);
+		result = lappend_oid(result, table);
 	}
 	systable_endscan(scan);
 	table_close(pg_class, AccessShareLock);
+	return result;
 }

@@ -103,6 +103,7 @@ cf_an_read(CfAnalysis *a, const CfRel *rel, LOCKMODE mode, bool recurse)
 	cf_an_lock_rel(a, rel, mode);
 	if (rel->created || a->parse_only)
 		return;
+	cf_an_may(a, rel, mode == AccessShareLock ? ACL_SELECT : ACL_SELECT_FOR_UPDATE);
 	if (rel->relkind == RELKIND_VIEW)
 		cf_an_view_sources(a, rel->relid, mode);
 	else if (recurse)
@@ -361,6 +362,7 @@ void
 cf_an_query(CfAnalysis *a, Node *query)
 {
 	walk_query(a, query, NIL, false);
+	cf_an_check_query(a, query);
 	cf_an_functions(a, query);
 }
 

@@ -73,22 +73,24 @@ create_function(CfAnalysis *a, CreateFunctionStmt *stmt)
 	error_context_stack = callbacks;
 }
 
-/* CREATE SCHEMA with its elements */
+/* CREATE SCHEMA with its elements, which the server sorts by kind */
 static void
 create_schema(CfAnalysis *a, CreateSchemaStmt *stmt)
 {
+	static const NodeTag order[] = {T_CreateSeqStmt, T_CreateStmt, T_ViewStmt, T_IndexStmt,
+									T_CreateTrigStmt};
+	const char *name = cf_an_new_schema(stmt);
 	ListCell *lc;
 
-	if (stmt->schemaElts == NIL)
-		return;
-	if (stmt->schemaname)
-		cf_world_learn_schema(a, stmt->schemaname);
-	a->world->in_schema = stmt->schemaname;
-	foreach (lc, stmt->schemaElts)
-	{
-		cf_an_statement(a, (Node *) lfirst(lc));
-		cf_world_learn(a, (Node *) lfirst(lc));
-	}
+	cf_world_learn_schema(a, name);
+	a->world->in_schema = name;
+	for (int i = 0; i < lengthof(order); i++)
+		foreach (lc, stmt->schemaElts)
+			if (nodeTag(lfirst(lc)) == order[i])
+			{
+				cf_an_statement(a, (Node *) lfirst(lc));
+				cf_world_learn(a, (Node *) lfirst(lc));
+			}
 	a->world->in_schema = NULL;
 }
 

@@ -230,7 +230,7 @@ remake_foreign_key(CfAnalysis *a, Oid constraint, Oid relid, AttrNumber attnum,
 	for (int side = 0; side < 2; side++)
 	{
 		referencing = side == 0;
-		foreach (lc, cf_an_foreign_keys(relid, referencing))
+		foreach (lc, cf_an_foreign_keys(a, relid, referencing))
 		{
 			const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
 
@@ -352,10 +352,26 @@ dependents(CfAnalysis *a, Oid relid, AttrNumber attnum, const TypeChange *change
 		ObjectAddress object;
 
 		ObjectAddressSubSet(object, row->classid, row->objid, row->objsubid);
-		dependent(a, &object, relid, attnum, change);
+		if (!cf_world_is_gone(a, row->classid, row->objid, row->objsubid))
+			dependent(a, &object, relid, attnum, change);
 	}
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
+}
+
+/* Tells whether a column is an identity column: its sequence changes type too. */
+static bool
+is_identity(Oid relid, AttrNumber attnum)
+{
+	HeapTuple tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum));
+	bool result = false;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		result = ((Form_pg_attribute) GETSTRUCT(tuple))->attidentity != '\0';
+		ReleaseSysCache(tuple);
+	}
+	return result;
 }
 
 /* ALTER COLUMN TYPE */
@@ -370,6 +386,10 @@ cf_an_change_type(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recu
 	change.attnum = cf_an_column(a, rel, cmd->name);
 	if (rel->created)
 		return;
+	if (change.attnum != InvalidAttrNumber)
+		cf_an_lock_list(a, cf_an_column_sequences(rel->relid, change.attnum),
+						is_identity(rel->relid, change.attnum) ? ShareRowExclusiveLock
+															   : AccessShareLock);
 	tables = cf_an_with_descendants(rel->relid, recurse);
 	cf_an_lock_list(a, tables, AccessExclusiveLock);
 	if (change.attnum == InvalidAttrNumber)

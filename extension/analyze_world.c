@@ -13,6 +13,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -35,13 +36,20 @@ cf_world_create(MemoryContext context)
 	return world;
 }
 
+/* Returns the list that holds what is known under a name, newest first. */
+List **
+cf_world_bucket(CfWorld *world, const char *name)
+{
+	return &world->known[string_hash(name, strlen(name) + 1) % CF_WORLD_BUCKETS];
+}
+
 /* Finds what a statement before has done with a name that has no schema. */
 static CfKnown *
 known_plain(CfAnalysis *a, const char *kind, const char *name)
 {
 	ListCell *lc;
 
-	foreach (lc, a->world->known)
+	foreach (lc, *cf_world_bucket(a->world, name))
 	{
 		CfKnown *known = (CfKnown *) lfirst(lc);
 
@@ -57,7 +65,7 @@ known_relation(CfAnalysis *a, const char *schema, const char *name)
 {
 	ListCell *lc;
 
-	foreach (lc, a->world->known)
+	foreach (lc, *cf_world_bucket(a->world, name))
 	{
 		CfKnown *known = (CfKnown *) lfirst(lc);
 
@@ -131,6 +139,7 @@ find_in_schema(CfAnalysis *a, const char *schema, const char *name, CfRel *rel)
 	Oid nspid;
 
 	memset(rel, 0, sizeof(CfRel));
+	rel->relname = name;
 	if (known && !known->exists)
 		return false;
 	if (known && !OidIsValid(known->oid))
@@ -192,9 +201,9 @@ cf_an_find_names(CfAnalysis *a, List *names, CfRel *rel)
 	return cf_an_find(a, makeRangeVarFromNameList(names), rel);
 }
 
-/* Returns the schema in which a new relation is created. */
-char *
-cf_an_creation_schema(CfAnalysis *a, const RangeVar *rv)
+/* Returns the schema in which a new relation would be created, or NULL. */
+static char *
+new_schema(CfAnalysis *a, const RangeVar *rv)
 {
 	ListCell *lc;
 
@@ -205,20 +214,41 @@ cf_an_creation_schema(CfAnalysis *a, const RangeVar *rv)
 	foreach (lc, search_path_names(a, false))
 		if (schema_exists(a, (char *) lfirst(lc)))
 			return (char *) lfirst(lc);
-	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
-					errmsg("no schema has been selected to create in")));
-	return NULL; /* keep compiler quiet */
+	return NULL;
 }
 
-/* Returns the qualified, quoted name of a new relation. */
+/* Returns the qualified, quoted name of a relation that is not there yet. */
+char *
+cf_an_new_name(CfAnalysis *a, const RangeVar *rv)
+{
+	return quote_qualified_identifier(new_schema(a, rv), rv->relname);
+}
+
+/* Returns the schema in which a new relation is created. */
+char *
+cf_an_creation_schema(CfAnalysis *a, const RangeVar *rv)
+{
+	char *schema = new_schema(a, rv);
+
+	if (schema == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
+						errmsg("no schema has been selected to create in")));
+	return schema;
+}
+
+/* Returns the name of a relation that the user is about to create. */
 char *
 cf_an_creation_name(CfAnalysis *a, const RangeVar *rv)
 {
 	char *schema = cf_an_creation_schema(a, rv);
 
-	if (!schema_exists(a, schema) && strcmp(schema, TEMP_SCHEMA) != 0)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
-						errmsg("schema \"%s\" does not exist", schema)));
+	if (strcmp(schema, TEMP_SCHEMA) != 0)
+	{
+		if (!schema_exists(a, schema))
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
+							errmsg("schema \"%s\" does not exist", schema)));
+		cf_an_may_create(a, schema_oid(a, schema));
+	}
 	return quote_qualified_identifier(schema, rv->relname);
 }
 
@@ -234,7 +264,7 @@ cf_an_is_known(CfAnalysis *a, const char *kind, const char *name)
 		known = known_plain(a, kind, name);
 		return known && known->exists;
 	}
-	foreach (lc, a->world->known)
+	foreach (lc, *cf_world_bucket(a->world, name))
 	{
 		known = (CfKnown *) lfirst(lc);
 		if (known->part == NULL && known->exists && strcmp(known->name, name) == 0)
@@ -249,7 +279,7 @@ cf_an_known_part(CfAnalysis *a, const CfRel *rel, const char *kind, const char *
 {
 	ListCell *lc;
 
-	foreach (lc, a->world->known)
+	foreach (lc, *cf_world_bucket(a->world, part))
 	{
 		CfKnown *known = (CfKnown *) lfirst(lc);
 
@@ -263,14 +293,15 @@ cf_an_known_part(CfAnalysis *a, const CfRel *rel, const char *kind, const char *
 
 /*
  * Returns the number of a column, or 0 when a statement before creates it or
- * may do so. Raises the server's error when there is no such column.
+ * may do so. found is false when there is no such column for sure.
  */
 AttrNumber
-cf_an_column(CfAnalysis *a, const CfRel *rel, const char *column)
+cf_an_find_column(CfAnalysis *a, const CfRel *rel, const char *column, bool *found)
 {
 	CfKnown *known = cf_an_known_part(a, rel, "column", column);
 	AttrNumber attnum = InvalidAttrNumber;
 
+	*found = true;
 	if (known && known->exists)
 		return known->attnum;
 	if (rel->created)
@@ -279,13 +310,26 @@ cf_an_column(CfAnalysis *a, const CfRel *rel, const char *column)
 		attnum = get_attnum(rel->relid, column);
 	if (attnum != InvalidAttrNumber)
 		return attnum;
-	if (a->world->opaque == NULL)
+	if (a->world->opaque)
+		cf_an_warn(a, "column \"%s\" of %s does not exist, unless %s creates it", column, rel->name,
+				   a->world->opaque);
+	else
+		*found = false;
+	return InvalidAttrNumber;
+}
+
+/* The same, but raises the server's error when there is no such column. */
+AttrNumber
+cf_an_column(CfAnalysis *a, const CfRel *rel, const char *column)
+{
+	bool found;
+	AttrNumber attnum = cf_an_find_column(a, rel, column, &found);
+
+	if (!found)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
 						errmsg("column \"%s\" of relation \"%s\" does not exist", column,
 							   get_rel_name(rel->relid))));
-	cf_an_warn(a, "column \"%s\" of %s does not exist, unless %s creates it", column, rel->name,
-			   a->world->opaque);
-	return InvalidAttrNumber;
+	return attnum;
 }
 
 /* Tells whether the catalogs show a relation as it is when the statement runs. */

@@ -61,6 +61,8 @@ find_sources(Node *node, SourceScan *scan)
 		if (rte->rtekind != RTE_RELATION || rte->relid == scan->skip)
 			continue;
 		mode = Max(rte->rellockmode, scan->mode);
+		if (rte->relkind == RELKIND_VIEW && cf_an_is_locked(scan->a, rte->relid, mode))
+			continue; /* views may form a circle */
 		cf_an_lock(scan->a, rte->relid, mode, false);
 		if (rte->relkind == RELKIND_VIEW && scan->mode > RowShareLock)
 			cf_an_lock_view(scan->a, rte->relid, mode);
@@ -261,7 +263,7 @@ write_foreign_keys(CfAnalysis *a, Oid relid, CmdType event, List *columns, List 
 
 	if (event != CMD_DELETE)
 	{
-		foreach (lc, cf_an_foreign_keys(relid, true))
+		foreach (lc, cf_an_foreign_keys(a, relid, true))
 		{
 			const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
 
@@ -272,7 +274,7 @@ write_foreign_keys(CfAnalysis *a, Oid relid, CmdType event, List *columns, List 
 	}
 	if (event == CMD_INSERT)
 		return;
-	foreach (lc, cf_an_foreign_keys(relid, false))
+	foreach (lc, cf_an_foreign_keys(a, relid, false))
 	{
 		const CfForeignKey *fk = (const CfForeignKey *) lfirst(lc);
 		char action = event == CMD_DELETE ? fk->on_delete : fk->on_update;
@@ -293,23 +295,13 @@ write_foreign_keys(CfAnalysis *a, Oid relid, CmdType event, List *columns, List 
 static void
 write_sequences(CfAnalysis *a, Oid relid, List *columns)
 {
+	List *given = NIL;
 	ListCell *lc;
 
-	foreach (lc, getOwnedSequences(relid))
-	{
-		Oid table;
-		int32 column;
-		bool given = false;
-		ListCell *name;
-
-		if (!sequenceIsOwned(lfirst_oid(lc), DEPENDENCY_AUTO, &table, &column) &&
-			!sequenceIsOwned(lfirst_oid(lc), DEPENDENCY_INTERNAL, &table, &column))
-			continue;
-		foreach (name, columns)
-			given |= get_attnum(relid, (char *) lfirst(name)) == column;
-		if (!given)
-			cf_an_lock(a, lfirst_oid(lc), RowExclusiveLock, false);
-	}
+	foreach (lc, columns)
+		given = list_concat(given,
+							cf_an_column_sequences(relid, get_attnum(relid, (char *) lfirst(lc))));
+	cf_an_lock_list(a, list_difference_oid(getOwnedSequences(relid), given), RowExclusiveLock);
 }
 
 /* Notes what writing rows of an existing relation leads to. */
@@ -350,8 +342,14 @@ void
 cf_an_write(CfAnalysis *a, const CfRel *rel, CmdType event, List *columns, bool recurse)
 {
 	cf_an_lock_rel(a, rel, RowExclusiveLock);
+	if (!a->parse_only && event != CMD_DELETE)
+		cf_an_lock_references(a, rel, NULL, RowShareLock);
 	if (rel->created || a->parse_only)
 		return;
+	cf_an_may(a, rel,
+			  event == CMD_INSERT	? ACL_INSERT
+			  : event == CMD_UPDATE ? ACL_UPDATE
+									: ACL_DELETE);
 	check_replica_identity(a, rel->relid, event);
 	write_rows(a, rel->relid, event, columns, recurse, NIL);
 }

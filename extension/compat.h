@@ -87,6 +87,18 @@
 #define cf_attrmap_by_name(in, out) build_attrmap_by_name((in), (out))
 #endif
 
+/* Checks of ownership and privileges became generic in 16. */
+#if PG_VERSION_NUM >= 160000
+#define cf_owns_relation(oid, role) object_ownercheck(RelationRelationId, (oid), (role))
+#define cf_owns_schema(oid, role) object_ownercheck(NamespaceRelationId, (oid), (role))
+#define cf_schema_aclcheck(oid, role, mode) \
+	object_aclcheck(NamespaceRelationId, (oid), (role), (mode))
+#else
+#define cf_owns_relation(oid, role) pg_class_ownercheck((oid), (role))
+#define cf_owns_schema(oid, role) pg_namespace_ownercheck((oid), (role))
+#define cf_schema_aclcheck(oid, role, mode) pg_namespace_aclcheck((oid), (role), (mode))
+#endif
+
 /* ALTER TABLE ... ADD CONSTRAINT locks all descendants first since 18. */
 #define CF_ADD_CONSTRAINT_LOCKS_DESCENDANTS (PG_VERSION_NUM >= 180000)
 

@@ -25,17 +25,22 @@ summarise() {
             for (i = 1; i < NF; i++)
                 if ($i == "Failed:") { n = $(i + 1) + 0; failures += n; if (n == 0) broken++ }
         }
-        /^Files=/ { split($2, tests, "="); total = tests[2] + 0 }
+        /^Files=/ { split($2, tests, "="); total += tests[2] }
         END { printf "pgTAP: %d passed, %d failed\n", total - failures, failures + broken }
     ' "$1"
 }
 
+# Each file in a database of its own.
 run_pgtap() {
-    psql -X -q -c 'DROP DATABASE IF EXISTS pgtap_confiture WITH (FORCE)' -c 'CREATE DATABASE pgtap_confiture' 2>"$out/psql" ||
-        { cat "$out/psql"; return 1; }
-    pg_prove -d pgtap_confiture "$here"/pgtap/*.sql >"$out/pgtap" 2>&1
-    status=$?
-    cat "$out/pgtap"
+    status=0
+    for file in "$here"/pgtap/*.sql; do
+        psql -X -q -c 'DROP DATABASE IF EXISTS pgtap_confiture WITH (FORCE)' \
+            -c 'CREATE DATABASE pgtap_confiture' 2>"$out/psql" || { cat "$out/psql"; return 1; }
+        pg_prove -d pgtap_confiture "$file" >"$out/one" 2>&1 || status=1
+        cat "$out/one" >>"$out/pgtap"
+        grep -vE '^(All tests successful|Result: PASS|Files=)' "$out/one"
+    done
+    psql -X -q -c 'DROP DATABASE IF EXISTS pgtap_confiture WITH (FORCE)'
     summarise "$out/pgtap"
     return $status
 }
