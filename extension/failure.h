@@ -18,7 +18,7 @@ extern void cf_fail(ErrorData *edata, TimestampTz started, const char *search_pa
 extern void cf_warn_not_recorded(const char *reason);
 extern void cf_record_failure_in_worker(const ErrorData *edata, TimestampTz started);
 
-/* migrate.c */
+/* retry.c */
 extern bool cf_is_lock_failure(const ErrorData *edata);
 extern double cf_retry_pause(int attempt);
 extern void cf_sleep(double milliseconds);

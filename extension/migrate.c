@@ -13,25 +13,19 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "common/pg_prng.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
-#include "pgstat.h"
-#include "storage/latch.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
-#include "utils/wait_event.h"
 
 #include "execute.h"
 #include "failure.h"
@@ -41,10 +35,6 @@
 PG_FUNCTION_INFO_V1(confiture_migrate_up);
 PG_FUNCTION_INFO_V1(confiture_migrate_down);
 PG_FUNCTION_INFO_V1(confiture_migrate);
-
-/* The first pause after a lock timeout, in milliseconds, and the longest. */
-#define FIRST_PAUSE 100.0
-#define LONGEST_PAUSE 10000.0
 
 /* One step of a planned run. */
 typedef struct PlannedMigration
@@ -338,43 +328,6 @@ apply_step(PlannedRun *run, void *arg)
 	values[3] = Int32GetDatum(run->count);
 	values[4] = CStringGetTextDatum(run->search_path);
 	spi_select("SELECT * FROM confiture._apply($1, $2, $3, $4, $5)", 5, types, values, NULL);
-}
-
-/* Tells whether an error is worth another try: a lock was not to be had. */
-bool
-cf_is_lock_failure(const ErrorData *edata)
-{
-	return edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
-		   edata->sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
-}
-
-/* The pause before the next try: doubles each time, with jitter of half. */
-double
-cf_retry_pause(int attempt)
-{
-	double pause = FIRST_PAUSE * pow(2, Min(attempt - 1, 20));
-
-	pause = Min(pause, LONGEST_PAUSE);
-	return pause * (0.5 + 0.5 * pg_prng_double(&pg_global_prng_state));
-}
-
-/* Sleeps, interruptibly. */
-void
-cf_sleep(double milliseconds)
-{
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) milliseconds);
-
-	for (;;)
-	{
-		long left = (long) ((until - GetCurrentTimestamp()) / 1000);
-
-		if (left <= 0)
-			return;
-		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, left,
-						 PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
 }
 
 /* Does a part that stands alone in its transaction: commits, or fails. */
