@@ -31,6 +31,12 @@ ifneq ($(PGXS),)
 include $(PGXS)
 endif
 
+# PGXS makes no folders for objects when the build is out of tree.
+OBJ_DIRS = $(sort $(dir $(OBJS)))
+$(OBJS): | $(OBJ_DIRS)
+$(OBJ_DIRS):
+	@mkdir -p $@
+
 # Headers are few: every object depends on all of them.
 $(OBJS): $(wildcard $(SRC)/extension/*.h $(SRC)/extension/core/*.h)
 

@@ -278,6 +278,7 @@ cf_an_alter_constraint(CfAnalysis *a, const CfRel *rel, const char *name, LOCKMO
 
 /* analyze_foreign.c */
 extern void cf_an_foreign_key(CfAnalysis *a, const CfRel *rel, Constraint *con, bool validate);
+extern void cf_an_enforce_key(CfAnalysis *a, const CfRel *rel, const char *name, bool enforced);
 extern bool
 cf_an_has_foreign_key(CfAnalysis *a, Oid relid, List *columns, const CfForeignKey *like);
 extern List *cf_an_foreign_keys(CfAnalysis *a, Oid relid, bool referencing);

@@ -287,6 +287,8 @@ subcommand(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recurse, LO
 			break;
 		case AT_AlterConstraint:
 			cf_an_alter_constraint(a, rel, cf_altered_constraint(cmd->def), lockmode);
+			if (cf_alters_enforceability(cmd->def))
+				cf_an_enforce_key(a, rel, cf_altered_constraint(cmd->def), cf_enforces(cmd->def));
 			break;
 		case AT_ChangeOwner:
 			change_owner(a, rel);

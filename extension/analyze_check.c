@@ -97,6 +97,26 @@ reading_part(RangeVar *relation, List *from, List *targets, Node *where, WithCla
 	return select;
 }
 
+/* One row of VALUES may call functions that return sets: it is shown as SELECT. */
+static SelectStmt *
+as_select(SelectStmt *select)
+{
+	ListCell *lc;
+
+	if (list_length(select->valuesLists) != 1)
+		return select;
+	foreach (lc, linitial_node(List, select->valuesLists))
+	{
+		ResTarget *target = makeNode(ResTarget);
+
+		target->val = (Node *) lfirst(lc);
+		target->location = -1;
+		select->targetList = lappend(select->targetList, target);
+	}
+	select->valuesLists = NIL;
+	return select;
+}
+
 /* Raises the server's error for a column that is assigned to and not there. */
 static void
 check_targets(CfAnalysis *a, const RangeVar *relation, List *targets)
@@ -126,7 +146,7 @@ cf_an_check_query(CfAnalysis *a, Node *query)
 
 			check_targets(a, insert->relation, insert->cols);
 			if (insert->selectStmt && insert->withClause == NULL)
-				check_select(a, (SelectStmt *) insert->selectStmt);
+				check_select(a, as_select((SelectStmt *) insert->selectStmt));
 			break;
 		}
 		case T_UpdateStmt:
@@ -136,7 +156,7 @@ cf_an_check_query(CfAnalysis *a, Node *query)
 			check_targets(a, update->relation, update->targetList);
 			check_select(a, reading_part(update->relation, update->fromClause, update->targetList,
 										 update->whereClause, update->withClause,
-										 cf_returning(update)));
+										 cf_readable_returning(update)));
 			break;
 		}
 		case T_DeleteStmt:
@@ -145,7 +165,7 @@ cf_an_check_query(CfAnalysis *a, Node *query)
 
 			check_select(a, reading_part(delete->relation, delete->usingClause, NIL,
 										 delete->whereClause, delete->withClause,
-										 cf_returning(delete)));
+										 cf_readable_returning(delete)));
 			break;
 		}
 		default:

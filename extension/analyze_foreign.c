@@ -261,7 +261,7 @@ cf_an_has_foreign_key(CfAnalysis *a, Oid relid, List *columns, const CfForeignKe
 
 /* Notes a new foreign key on the partitions of a table. */
 static void
-key_on_partitions(CfAnalysis *a, Oid relid, List *columns, const CfForeignKey *like)
+key_on_partitions(CfAnalysis *a, Oid relid, List *columns, const CfForeignKey *like, bool validate)
 {
 	ListCell *lc;
 
@@ -274,8 +274,8 @@ key_on_partitions(CfAnalysis *a, Oid relid, List *columns, const CfForeignKey *l
 			/* It becomes part of the new one, whose triggers replace its own. */
 			cf_an_lock_list(a, cf_an_with_descendants(like->confrelid, true), AccessExclusiveLock);
 		else if (get_rel_relkind(child) == RELKIND_PARTITIONED_TABLE)
-			key_on_partitions(a, child, columns, like);
-		else if (!cf_an_rewrites(a, child))
+			key_on_partitions(a, child, columns, like, validate);
+		else if (validate && !cf_an_rewrites(a, child))
 			cf_an_scan(a, child, "checking all rows of", NULL);
 	}
 }
@@ -328,8 +328,38 @@ cf_an_foreign_key(CfAnalysis *a, const CfRel *rel, Constraint *con, bool validat
 
 		like.on_update = con->fk_upd_action;
 		like.on_delete = con->fk_del_action;
-		key_on_partitions(a, rel->relid, names_of(con->fk_attrs), &like);
+		key_on_partitions(a, rel->relid, names_of(con->fk_attrs), &like, validate);
 	}
 	else if (validate && !cf_an_rewrites(a, rel->relid))
 		cf_an_scan(a, rel->relid, "checking all rows of", VALIDATE_LATER);
+}
+
+/*
+ * ALTER CONSTRAINT ... [NOT] ENFORCED: the triggers of a foreign key go, or
+ * they come and all rows are checked.
+ */
+void
+cf_an_enforce_key(CfAnalysis *a, const CfRel *rel, const char *name, bool enforced)
+{
+	HeapTuple tuple;
+	Form_pg_constraint form;
+	ListCell *lc;
+
+	if (rel->created)
+		return;
+	tuple = SearchSysCache1(CONSTROID,
+							ObjectIdGetDatum(get_relation_constraint_oid(rel->relid, name, true)));
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (form->contype == CONSTRAINT_FOREIGN && cf_is_enforced(form) != enforced)
+	{
+		cf_an_lock_list(a, cf_an_with_descendants(form->confrelid, true),
+						enforced ? ShareRowExclusiveLock : AccessExclusiveLock);
+		foreach (lc, enforced ? cf_an_with_descendants(rel->relid, true) : NIL)
+			if (get_rel_relkind(lfirst_oid(lc)) != RELKIND_PARTITIONED_TABLE &&
+				!cf_an_rewrites(a, lfirst_oid(lc)))
+				cf_an_scan(a, lfirst_oid(lc), "checking all rows of", NULL);
+	}
+	ReleaseSysCache(tuple);
 }

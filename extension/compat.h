@@ -59,11 +59,29 @@
 #endif
 #endif
 
+/* RETURNING may speak of the rows OLD and NEW since 18, which a SELECT can't read. */
+#if PG_VERSION_NUM >= 180000
+#define cf_readable_returning(stmt) ((Node *) NULL)
+#else
+#define cf_readable_returning(stmt) cf_returning(stmt)
+#endif
+
 /* ALTER TABLE ... ALTER CONSTRAINT has a node of its own since 18. */
 #if PG_VERSION_NUM >= 180000
 #define cf_altered_constraint(def) (castNode(ATAlterConstraint, (def))->conname)
 #else
 #define cf_altered_constraint(def) (castNode(Constraint, (def))->conname)
+#endif
+
+/* Constraints may be NOT ENFORCED since 18. */
+#if PG_VERSION_NUM >= 180000
+#define cf_alters_enforceability(def) (castNode(ATAlterConstraint, (def))->alterEnforceability)
+#define cf_enforces(def) (castNode(ATAlterConstraint, (def))->is_enforced)
+#define cf_is_enforced(form) ((form)->conenforced)
+#else
+#define cf_alters_enforceability(def) false
+#define cf_enforces(def) true
+#define cf_is_enforced(form) true
 #endif
 
 /* ALTER TABLE ... ALTER COLUMN ... SET EXPRESSION is new in 17. */

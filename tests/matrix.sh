@@ -7,7 +7,8 @@
 #
 # Each release lives in a folder of its own, build/matrix/rootMAJOR, made once
 # by mmdebstrap from the mirror that this machine's apt uses. The sources are copied
-# into it and built out of tree, with warnings as errors, unless that was done. What was printed is kept in build/matrix/MAJOR.log.
+# into it and built out of tree, with warnings as errors, unless that was done
+# before. What was printed is kept in build/matrix/MAJOR.log.
 # Needs root, for chroot. CHECK=off builds and tests with warnings allowed.
 set -euo pipefail
 

@@ -43,7 +43,7 @@ lint: deps
 	$(BIN)/ruff format --check client tests bench examples
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
-	@rm -rf build/werror && mkdir -p build/werror/extension/core
+	@rm -rf build/werror && mkdir -p build/werror
 	$(MAKE) -s --no-print-directory -C build/werror -f $(CURDIR)/Makefile VPATH=$(CURDIR) \
 		PG_CFLAGS='-Werror -DUSE_ASSERT_CHECKING' all
 	@$(MAKE) -s --no-print-directory $(BUILT)
