@@ -31,11 +31,9 @@ ifneq ($(PGXS),)
 include $(PGXS)
 endif
 
-# PGXS makes no folders for objects when the build is out of tree.
-OBJ_DIRS = $(sort $(dir $(OBJS)))
-$(OBJS): | $(OBJ_DIRS)
-$(OBJ_DIRS):
-	@mkdir -p $@
+# PGXS makes no folders for objects when the build is out of tree, and a rule
+# for them would find those of the sources by VPATH.
+OBJ_DIRS := $(shell mkdir -p $(sort $(dir $(OBJS))))
 
 # Headers are few: every object depends on all of them.
 $(OBJS): $(wildcard $(SRC)/extension/*.h $(SRC)/extension/core/*.h)
