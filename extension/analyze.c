@@ -61,6 +61,27 @@ learn(CfAnalysis *a, void *arg)
 	cf_world_learn(a, a->stmt->raw->stmt);
 }
 
+/* Tells whether a statement names an index. */
+static bool
+names_index(const Node *stmt)
+{
+	switch (nodeTag(stmt))
+	{
+		case T_DropStmt:
+			return ((const DropStmt *) stmt)->removeType == OBJECT_INDEX;
+		case T_AlterTableStmt:
+			return ((const AlterTableStmt *) stmt)->objtype == OBJECT_INDEX;
+		case T_RenameStmt:
+			return ((const RenameStmt *) stmt)->renameType == OBJECT_INDEX;
+		case T_CommentStmt:
+			return ((const CommentStmt *) stmt)->objtype == OBJECT_INDEX;
+		case T_ReindexStmt:
+			return ((const ReindexStmt *) stmt)->kind == REINDEX_OBJECT_INDEX;
+		default:
+			return false;
+	}
+}
+
 /*
  * Tells whether an error may come from what the analysis can't see: objects
  * that code before creates, or types and functions of the script itself.
@@ -79,11 +100,25 @@ is_uncertain(const CfAnalysis *a, const ErrorData *error)
 		default:
 			return false;
 	}
+	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+		return false;
 	if (a->world->opaque)
 		return true;
-	return (a->world->code_changed || a->uncertain) &&
-		   error->sqlerrcode != ERRCODE_UNDEFINED_TABLE &&
-		   error->sqlerrcode != ERRCODE_UNDEFINED_COLUMN;
+	if (a->world->generated_names && names_index(a->stmt->raw->stmt))
+		return true;
+	switch (error->sqlerrcode)
+	{
+		/* Of these the script's own statements are known. */
+		case ERRCODE_UNDEFINED_TABLE:
+		case ERRCODE_UNDEFINED_COLUMN:
+		case ERRCODE_UNDEFINED_SCHEMA:
+		case ERRCODE_DUPLICATE_TABLE:
+		case ERRCODE_DUPLICATE_COLUMN:
+		case ERRCODE_DUPLICATE_OBJECT:
+			return false;
+		default:
+			return a->world->code_changed || a->uncertain;
+	}
 }
 
 /* Tells whether a statement takes names away: one that fails does not. */

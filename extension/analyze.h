@@ -57,6 +57,9 @@ typedef struct CfKnown
 	Oid oid;			/* what exists under another name now */
 	AttrNumber attnum;	/* likewise, of a column */
 	char relkind;		/* of a relation */
+	int when;			/* counts events */
+	List *owners;		/* char *: relations that it goes with */
+	List *sources;		/* char *: relations that it goes with on CASCADE */
 } CfKnown;
 
 /* A CHECK constraint that a statement before has added or validated. */
@@ -84,6 +87,7 @@ typedef struct CfKnownReference
 	const char *relation;	/* its name */
 	const char *constraint; /* or NULL */
 	Oid referenced;
+	int when;
 } CfKnownReference;
 
 /* A foreign key, as the catalog has it. */
@@ -117,6 +121,7 @@ typedef struct CfWorld
 	const char *opaque;	   /* the first code that can't be looked into */
 	bool role_changed;	   /* SET ROLE and its kind: privileges are unknown */
 	bool code_changed;	   /* types, functions, operators, ... */
+	bool generated_names;  /* of indexes of partitions */
 	bool transactional;	   /* locks are held to the end */
 	const char *in_schema; /* of CREATE SCHEMA, for its elements, or NULL */
 } CfWorld;
@@ -150,12 +155,15 @@ typedef struct CfRel
 	Oid relid;			 /* InvalidOid when the script creates it */
 	char *name;			 /* qualified and quoted */
 	const char *relname; /* as the script names it */
+	const char *schema;
+	int since; /* the event that has created it */
 	char relkind;
 	bool created;
 } CfRel;
 
 /* analyze_world.c */
 extern CfWorld *cf_world_create(MemoryContext context);
+extern CfKnown *cf_world_relation(CfAnalysis *a, const char *schema, const char *name);
 extern List **cf_world_bucket(CfWorld *world, const char *name);
 extern bool cf_an_find(CfAnalysis *a, const RangeVar *rv, CfRel *rel);
 extern void cf_an_need(CfAnalysis *a, const RangeVar *rv, CfRel *rel);
@@ -180,9 +188,13 @@ extern void cf_world_learn_schema(CfAnalysis *a, const char *name);
 /* analyze_record.c */
 extern CfKnown *cf_world_remember(CfAnalysis *a, const char *kind, const char *schema,
 								  const char *name, const char *part, bool exists);
-extern void cf_world_created(CfAnalysis *a, const char *schema, const char *name, char relkind);
+extern CfKnown *cf_world_created(CfAnalysis *a, const char *schema, const char *name, char relkind,
+								 const char *owner);
+extern void cf_world_add_source(CfAnalysis *a, List **list, const char *name);
+extern void cf_world_check_sources(CfAnalysis *a, const CfRel *rel, List *dropped);
+extern void cf_world_drop_owned(CfAnalysis *a, const char *owner, bool cascade);
+extern void cf_world_rename_owner(CfAnalysis *a, const char *old, const char *new);
 extern void cf_world_altered(CfAnalysis *a, Oid relid);
-extern char *cf_world_schema_of(CfAnalysis *a, const CfRel *rel, const RangeVar *rv);
 extern char *cf_world_joined(List *columns);
 extern void cf_world_learn_table(CfAnalysis *a, CreateStmt *stmt, char relkind);
 extern void cf_world_learn_alter_table(CfAnalysis *a, AlterTableStmt *stmt);

@@ -232,7 +232,7 @@ cf_an_add_column(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cmd, bool recur
 		if (!cmd->missing_ok)
 			ereport(ERROR, (errcode(ERRCODE_DUPLICATE_COLUMN),
 							errmsg("column \"%s\" of relation \"%s\" already exists", def->colname,
-								   rel->created ? rel->name : get_rel_name(rel->relid))));
+								   rel->created ? rel->relname : get_rel_name(rel->relid))));
 		cf_an_warn(a, "column %s of %s exists already: nothing is added", def->colname, rel->name);
 		return;
 	}

@@ -39,6 +39,8 @@ new_relation(CfAnalysis *a, const RangeVar *rv, bool if_not_exists, CfRel *rel)
 		rel->created = true;
 		rel->name = cf_an_creation_name(a, rv);
 		rel->relname = rv->relname;
+		rel->schema = qualified.schemaname;
+		rel->since = a->world->nknown;
 		cf_an_lock_new(a, rel->name);
 		return true;
 	}

@@ -39,6 +39,7 @@ cf_world_learn_reference(CfAnalysis *a, const CfRel *rel, const char *constraint
 	reference->relation = pstrdup(rel->name);
 	reference->constraint = constraint ? pstrdup(constraint) : NULL;
 	reference->referenced = referenced;
+	reference->when = a->world->nknown;
 	a->world->references = lappend(a->world->references, reference);
 	MemoryContextSwitchTo(old);
 }

@@ -11,13 +11,15 @@
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
 #include "analyze.h"
 
 /* A new relation appears under the name that the statement gives it. */
-static void
+static CfKnown *
 range_var_created(CfAnalysis *a, const RangeVar *rv, char relkind)
 {
 	CfRel rel;
@@ -26,8 +28,32 @@ range_var_created(CfAnalysis *a, const RangeVar *rv, char relkind)
 
 	qualified.schemaname = schema;
 	/* IF NOT EXISTS and OR REPLACE leave what is there. */
-	if (!cf_an_find(a, &qualified, &rel))
-		cf_world_created(a, schema, rv->relname, relkind);
+	if (cf_an_find(a, &qualified, &rel))
+		return NULL;
+	return cf_world_created(a, schema, rv->relname, relkind, NULL);
+}
+
+/* A view appears, and goes with what it reads on DROP ... CASCADE. */
+static void
+view_created(CfAnalysis *a, const RangeVar *rv, char relkind, Node *query)
+{
+	CfKnown *known = range_var_created(a, rv, relkind);
+	ListCell *lc;
+	CfRel rel;
+
+	if (known == NULL)
+		return;
+	foreach (lc, cf_objects_of(query))
+	{
+		const CfObject *object = (const CfObject *) lfirst(lc);
+
+		if (object->column == NULL && object->name && strcmp(object->action, "read") == 0 &&
+			cf_an_find(a,
+					   makeRangeVar(unconstify(char *, object->schema),
+									unconstify(char *, object->name), -1),
+					   &rel))
+			cf_world_add_source(a, &known->sources, rel.name);
+	}
 }
 
 /* A relation gets another name or another schema. */
@@ -35,25 +61,23 @@ static void
 relation_moved(CfAnalysis *a, const RangeVar *rv, const char *newschema, const char *newname)
 {
 	CfRel rel;
-	char *schema;
-	CfKnown *known;
+	CfKnown *known, *before;
 
 	if (!cf_an_find(a, rv, &rel))
 		return;
-	if (OidIsValid(rel.relid))
-	{
-		schema = get_namespace_name(get_rel_namespace(rel.relid));
-		/* The name in the script may be one that it has given itself. */
-		if (rv->schemaname)
-			schema = rv->schemaname;
-	}
-	else
-		schema = cf_an_creation_schema(a, rv);
-	cf_world_remember(a, "relation", schema, rv->relname, NULL, false);
-	known = cf_world_remember(a, "relation", newschema ? newschema : schema,
+	before = cf_world_relation(a, rel.schema, rv->relname);
+	cf_world_remember(a, "relation", rel.schema, rv->relname, NULL, false);
+	known = cf_world_remember(a, "relation", newschema ? newschema : rel.schema,
 							  newname ? newname : rv->relname, NULL, true);
 	known->oid = rel.relid;
 	known->relkind = rel.relkind;
+	if (before)
+	{
+		known->when = before->when;
+		known->owners = before->owners;
+		known->sources = before->sources;
+	}
+	cf_world_rename_owner(a, rel.name, quote_qualified_identifier(known->schema, known->name));
 }
 
 /* ALTER ... RENAME */
@@ -151,11 +175,10 @@ learn_drop(CfAnalysis *a, DropStmt *stmt)
 			{
 				RangeVar *rv = makeRangeVarFromNameList((List *) object);
 
-				if (cf_an_find(a, rv, &rel))
-					cf_world_remember(a, "relation",
-									  rv->schemaname ? rv->schemaname
-													 : cf_world_schema_of(a, &rel, rv),
-									  rv->relname, NULL, false);
+				if (!cf_an_find(a, rv, &rel))
+					break;
+				cf_world_remember(a, "relation", rel.schema, rv->relname, NULL, false);
+				cf_world_drop_owned(a, rel.name, stmt->behavior == DROP_CASCADE);
 				break;
 			}
 			case OBJECT_SCHEMA:
@@ -237,32 +260,37 @@ cf_world_learn(CfAnalysis *a, Node *stmt)
 								 RELKIND_FOREIGN_TABLE);
 			break;
 		case T_CreateTableAsStmt:
-			range_var_created(a, ((CreateTableAsStmt *) stmt)->into->rel,
-							  ((CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW
-								  ? RELKIND_MATVIEW
-								  : RELKIND_RELATION);
+			if (((CreateTableAsStmt *) stmt)->objtype == OBJECT_MATVIEW)
+				view_created(a, ((CreateTableAsStmt *) stmt)->into->rel, RELKIND_MATVIEW,
+							 ((CreateTableAsStmt *) stmt)->query);
+			else
+				(void) range_var_created(a, ((CreateTableAsStmt *) stmt)->into->rel,
+										 RELKIND_RELATION);
 			break;
 		case T_SelectStmt:
 			if (((SelectStmt *) stmt)->intoClause)
-				range_var_created(a, ((SelectStmt *) stmt)->intoClause->rel, RELKIND_RELATION);
+				(void) range_var_created(a, ((SelectStmt *) stmt)->intoClause->rel,
+										 RELKIND_RELATION);
 			break;
 		case T_ViewStmt:
-			range_var_created(a, ((ViewStmt *) stmt)->view, RELKIND_VIEW);
+			view_created(a, ((ViewStmt *) stmt)->view, RELKIND_VIEW, ((ViewStmt *) stmt)->query);
 			break;
 		case T_CreateSeqStmt:
-			range_var_created(a, ((CreateSeqStmt *) stmt)->sequence, RELKIND_SEQUENCE);
+			(void) range_var_created(a, ((CreateSeqStmt *) stmt)->sequence, RELKIND_SEQUENCE);
 			break;
 		case T_IndexStmt:
 		{
 			IndexStmt *index = (IndexStmt *) stmt;
 
-			if (cf_an_find(a, index->relation, &rel))
-				cf_world_created(a, cf_world_schema_of(a, &rel, index->relation),
-								 index->idxname
-									 ? index->idxname
-									 : makeObjectName(index->relation->relname,
-													  cf_world_joined(index->indexParams), "idx"),
-								 RELKIND_INDEX);
+			if (!cf_an_find(a, index->relation, &rel))
+				break;
+			a->world->generated_names |= rel.relkind == RELKIND_PARTITIONED_TABLE;
+			cf_world_created(a, rel.schema,
+							 index->idxname
+								 ? index->idxname
+								 : makeObjectName(index->relation->relname,
+												  cf_world_joined(index->indexParams), "idx"),
+							 RELKIND_INDEX, rel.name);
 			break;
 		}
 		case T_AlterTableStmt:
@@ -294,7 +322,8 @@ cf_world_learn(CfAnalysis *a, Node *stmt)
 				cf_world_altered(a, rel.relid);
 			break;
 		case T_CompositeTypeStmt:
-			range_var_created(a, ((CompositeTypeStmt *) stmt)->typevar, RELKIND_COMPOSITE_TYPE);
+			(void) range_var_created(a, ((CompositeTypeStmt *) stmt)->typevar,
+									 RELKIND_COMPOSITE_TYPE);
 			a->world->code_changed = true;
 			break;
 		case T_InsertStmt:

@@ -109,6 +109,8 @@ dropped_relation(CfAnalysis *a, DropStmt *stmt, List *names)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a %s", strVal(llast(names)), kind_name(stmt->removeType))));
 	cf_an_own_or_schema(a, &rel);
+	if (stmt->behavior != DROP_CASCADE)
+		cf_world_check_sources(a, &rel, stmt->objects);
 	cf_an_lock_rel(a, &rel, stmt->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock);
 	if (stmt->removeType == OBJECT_TABLE)
 		cf_an_lock_references(a, &rel, NULL, AccessExclusiveLock);

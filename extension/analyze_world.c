@@ -60,8 +60,8 @@ known_plain(CfAnalysis *a, const char *kind, const char *name)
 }
 
 /* Finds what a statement before has done with a relation. */
-static CfKnown *
-known_relation(CfAnalysis *a, const char *schema, const char *name)
+CfKnown *
+cf_world_relation(CfAnalysis *a, const char *schema, const char *name)
 {
 	ListCell *lc;
 
@@ -135,16 +135,18 @@ search_path_names(CfAnalysis *a, bool implicit)
 static bool
 find_in_schema(CfAnalysis *a, const char *schema, const char *name, CfRel *rel)
 {
-	CfKnown *known = known_relation(a, schema, name);
+	CfKnown *known = cf_world_relation(a, schema, name);
 	Oid nspid;
 
 	memset(rel, 0, sizeof(CfRel));
 	rel->relname = name;
+	rel->schema = schema;
 	if (known && !known->exists)
 		return false;
 	if (known && !OidIsValid(known->oid))
 	{
 		rel->created = true;
+		rel->since = known->when;
 		rel->relkind = known->relkind;
 		rel->name = quote_qualified_identifier(schema, name);
 		return true;
@@ -286,7 +288,7 @@ cf_an_known_part(CfAnalysis *a, const CfRel *rel, const char *kind, const char *
 		if (known->part == NULL || strcmp(known->kind, kind) != 0 || strcmp(known->part, part) != 0)
 			continue;
 		if (OidIsValid(rel->relid) ? known->oid == rel->relid : strcmp(known->name, rel->name) == 0)
-			return known;
+			return known->when >= rel->since ? known : NULL;
 	}
 	return NULL;
 }

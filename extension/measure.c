@@ -76,7 +76,34 @@ read_class(Oid relid, Snapshot snapshot, Form_pg_class result)
 	return found;
 }
 
-/* The same from the cache: the row as it is now. */
+/*
+ * Returns the name of a schema, as a snapshot sees it when it is gone by now:
+ * a relation may have been dropped together with its schema.
+ */
+static char *
+schema_name(Oid schema, Snapshot snapshot)
+{
+	char *name = get_namespace_name(schema);
+	Relation pg_namespace;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	if (name || snapshot == NULL)
+		return name;
+	pg_namespace = table_open(NamespaceRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_namespace_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(schema));
+	scan = systable_beginscan(pg_namespace, NamespaceOidIndexId, true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		name = pstrdup(NameStr(((Form_pg_namespace) GETSTRUCT(tuple))->nspname));
+	systable_endscan(scan);
+	table_close(pg_namespace, AccessShareLock);
+	return name;
+}
+
+/* Reads the pg_class row from the cache: as it is now. */
 static bool
 read_class_now(Oid relid, Form_pg_class result)
 {
@@ -166,7 +193,7 @@ describe(CfWatch *watch, WatchedRelation *relation)
 	relation->relkind = class.relkind;
 	relation->filenode = class.relfilenode;
 	relation->created = watch->start != NULL && !read_class(relation->relid, watch->start, &unused);
-	schema = get_namespace_name(class.relnamespace);
+	schema = schema_name(class.relnamespace, watch->before);
 	if (schema == NULL || IsToastNamespace(class.relnamespace))
 		return;
 	old = MemoryContextSwitchTo(watch->context);
@@ -309,7 +336,9 @@ compare(CfWatch *watch, Oid relid, LOCKMODE mode, void *arg)
 	{
 		int64 tuples = count_tuples(relid);
 
-		row->scans = lappend(row->scans, relation->name);
+		/* TRUNCATE builds the indexes of an empty file: that reads no row. */
+		if (state->stmt->tag != CMDTAG_TRUNCATE_TABLE)
+			row->scans = lappend(row->scans, relation->name);
 		if (relid == row->main_relid)
 		{
 			row->main_tuples = tuples - relation->tuples;

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION confiture.analyze(text) IS
 'Predicts what a script would do, without running it: locks, rewrites and scans as the server itself decides them, from the catalogs as they are now and what the statements before would have made. Takes no lock that anybody waits for.
 Arguments: script.
 Columns: as confiture.dry_run(), with what can only be measured NULL; locks, the strongest lock of each statement on each relation, listed whole for every statement; warnings: lost data, long work under a blocking lock and the form that avoids it, what is opaque (DO, CALL, functions) and only a dry run can tell; error {sqlstate, message, line} where the statement would fail, such as for a relation that does not exist; holders, who holds a conflicting lock now.
-Errors: 42601 syntax error; CF009 transaction command; CF010 psql meta-command.
+Errors: 42601 syntax error; CF010 psql meta-command. A transaction command is an error of its row (CF009).
 Example: SELECT line, command, locks, rewrites, scans, warnings FROM confiture.analyze(''ALTER TABLE users ALTER COLUMN id TYPE bigint'');';
 
 CREATE OR REPLACE FUNCTION confiture.migrate_analyze(

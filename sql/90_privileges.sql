@@ -10,7 +10,7 @@ DECLARE
         'version', 'statements', 'checksum', 'sort_versions', 'migrate_status', 'migrate_plan', 'history',
         'estimate_calibration', 'analyze', 'migrate_analyze',
         '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
-        '_plan', '_label'];
+        '_plan', '_plan_scripts', '_label', '_lock_holders'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'migrator', 'admin') THEN
         RAISE EXCEPTION 'unknown level %', coalesce(quote_literal(level), 'NULL')

@@ -9,7 +9,7 @@ SET TimeZone = 'UTC';
 SET jit = off;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(223);
+SELECT plan(225);
 
 CREATE FUNCTION volatile_one() RETURNS integer LANGUAGE plpgsql VOLATILE AS 'BEGIN RETURN 1; END';
 CREATE FUNCTION stable_one() RETURNS integer LANGUAGE plpgsql STABLE AS 'BEGIN RETURN 1; END';
@@ -326,6 +326,11 @@ SELECT is(pg_temp.said('DROP TABLE notes; CREATE TABLE notes (x integer); ALTER 
     '', 'a table may be dropped and created again');
 SELECT is(pg_temp.said('CREATE TABLE x (a integer REFERENCES orders (small)); DROP TABLE x'),
     'public.orders AccessExclusive', 'foreign keys of new tables are known');
+SELECT is(pg_temp.said('CREATE TABLE p (a integer) PARTITION BY LIST (a); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);
+    CREATE INDEX p_a ON p (a); DROP TABLE p; CREATE TABLE p1 (a integer); CREATE INDEX p_a ON p1 (a)'),
+    '', 'a new table goes with its partitions and indexes');
+SELECT is(pg_temp.said('CREATE TABLE x (a integer); CREATE VIEW y AS SELECT * FROM x; DROP TABLE x'),
+    'error cannot drop x because other objects depend on it', 'a new view needs its new table');
 SELECT is(pg_temp.said($$CREATE TYPE colour AS ENUM ('r'); ALTER TABLE lone ADD COLUMN c colour DEFAULT 'r'$$),
     'public.lone AccessExclusive', 'a new enum type does not rewrite');
 SELECT is(pg_temp.said('CREATE DOMAIN small AS integer CHECK (VALUE < 9); ALTER TABLE lone ADD COLUMN c small'),

@@ -3,7 +3,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(62);
+SELECT plan(64);
 
 CREATE TABLE parent (id integer PRIMARY KEY, n integer);
 CREATE TABLE child (id integer PRIMARY KEY, parent_id integer, note text);
@@ -87,6 +87,14 @@ FROM confiture.dry_run('ALTER TABLE child ADD COLUMN c float DEFAULT random()');
 SELECT is(rewrites, '{}', 'TRUNCATE rewrites nothing') FROM confiture.dry_run('TRUNCATE child');
 SELECT is(scans, '{public.child}', 'NOT NULL reads the table')
 FROM confiture.dry_run('ALTER TABLE child ALTER COLUMN note SET NOT NULL');
+
+SELECT is(scans, '{}', 'and reads nothing') FROM confiture.dry_run('TRUNCATE child');
+CREATE SCHEMA app;
+CREATE TABLE app.inside (a integer);
+SELECT is(pg_temp.lock(locks, 'app.inside'), 'AccessExclusiveLock/reads and writes/false',
+    'a table that goes with its schema is reported under its name')
+FROM confiture.dry_run('DROP SCHEMA app CASCADE');
+DROP SCHEMA app CASCADE;
 
 -- Several statements; each sees what the ones before did; all is taken back.
 CREATE TEMP TABLE several AS SELECT * FROM confiture.dry_run($$

@@ -54,6 +54,9 @@ FROM unnest(ARRAY[
     'SELECT confiture.sort_versions(''{1}'')',
     'SELECT confiture.migrate_status()',
     'SELECT confiture.migrate_plan()',
+    'SELECT confiture.migrate_analyze()',
+    -- fails unless the table could be looked at, and who locks it
+    'SELECT 1 / count(*) FROM confiture.analyze(''TABLE confiture.hook'') WHERE error IS NULL',
     'SELECT confiture.history()',
     'TABLE confiture.tb_confiture',
     'TABLE confiture.migration_log',
