@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from confiture.coordinator import Coordinator
     from confiture.errors import ConfitureError
+    from confiture.intents import Conflict, ConflictObject, Intent, IntentCheck, IntentObject, Unseen
     from confiture.migrator import Migrator
     from confiture.progress import Progress
     from confiture.results import (
@@ -27,10 +29,28 @@ if TYPE_CHECKING:
         PlannedMigration,
         StatementReport,
     )
+    from confiture.results_intent import (
+        ConflictEntry,
+        ConflictState,
+        IntentChange,
+        IntentEvent,
+        IntentSummary,
+    )
 
 __all__ = [
     "ConfitureError",
+    "Conflict",
+    "ConflictEntry",
+    "ConflictObject",
+    "ConflictState",
+    "Coordinator",
     "HistoryEntry",
+    "Intent",
+    "IntentChange",
+    "IntentCheck",
+    "IntentEvent",
+    "IntentObject",
+    "IntentSummary",
     "Lock",
     "MigrationRun",
     "MigrationStatus",
@@ -38,12 +58,24 @@ __all__ = [
     "PlannedMigration",
     "Progress",
     "StatementReport",
+    "Unseen",
     "__version__",
 ]
 
 _HOMES = {
     "ConfitureError": "confiture.errors",
+    "Conflict": "confiture.intents",
+    "ConflictEntry": "confiture.results_intent",
+    "ConflictObject": "confiture.intents",
+    "ConflictState": "confiture.results_intent",
+    "Coordinator": "confiture.coordinator",
     "HistoryEntry": "confiture.results",
+    "Intent": "confiture.intents",
+    "IntentChange": "confiture.results_intent",
+    "IntentCheck": "confiture.intents",
+    "IntentEvent": "confiture.results_intent",
+    "IntentObject": "confiture.intents",
+    "IntentSummary": "confiture.results_intent",
     "Lock": "confiture.results",
     "MigrationRun": "confiture.results",
     "MigrationStatus": "confiture.results",
@@ -51,6 +83,7 @@ _HOMES = {
     "PlannedMigration": "confiture.results",
     "Progress": "confiture.progress",
     "StatementReport": "confiture.results",
+    "Unseen": "confiture.intents",
 }
 
 

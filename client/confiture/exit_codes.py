@@ -13,6 +13,7 @@ USAGE: Final = 2
 CONFIGURATION: Final = 3
 CONNECTION: Final = 4
 EXTENSION: Final = 5
+CONFLICT: Final = 8
 TIMEOUT_LOCK: Final = 19
 FINDINGS: Final = 21
 REFUSED: Final = 22
@@ -42,13 +43,15 @@ MEANINGS: Final[dict[int, str]] = {
     20: "a privilege is missing",
     21: "findings: migrate validate, migrate status --check",
     22: "refused by the person, or nobody was there to be asked",
+    23: "a move that the status of the intent does not allow",
+    24: "no such intent or conflict",
     130: "cancelled (Ctrl-C)",
 }
 
 SQLSTATES: Final[dict[str, int]] = {
     "CF001": 6,
     "CF002": 7,
-    "CF003": 8,
+    "CF003": CONFLICT,
     "CF004": 9,
     "CF005": 10,
     "CF006": 11,
@@ -59,6 +62,8 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF011": 16,
     "CF012": 17,
     "CF013": 18,
+    "CF014": 23,
+    "CF015": 24,
     "55P03": TIMEOUT_LOCK,
     "42501": 20,
     "57014": INTERRUPTED,
