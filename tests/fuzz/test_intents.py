@@ -93,7 +93,7 @@ def call_json(batch: list[Call]) -> str:
 
 
 @settings(
-    max_examples=140,
+    max_examples=130,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
