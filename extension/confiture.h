@@ -29,6 +29,7 @@
 #define ERRCODE_CF_HOOK MAKE_SQLSTATE('C', 'F', '0', '1', '1')
 #define ERRCODE_CF_IN_DOUBT MAKE_SQLSTATE('C', 'F', '0', '1', '2')
 #define ERRCODE_CF_NO_WORKER MAKE_SQLSTATE('C', 'F', '0', '1', '3')
+#define ERRCODE_CF_CIRCLE MAKE_SQLSTATE('C', 'F', '0', '1', '6')
 #define ERRCODE_CF_PROGRESS_STARTED MAKE_SQLSTATE('C', 'F', 'P', '0', '1')
 #define ERRCODE_CF_PROGRESS_FINISHED MAKE_SQLSTATE('C', 'F', 'P', '0', '2')
 #define ERRCODE_CF_PROGRESS_WAITING MAKE_SQLSTATE('C', 'F', 'P', '0', '3')
@@ -94,6 +95,7 @@ extern char *cf_statement_text(const CfScript *script, const CfStatement *stmt);
 extern void cf_script_free(CfScript *script);
 extern bool cf_script_is_stepwise(const CfScript *script);
 extern void cf_script_check_runnable(const CfScript *script);
+extern void cf_script_check_copies(const CfScript *script);
 extern void cf_script_check_transactional(const CfScript *script);
 
 /* toplevel.c */

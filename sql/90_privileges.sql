@@ -10,7 +10,8 @@ DECLARE
         'version', 'statements', 'checksum', 'sort_versions', 'migrate_status', 'migrate_plan', 'history',
         'estimate_calibration', 'analyze', 'migrate_analyze',
         '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
-        '_plan', '_plan_scripts', '_label', '_lock_holders'];
+        '_plan', '_plan_scripts', '_label', '_lock_holders',
+        'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'migrator', 'admin') THEN
         RAISE EXCEPTION 'unknown level %', coalesce(quote_literal(level), 'NULL')

@@ -1,0 +1,462 @@
+/*-------------------------------------------------------------------------
+ *
+ * build_run.c
+ *	  Running the files of a build, in the worker that is connected to the
+ *	  new database.
+ *
+ * One transaction for all of it would run out of locks: it is committed in
+ * pieces. That is safe because nobody knows the database by its name until
+ * all of it is there. Each statement runs in a subtransaction, so that one
+ * that needs an object of a later file can wait for it (build_wait.c) without
+ * undoing what stands before it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "build.h"
+#include "json.h"
+#include "worker.h"
+
+/* A transaction is committed after so many statements of DDL. */
+#define PIECE 50
+
+/* Opens the transaction of a piece. */
+static void
+begin_piece(CfBuild *build)
+{
+	if (build->open)
+		return;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	build->open = true;
+	build->count = build->weight = 0;
+	build->data = false;
+}
+
+/* Commits it; where rows were touched, deferred constraints speak before. */
+static void
+end_piece(CfBuild *build, const CfScript *script)
+{
+	if (!build->open)
+		return;
+	if (build->data)
+		cf_check_deferred(script->label);
+	CommitTransactionCommand();
+	build->open = false;
+	MemoryContextSwitchTo(build->context);
+}
+
+/* Makes the session what it was when it began: a SET ends with its file. */
+static void
+reset_session(CfBuild *build)
+{
+	begin_piece(build);
+	SetPGVariable("session_authorization", NIL, false);
+	SetPGVariable("role", NIL, false);
+	ResetAllOptions();
+	if (GetUserId() != build->caller)
+		SetCurrentRoleId(build->caller, build->caller_is_superuser);
+}
+
+/* Runs a statement at the top level. Returns its error, or NULL. */
+static ErrorData *
+try_top_level(CfBuild *build, const CfScript *script, const CfStatement *stmt, CfCost *cost)
+{
+	ErrorData *volatile edata = NULL;
+
+	end_piece(build, script);
+	PG_TRY();
+	{
+		cf_execute_top_level(script, stmt, cost);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(build->context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(build->context);
+	return edata;
+}
+
+/* Runs a statement in the open piece. Returns its error, or NULL. */
+static ErrorData *
+try_in_piece(CfBuild *build, const CfScript *script, const CfStatement *stmt, CfCost *cost)
+{
+	MemoryContext context;
+	ResourceOwner owner;
+	ErrorData *volatile edata = NULL;
+
+	begin_piece(build);
+	context = CurrentMemoryContext;
+	owner = CurrentResourceOwner;
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		cf_execute_statement(script, stmt, cost);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(build->context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	if (edata == NULL)
+	{
+		build->count++;
+		if (cf_build_is_data(stmt->raw->stmt))
+			build->data = true;
+		else
+			build->weight++;
+	}
+	return edata;
+}
+
+/*
+ * Runs a statement. What fails in the middle of a piece, for an enum value
+ * that is not committed or for too many locks, is tried again as the first
+ * of the next one. Returns its error, or NULL.
+ */
+static ErrorData *
+try_statement(CfBuild *build, CfBuildFile *file, const CfStatement *stmt)
+{
+	CfCost cost = {0};
+	ErrorData *edata;
+
+	if (stmt->needs_top_level && file->block < 0)
+		edata = try_top_level(build, file->script, stmt, &cost);
+	else
+	{
+		edata = try_in_piece(build, file->script, stmt, &cost);
+		if (edata && file->block < 0 && edata->sqlerrcode != ERRCODE_QUERY_CANCELED &&
+			!cf_build_may_wait(edata->sqlerrcode, stmt->raw->stmt))
+		{
+			/* REINDEX of a partitioned table was not yet seen to be one. */
+			if (edata->sqlerrcode == ERRCODE_ACTIVE_SQL_TRANSACTION)
+				edata = try_top_level(build, file->script, stmt, &cost);
+			else if (build->count > 0)
+			{
+				end_piece(build, file->script);
+				edata = try_in_piece(build, file->script, stmt, &cost);
+			}
+		}
+	}
+	build->rows += cost.rows;
+	return edata;
+}
+
+/* BEGIN and COMMIT of a file: what is between them is one transaction. */
+static void
+run_transaction_command(CfBuild *build, CfBuildFile *file)
+{
+	end_piece(build, file->script);
+	if (file->block < 0)
+		file->block = file->next;
+	else
+	{
+		build->statements += file->next - file->block - 1;
+		file->block = -1;
+		if (file->waits)
+			cf_build_goes_on(build, file);
+	}
+}
+
+/* Repeats the SETs before the statement where a file goes on. */
+static void
+repeat_settings(CfBuild *build, CfBuildFile *file)
+{
+	for (int i = 0; i < file->next; i++)
+	{
+		const CfStatement *stmt = &file->script->statements[i];
+		CfCost cost = {0};
+
+		if (!cf_build_is_setting(stmt->raw->stmt))
+			continue;
+		begin_piece(build);
+		cf_execute_statement(file->script, stmt, &cost);
+	}
+}
+
+/* Parses a file when it is first run. */
+static void
+open_file(CfBuild *build, CfBuildFile *file)
+{
+	char *activity = psprintf("confiture: building, file %s", file->path);
+
+	pgstat_report_activity(STATE_RUNNING, activity);
+	pfree(activity);
+	if (file->script)
+		return;
+	begin_piece(build);
+	MemoryContextSwitchTo(build->context);
+	file->script = cf_build_parse(file->path, file->text, file->len);
+}
+
+/* Ends a file: all of it has run. */
+static void
+close_file(CfBuild *build, CfBuildFile *file)
+{
+	if (build->data)
+		end_piece(build, file->script);
+	build->last = file->path;
+	if (build->order.len > 1)
+		appendStringInfoChar(&build->order, ',');
+	escape_json(&build->order, file->path);
+	cf_script_free(file->script);
+	file->script = NULL;
+}
+
+/* Lets a file wait; an open block of it is undone, to be run again. */
+static void
+park_file(CfBuild *build, CfBuildFile *file, ErrorData *edata)
+{
+	begin_piece(build);
+	cf_build_wait(build, file, edata);
+	if (file->block >= 0)
+	{
+		AbortCurrentTransaction();
+		build->open = false;
+		MemoryContextSwitchTo(build->context);
+		file->next = file->block;
+		file->block = -1;
+	}
+}
+
+/*
+ * Runs a file from where it stands until its end, or until a statement has to
+ * wait for another file. Raises what is a real error.
+ */
+static void
+run_file(CfBuild *build, CfBuildFile *file)
+{
+	CfScript *script;
+	ErrorData *edata = NULL;
+
+	open_file(build, file);
+	script = file->script;
+	repeat_settings(build, file);
+	while (file->next < script->count)
+	{
+		const CfStatement *stmt = &script->statements[file->next];
+
+		if (IsA(stmt->raw->stmt, TransactionStmt))
+		{
+			run_transaction_command(build, file);
+			if (file->block >= 0)
+				begin_piece(build);
+			file->next++;
+			continue;
+		}
+		edata = try_statement(build, file, stmt);
+		if (edata)
+			break;
+		if (file->block < 0)
+		{
+			build->statements++;
+			if (file->waits)
+				cf_build_goes_on(build, file);
+		}
+		begin_piece(build);
+		cf_build_made(build, stmt);
+		file->next++;
+		if (build->weight >= PIECE && file->block < 0)
+			end_piece(build, script);
+	}
+	if (edata && !cf_build_may_wait(edata->sqlerrcode, script->statements[file->next].raw->stmt))
+		ReThrowError(edata);
+	if (edata)
+		park_file(build, file, edata);
+	else
+		close_file(build, file);
+	reset_session(build);
+}
+
+/* Runs the files whose missing objects have been made, and those after them. */
+static void
+run_ready(CfBuild *build)
+{
+	while (build->ready != NIL)
+	{
+		CfBuildFile *file = (CfBuildFile *) linitial(build->ready);
+
+		build->ready = list_delete_first(build->ready);
+		file->ready = false;
+		run_file(build, file);
+	}
+}
+
+/*
+ * Runs all files: first in their order, then those that wait, again and again
+ * as long as that brings something.
+ */
+static void
+run_files(CfBuild *build)
+{
+	for (int i = 0; i < build->nfiles; i++)
+	{
+		run_file(build, &build->files[i]);
+		run_ready(build);
+	}
+	while (build->waiting > 0)
+	{
+		int64 before = build->statements;
+
+		for (int i = 0; i < build->nfiles; i++)
+		{
+			if (build->files[i].waits)
+				run_file(build, &build->files[i]);
+			run_ready(build);
+		}
+		if (build->statements == before)
+		{
+			begin_piece(build);
+			cf_build_stuck(build);
+		}
+	}
+	if (build->open)
+	{
+		CommitTransactionCommand();
+		build->open = false;
+	}
+}
+
+/* Reads the files from the session that asks; the queue ends with an 'E'. */
+static void
+read_files(CfBuild *build, shm_mq_handle *input)
+{
+	for (;;)
+	{
+		Size size;
+		void *data;
+		const char *message;
+		CfBuildFile *file;
+
+		if (shm_mq_receive(input, &size, &data, false) != SHM_MQ_SUCCESS)
+			ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
+							errmsg("the session that asked for the build is gone")));
+		message = (const char *) data;
+		if (message[0] == 'E')
+			break;
+		if (build->nfiles == build->maxfiles)
+		{
+			build->maxfiles = Max(64, build->maxfiles * 2);
+			build->files = build->files ? repalloc_huge(build->files,
+														build->maxfiles * sizeof(CfBuildFile))
+										: palloc(build->maxfiles * sizeof(CfBuildFile));
+		}
+		file = &build->files[build->nfiles++];
+		*file = (CfBuildFile) {.block = -1};
+		file->path = pstrdup(pg_client_to_server(message + 1, strlen(message + 1)));
+		message += strlen(message + 1) + 2;
+		file->text = pstrdup(pg_client_to_server(message, strlen(message)));
+		file->len = strlen(file->text);
+	}
+}
+
+/* Creates the extension before the files. */
+static void
+create_extension(void)
+{
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) SPI_execute("CREATE EXTENSION IF NOT EXISTS confiture", false, 0);
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* Registers the migrations after the files, all of them as applied. */
+static void
+write_ledger(const char *migrations)
+{
+	Oid types[1] = {TEXTOID};
+	Datum values[1];
+
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	values[0] = CStringGetTextDatum(migrations);
+	if (SPI_execute_with_args("SELECT confiture._build_ledger($1::pg_catalog.jsonb)", 1, types,
+							  values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "confiture._build_ledger() failed");
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* Sends what has been done to the session that asks. */
+static void
+send_report(CfBuild *build)
+{
+	StringInfoData json, message;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	cf_json_number(&json, "files", build->nfiles);
+	cf_json_number(&json, "statements", (double) build->statements);
+	cf_json_number(&json, "rows", (double) build->rows);
+	appendStringInfo(&json, ", \"run_order\": %s], \"moved\": %s]}", build->order.data,
+					 build->moved.data);
+	pq_beginmessage(&message, 'D');
+	/* Converted to what the other session's database is encoded in. */
+	pq_sendstring(&message, json.data);
+	pq_endmessage(&message);
+}
+
+/*
+ * Builds: receives the files, runs them, reports. payload is the text of the
+ * migrations, "-" for the extension alone, or NULL. Called in the worker,
+ * outside of any transaction.
+ */
+void
+cf_run_build(const CfWorkerHeader *header, shm_mq_handle *input, const char *payload)
+{
+	CfBuild build = {.caller = GetUserId()};
+
+	build.context =
+		AllocSetContextCreate(TopMemoryContext, "confiture build", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(build.context);
+	initStringInfo(&build.order);
+	initStringInfo(&build.moved);
+	appendStringInfoChar(&build.order, '[');
+	appendStringInfoChar(&build.moved, '[');
+	StartTransactionCommand();
+	build.caller_is_superuser = superuser_arg(build.caller);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(build.context);
+
+	/* What matters is committed later, and then all before it is on disk too. */
+	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	read_files(&build, input);
+	if (payload)
+		create_extension();
+	MemoryContextSwitchTo(build.context);
+	run_files(&build);
+	if (payload && strcmp(payload, "-") != 0)
+		write_ledger(payload);
+	MemoryContextSwitchTo(build.context);
+	send_report(&build);
+}
