@@ -222,8 +222,14 @@ BEGIN
         RAISE EXCEPTION 'the current database can''t be replaced'
             USING ERRCODE = 'object_in_use', HINT = 'Call the build in another database of the server.';
     END IF;
-    SELECT string_agg(format('process %s (role %s, application %s)', a.pid, a.usename, a.application_name), ', ')
-    INTO others FROM pg_stat_activity AS a WHERE a.datid = there.oid AND a.backend_type = 'client backend';
+    -- Who has just left is still there for a moment.
+    FOR i IN 1 .. 20 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        SELECT string_agg(format('process %s (role %s, application %s)', a.pid, a.usename, a.application_name), ', ')
+        INTO others FROM pg_stat_activity AS a WHERE a.datid = there.oid AND a.backend_type = 'client backend';
+        EXIT WHEN others IS NULL OR (opts ->> 'force')::boolean;
+        PERFORM pg_sleep(0.05);
+    END LOOP;
     IF others IS NOT NULL AND NOT (opts ->> 'force')::boolean THEN
         RAISE EXCEPTION 'database % is in use and can''t be replaced', quote_ident(target)
             USING ERRCODE = 'object_in_use', DETAIL = 'Connected: ' || others || '.',

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from confiture.builder import BuildResult, SchemaBuilder
     from confiture.errors import ConfitureError
     from confiture.migrator import Migrator
     from confiture.progress import Progress
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BuildResult",
     "ConfitureError",
     "HistoryEntry",
     "Lock",
@@ -37,11 +39,13 @@ __all__ = [
     "Migrator",
     "PlannedMigration",
     "Progress",
+    "SchemaBuilder",
     "StatementReport",
     "__version__",
 ]
 
 _HOMES = {
+    "BuildResult": "confiture.builder",
     "ConfitureError": "confiture.errors",
     "HistoryEntry": "confiture.results",
     "Lock": "confiture.results",
@@ -50,6 +54,7 @@ _HOMES = {
     "Migrator": "confiture.migrator",
     "PlannedMigration": "confiture.results",
     "Progress": "confiture.progress",
+    "SchemaBuilder": "confiture.builder",
     "StatementReport": "confiture.results",
 }
 

@@ -30,7 +30,7 @@ PROJECT_KEYS = (
     "default_environment",
     "environments",
 )
-ENVIRONMENT_KEYS = ("database_url", "settings")
+ENVIRONMENT_KEYS = ("database_url", "schema_dirs", "seeds", "settings")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Environment:
     line: int | None = None
     url: yamlfile.Entry | None = None
     options: Mapping[str, yamlfile.Entry] = field(default_factory=dict)
+    schema_dirs: tuple[str, ...] | None = None
+    seeds: tuple[str, ...] | None = None
 
     def database_url(self) -> str | None:
         """Return the database URL with its variables expanded; None when none is given."""
@@ -187,7 +189,8 @@ def _environment(name: str, file: Path, node: yaml.Node | None, at: yaml.Node | 
     if "database_url" in keys:
         keys["database_url"].text()
     line = at.start_mark.line + 1 if at is not None else 1
-    return Environment(name, file, line, keys.get("database_url"), options)
+    lists = {key: keys[key].texts() for key in ("schema_dirs", "seeds") if key in keys}
+    return Environment(name, file, line, keys.get("database_url"), options, **lists)
 
 
 def _from_folder(root: Path, given: Mapping[str, Environment]) -> dict[str, Environment]:

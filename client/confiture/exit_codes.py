@@ -42,6 +42,7 @@ MEANINGS: Final[dict[int, str]] = {
     20: "a privilege is missing",
     21: "findings: migrate validate, migrate status --check",
     22: "refused by the person, or nobody was there to be asked",
+    25: "a database is in the way: it exists and is not to be replaced",
     130: "cancelled (Ctrl-C)",
 }
 
@@ -59,6 +60,8 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF011": 16,
     "CF012": 17,
     "CF013": 18,
+    "CF016": 10,
+    "CF017": 25,
     "55P03": TIMEOUT_LOCK,
     "42501": 20,
     "57014": INTERRUPTED,

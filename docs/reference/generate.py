@@ -32,6 +32,7 @@ SECTIONS = {
         "register_hook",
         "unregister_hook",
     ),
+    "Building": ("build", "build_hash", "builds", "build_prune"),
     "Looking ahead": (
         "dry_run",
         "migrate_dry_run",

@@ -11,6 +11,8 @@ from confiture import __version__
 COMMANDS = {
     "init": "confiture.cli.init",
     "migrate": "confiture.cli.migrate",
+    "build": "confiture.cli.build",
+    "testdb": "confiture.cli.testdb",
     "server": "confiture.cli.server",
     "extension": "confiture.cli.extension",
 }
