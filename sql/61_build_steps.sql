@@ -18,6 +18,19 @@ BEGIN
 END
 $$;
 
+-- The command that makes an empty database. Files are in the encoding of this one: so is what they make.
+CREATE OR REPLACE FUNCTION confiture._build_create(name text, template text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT concat(format('CREATE DATABASE %I TEMPLATE %I', name, template),
+        CASE WHEN t.encoding <> here.encoding AND template = 'template0' THEN
+            format(' ENCODING %L LOCALE_PROVIDER libc LC_COLLATE %L LC_CTYPE %L',
+                pg_encoding_to_char(here.encoding), here.datcollate, here.datctype) END)
+    FROM pg_database AS t, pg_database AS here
+    WHERE t.datname = template AND here.datname = current_database()
+$$;
+
 -- The commands that copy a template.
 CREATE OR REPLACE FUNCTION confiture._build_copy(template text, properties_of text, copied text) RETURNS text
 LANGUAGE sql STABLE

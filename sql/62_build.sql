@@ -125,8 +125,7 @@ BEGIN
             PERFORM confiture._build_check(given.paths, given.texts);
             work := confiture._build_work_name();
             PERFORM confiture._build_lock(work, true, true);
-            PERFORM confiture._top_level(format('CREATE DATABASE %I TEMPLATE %I ENCODING %L',
-                work, opts ->> 'template', getdatabaseencoding()));
+            PERFORM confiture._top_level(confiture._build_create(work, opts ->> 'template'));
             report := confiture._build_run(work, given.paths, given.texts,
                 coalesce(opts ->> 'migrations', CASE WHEN (opts ->> 'extension')::boolean THEN '-' END));
             stamp := jsonb_build_object('kind', 'template', 'hash', hash, 'built_at', started,
