@@ -31,6 +31,7 @@ typedef struct CfBuildFile
 	ErrorData *waits;	 /* why it can't go on, or NULL */
 	int line;			 /* of the statement that can't run yet */
 	List *awaits;		 /* char *: names that may be what it waits for */
+	bool failed;		 /* it waits for nothing: the error is real */
 	bool ready;			 /* one of them has been made */
 	bool visited;		 /* while a circle is looked for */
 } CfBuildFile;
@@ -53,6 +54,7 @@ typedef struct CfBuild
 
 	/* Files that wait. */
 	int waiting;
+	int failed;	   /* of them, those with a real error */
 	HTAB *awaited; /* name to files */
 	List *ready;   /* files to be tried again now */
 

@@ -228,6 +228,26 @@ close_file(CfBuild *build, CfBuildFile *file)
 	file->script = NULL;
 }
 
+/*
+ * Tells whether an error ends the build at once: it is real, and no other
+ * file is without what it needs, which could be the cause; or the server
+ * itself has a problem.
+ */
+static bool
+ends_build(const CfBuild *build, const ErrorData *edata)
+{
+	switch (ERRCODE_TO_CATEGORY(edata->sqlerrcode))
+	{
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OPERATOR_INTERVENTION:
+		case ERRCODE_SYSTEM_ERROR:
+		case ERRCODE_INTERNAL_ERROR:
+			return true;
+		default:
+			return build->waiting == 0;
+	}
+}
+
 /* Lets a file wait; an open block of it is undone, to be run again. */
 static void
 park_file(CfBuild *build, CfBuildFile *file, ErrorData *edata)
@@ -285,7 +305,12 @@ run_file(CfBuild *build, CfBuildFile *file)
 			end_piece(build, script);
 	}
 	if (edata && !cf_build_may_wait(edata->sqlerrcode, script->statements[file->next].raw->stmt))
-		ReThrowError(edata);
+	{
+		if (ends_build(build, edata))
+			ReThrowError(edata);
+		file->failed = true;
+		build->failed++;
+	}
 	if (edata)
 		park_file(build, file, edata);
 	else
@@ -319,21 +344,23 @@ run_files(CfBuild *build)
 		run_file(build, &build->files[i]);
 		run_ready(build);
 	}
-	while (build->waiting > 0)
+	while (build->waiting > build->failed)
 	{
 		int64 before = build->statements;
 
 		for (int i = 0; i < build->nfiles; i++)
 		{
-			if (build->files[i].waits)
+			if (build->files[i].waits && !build->files[i].failed)
 				run_file(build, &build->files[i]);
 			run_ready(build);
 		}
 		if (build->statements == before)
-		{
-			begin_piece(build);
-			cf_build_stuck(build);
-		}
+			break;
+	}
+	if (build->waiting > 0)
+	{
+		begin_piece(build);
+		cf_build_stuck(build);
 	}
 	if (build->open)
 	{

@@ -76,7 +76,7 @@ make_ready(CfBuild *build, CfBuildFile *file)
 {
 	MemoryContext old;
 
-	if (file->waits == NULL || file->ready)
+	if (file->waits == NULL || file->failed || file->ready)
 		return;
 	old = MemoryContextSwitchTo(build->context);
 	file->ready = true;

@@ -108,22 +108,6 @@ class SchemaBuilder:
         any. ``force`` ends the sessions that are connected to it. ``ledger``: create the extension
         in it, and mark the project's migrations as applied.
         """
-        if isinstance(connection, str):
-            with db.connect(connection) as opened:
-                return self._create(opened, name, replace, force, cache, ledger, label, template)
-        return self._create(connection, name, replace, force, cache, ledger, label, template)
-
-    def _create(
-        self,
-        connection: psycopg.Connection[Any],
-        name: str | None,
-        replace: str,
-        force: bool,
-        cache: bool,
-        ledger: bool,
-        label: str | None,
-        template: str | None,
-    ) -> BuildResult:
         options = {
             "database": name,
             "replace": replace,
@@ -142,6 +126,12 @@ class SchemaBuilder:
                 hint=f"At most {_LARGEST}. Load large data after the build.",
             )
         arguments = (json.dumps(files), json.dumps(options))
+        if isinstance(connection, str):
+            with db.connect(connection) as opened:
+                return self._create(opened, arguments)
+        return self._create(connection, arguments)
+
+    def _create(self, connection: psycopg.Connection[Any], arguments: tuple[str, str]) -> BuildResult:
         try:
             rows = db.fetch(connection, "SELECT * FROM confiture.build(%s::jsonb, %s::jsonb)", arguments)
         except ConfitureError as problem:

@@ -89,6 +89,11 @@ SELECT is(code || ' ' || message, 'CF016 file f needs an object before it makes 
 FROM pg_temp.build_failure(pg_temp.f(E'CREATE VIEW v AS SELECT * FROM t;\nCREATE TABLE t ()'));
 SELECT is(code || ' ' || message, '42P01 relation "nope" does not exist', 'the cause is raised, not who waits for it')
 FROM pg_temp.build_failure('{"a": "CREATE VIEW a AS SELECT * FROM b", "b": "CREATE VIEW b AS SELECT * FROM nope"}');
+SELECT is(code || ' ' || message, what, 'of several errors, the one that may be the cause: ' || what) FROM (VALUES
+    ('42703 column "nope" does not exist', '{"a": "CREATE TABLE a (); SELECT nope; INSERT INTO a DEFAULT VALUES", "b": "SELECT 1/count(*) FROM a"}'),
+    ('22012 division by zero', '{"a": "CREATE VIEW a AS SELECT * FROM b", "b": "SELECT 1/0; CREATE TABLE b ()"}'),
+    ('22012 division by zero', '{"a": "CREATE VIEW a AS SELECT * FROM c", "b": "SELECT 1/0", "c": "CREATE TABLE c ()"}')
+) AS t (what, files) CROSS JOIN LATERAL pg_temp.build_failure(files::jsonb);
 SELECT is(substring(context FROM '(?n)^file .*$'), place, what) FROM (VALUES
     ('a broken statement', E'SELECT 1;\n SELECT 1/0', 'file "f", statement 2 of 2 at line 2, column 2'),
     ('a missing table', E'SELECT 1;\nSELECT * FROM nope;', 'file "f", statement 2 of 2 at line 2, column 15'),
