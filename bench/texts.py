@@ -47,6 +47,26 @@ def inserts(number: int) -> str:
     )
 
 
+def schema(tables: int) -> dict[str, list[str]]:
+    """Give the files of a schema, one for each table, as lists of statements."""
+    return {
+        f"db/schema/{n:05}.sql": [
+            (
+                f"CREATE TABLE t{n} (\n    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n"
+                f"    parent bigint{f' REFERENCES t{n - 1}' if n else ''},\n    name text NOT NULL DEFAULT 'x',\n"
+                "    made timestamptz NOT NULL DEFAULT now(),\n    CHECK (length(name) < 100)\n)"
+            ),
+            f"CREATE INDEX t{n}_parent ON t{n} (parent)",
+            f"CREATE INDEX t{n}_name ON t{n} (lower(name))",
+            f"CREATE VIEW v{n} AS SELECT id, name FROM t{n} WHERE made > now() - interval '1 day'",
+            f"CREATE FUNCTION f{n}() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM t{n}'",
+            f"ALTER TABLE t{n} ADD CONSTRAINT t{n}_key UNIQUE (name)",
+            f"COMMENT ON TABLE t{n} IS 'table {n}'",
+        ]
+        for n in range(tables)
+    }
+
+
 def big_table(rows: int) -> str:
     """Give the statements that make and fill the table of the dry run."""
     return (

@@ -99,8 +99,7 @@ confiture_top_level(PG_FUNCTION_ARGS)
 {
 	char *script = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CfWorkerHeader header = {.task = CF_TASK_TOP_LEVEL};
-	CfWorker *worker =
-		cf_worker_start(CurrentMemoryContext, &header, NULL, NULL, NULL, script);
+	CfWorker *worker = cf_worker_start(CurrentMemoryContext, &header, NULL, NULL, NULL, script);
 
 	if (worker == NULL)
 		cf_raise_no_worker();

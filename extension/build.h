@@ -25,15 +25,15 @@ typedef struct CfBuildFile
 	char *path;
 	char *text;
 	int len;
-	CfScript *script;	 /* parsed when it is first run; NULL when it is done */
-	int next;			 /* index of the statement to run next */
-	int block;			 /* index of the BEGIN of an open block, or -1 */
-	ErrorData *waits;	 /* why it can't go on, or NULL */
-	int line;			 /* of the statement that can't run yet */
-	List *awaits;		 /* char *: names that may be what it waits for */
-	bool failed;		 /* it waits for nothing: the error is real */
-	bool ready;			 /* one of them has been made */
-	bool visited;		 /* while a circle is looked for */
+	CfScript *script; /* parsed when it is first run; NULL when it is done */
+	int next;		  /* index of the statement to run next */
+	int block;		  /* index of the BEGIN of an open block, or -1 */
+	ErrorData *waits; /* why it can't go on, or NULL */
+	int line;		  /* of the statement that can't run yet */
+	List *awaits;	  /* char *: names that may be what it waits for */
+	bool failed;	  /* it waits for nothing: the error is real */
+	bool ready;		  /* one of them has been made */
+	bool visited;	  /* while a circle is looked for */
 } CfBuildFile;
 
 /* A build on its way. */

@@ -44,12 +44,11 @@ check_statement(const CfStatement *stmt, bool *in_block)
 		case T_AlterSystemStmt:
 		case T_CreateTableSpaceStmt:
 		case T_DropTableSpaceStmt:
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("%s is not allowed in a build (line %d)", GetCommandTagName(stmt->tag),
-							stmt->line),
-					 errdetail("A build makes one database and touches no other."),
-					 errhint("Do it before, outside of the files.")));
+			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+							errmsg("%s is not allowed in a build (line %d)",
+								   GetCommandTagName(stmt->tag), stmt->line),
+							errdetail("A build makes one database and touches no other."),
+							errhint("Do it before, outside of the files.")));
 		default:
 			break;
 	}

@@ -389,9 +389,9 @@ read_files(CfBuild *build, shm_mq_handle *input)
 		if (build->nfiles == build->maxfiles)
 		{
 			build->maxfiles = Max(64, build->maxfiles * 2);
-			build->files = build->files ? repalloc_huge(build->files,
-														build->maxfiles * sizeof(CfBuildFile))
-										: palloc(build->maxfiles * sizeof(CfBuildFile));
+			build->files = build->files
+							   ? repalloc_huge(build->files, build->maxfiles * sizeof(CfBuildFile))
+							   : palloc(build->maxfiles * sizeof(CfBuildFile));
 		}
 		file = &build->files[build->nfiles++];
 		*file = (CfBuildFile) {.block = -1};

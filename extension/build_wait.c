@@ -53,8 +53,8 @@ cf_build_wait(CfBuild *build, CfBuildFile *file, ErrorData *edata)
 		HASHCTL control = {
 			.keysize = NAMEDATALEN, .entrysize = sizeof(Awaited), .hcxt = build->context};
 
-		build->awaited = hash_create("confiture build", 256, &control,
-									 HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+		build->awaited =
+			hash_create("confiture build", 256, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 	}
 	if (file->waits == NULL)
 		build->waiting++;
@@ -63,8 +63,8 @@ cf_build_wait(CfBuild *build, CfBuildFile *file, ErrorData *edata)
 	file->waits = edata;
 	file->line = stmt->line;
 	list_free_deep(file->awaits);
-	file->awaits = list_concat(cf_build_names(stmt, false),
-							   cf_build_names_in_message(edata->message));
+	file->awaits =
+		list_concat(cf_build_names(stmt, false), cf_build_names_in_message(edata->message));
 	foreach (lc, file->awaits)
 		await(build, file, (const char *) lfirst(lc));
 	MemoryContextSwitchTo(old);
@@ -189,9 +189,20 @@ describe_link(CfBuild *build, CfBuildFile *file, StringInfo detail)
 
 	if (detail->len > 0)
 		appendStringInfoChar(detail, '\n');
-	appendStringInfo(detail, "%s:%d: %s (made at %s:%d)", file->path,
-					 file->line, file->waits->message, maker->path,
-					 line);
+	appendStringInfo(detail, "%s:%d: %s (made at %s:%d)", file->path, file->line,
+					 file->waits->message, maker->path, line);
+}
+
+/* Makes the statement that a file waits at the query of the error, as the server did. */
+static int
+point_at(const CfBuildFile *file)
+{
+	if (file->waits->internalquery)
+	{
+		internalerrquery(file->waits->internalquery);
+		internalerrposition(file->waits->internalpos);
+	}
+	return 0;
 }
 
 /* Raises the error of a circle that a file is a part of. */
@@ -218,7 +229,7 @@ raise_circle(CfBuild *build, CfBuildFile *start)
 				 errmsg("file %s needs an object before it makes it", start->path),
 				 errdetail_internal("%s", detail.data),
 				 errhint("Within one file the order of the statements is kept: put them in order."),
-				 errcontext("%s", start->waits->context)));
+				 point_at(start), errcontext("%s", start->waits->context)));
 	ereport(
 		ERROR,
 		(errcode(ERRCODE_CF_CIRCLE),
@@ -226,7 +237,7 @@ raise_circle(CfBuild *build, CfBuildFile *start)
 		 errdetail_internal("%s", detail.data),
 		 errhint(
 			 "Put the statement that closes the circle, a foreign key for example, into a file of its own with ALTER TABLE."),
-		 errcontext("%s", start->waits->context)));
+		 point_at(start), errcontext("%s", start->waits->context)));
 }
 
 /*

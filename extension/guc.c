@@ -63,10 +63,10 @@ cf_guc_init(void)
 		"Sets which steps of a migration are reported as notices while it runs.",
 		"Valid values are off, migrations and statements.", &cf_progress, CF_PROGRESS_OFF,
 		progress_values, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable(
-		"confiture.template_limit", "Sets how many templates of builds a role keeps.",
-		"The oldest are dropped when a new one is made. 0 keeps only that one.", &template_limit, 8, 0,
-		1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("confiture.template_limit",
+							"Sets how many templates of builds a role keeps.",
+							"The oldest are dropped when a new one is made. 0 keeps only that one.",
+							&template_limit, 8, 0, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("confiture.template_max_age",
 							"Sets how old a template of a build may become.",
 							"Older ones are dropped when a new one is made.", &template_max_age,

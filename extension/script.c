@@ -376,11 +376,10 @@ check_copy(const CfStatement *stmt)
 	if (!IsA(copy, CopyStmt) || copy->filename != NULL)
 		return;
 	if (!copy->is_from)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("COPY ... TO stdout is not supported in a script (line %d)", stmt->line),
-			 errhint("Nobody would read the data: remove the statement.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("COPY ... TO stdout is not supported in a script (line %d)", stmt->line),
+				 errhint("Nobody would read the data: remove the statement.")));
 	if (stmt->copy_data == NULL)
 		ereport(
 			ERROR,

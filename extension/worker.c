@@ -135,7 +135,7 @@ make_segment(CfWorker *worker, const CfWorkerHeader *header, const char *version
  */
 CfWorker *
 cf_worker_start(MemoryContext context, CfWorkerHeader *header, const char *version,
-			 const char *direction, const char *search_path, const char *payload)
+				const char *direction, const char *search_path, const char *payload)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
 	CfWorker *worker = palloc0(sizeof(CfWorker));
@@ -420,15 +420,14 @@ cf_log_failure_in_worker(const char *payload)
 {
 	CfWorkerHeader header = {.task = CF_TASK_FAILURE};
 	CfWorker *worker = cf_worker_start(CurrentMemoryContext, &header, NULL, NULL,
-								  GetConfigOption("search_path", false, false), payload);
+									   GetConfigOption("search_path", false, false), payload);
 	const char *reason = NULL;
 
 	if (worker == NULL)
 		reason = "The server has no free background worker.";
 	else
 	{
-		cf_worker_wait(worker,
-						TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_WAIT_MS));
+		cf_worker_wait(worker, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_WAIT_MS));
 		if (worker->failure)
 			reason = worker->failure->message;
 		else if (!worker->completed)
