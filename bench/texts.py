@@ -53,7 +53,8 @@ def schema(tables: int) -> dict[str, list[str]]:
         f"db/schema/{n:05}.sql": [
             (
                 f"CREATE TABLE t{n} (\n    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n"
-                f"    parent bigint{f' REFERENCES t{n - 1}' if n else ''},\n    name text NOT NULL DEFAULT 'x',\n"
+                f"    parent bigint{f' REFERENCES t{n - 1}' if n else ''},\n"
+                "    name text NOT NULL DEFAULT 'x',\n"
                 "    made timestamptz NOT NULL DEFAULT now(),\n    CHECK (length(name) < 100)\n)"
             ),
             f"CREATE INDEX t{n}_parent ON t{n} (parent)",
