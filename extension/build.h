@@ -5,7 +5,8 @@
  *
  * build.c			the session that asks: SQL functions, locks
  * build_file.c		one file: what it may hold, what it makes
- * build_run.c		the worker: runs the files, commits in pieces
+ * build_main.c		the worker: gets the files, reports
+ * build_run.c		runs the files, commits in pieces
  * build_wait.c		files that wait for an object of a later one, circles
  *
  *-------------------------------------------------------------------------
@@ -73,6 +74,9 @@ extern bool cf_build_is_setting(const Node *stmt);
 extern bool cf_build_may_wait(int sqlerrcode, const Node *stmt);
 extern List *cf_build_names(const CfStatement *stmt, bool created);
 extern List *cf_build_names_in_message(const char *message);
+
+/* build_run.c */
+extern void cf_build_run_files(CfBuild *build);
 
 /* build_wait.c */
 extern void cf_build_wait(CfBuild *build, CfBuildFile *file, ErrorData *edata);

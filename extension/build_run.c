@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * build_run.c
- *	  Running the files of a build, in the worker that is connected to the
- *	  new database.
+ *	  Running the files of a build, in the new database.
  *
  * One transaction for all of it would run out of locks: it is committed in
  * pieces. That is safe because nobody knows the database by its name until
@@ -15,22 +14,14 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "libpq/pqformat.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/snapmgr.h"
 
 #include "build.h"
-#include "json.h"
-#include "worker.h"
 
 /* A transaction is committed after so many statements of DDL. */
 #define PIECE 50
@@ -135,6 +126,42 @@ try_in_piece(CfBuild *build, const CfScript *script, const CfStatement *stmt, Cf
 }
 
 /*
+ * Runs a statement between BEGIN and COMMIT of its file: without a
+ * subtransaction, which COPY FREEZE and others would notice. Returns its
+ * error, which has ended the transaction, or NULL.
+ */
+static ErrorData *
+try_in_block(CfBuild *build, const CfScript *script, const CfStatement *stmt, CfCost *cost)
+{
+	ErrorData *volatile edata = NULL;
+
+	PG_TRY();
+	{
+		cf_execute_statement(script, stmt, cost);
+		build->data = true;
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(build->context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		build->open = false;
+		MemoryContextSwitchTo(build->context);
+	}
+	PG_END_TRY();
+	return edata;
+}
+
+/* Tells whether an error may come from what the same transaction did before. */
+static bool
+may_be_alone(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE ||
+		   sqlerrcode == ERRCODE_OUT_OF_MEMORY;
+}
+
+/*
  * Runs a statement. What fails in the middle of a piece, for an enum value
  * that is not committed or for too many locks, is tried again as the first
  * of the next one. Returns its error, or NULL.
@@ -145,22 +172,20 @@ try_statement(CfBuild *build, CfBuildFile *file, const CfStatement *stmt)
 	CfCost cost = {0};
 	ErrorData *edata;
 
-	if (stmt->needs_top_level && file->block < 0)
+	if (file->block >= 0)
+		edata = try_in_block(build, file->script, stmt, &cost);
+	else if (stmt->needs_top_level)
 		edata = try_top_level(build, file->script, stmt, &cost);
 	else
 	{
 		edata = try_in_piece(build, file->script, stmt, &cost);
-		if (edata && file->block < 0 && edata->sqlerrcode != ERRCODE_QUERY_CANCELED &&
-			!cf_build_may_wait(edata->sqlerrcode, stmt->raw->stmt))
+		/* REINDEX of a partitioned table was not yet seen to be one. */
+		if (edata && edata->sqlerrcode == ERRCODE_ACTIVE_SQL_TRANSACTION)
+			edata = try_top_level(build, file->script, stmt, &cost);
+		else if (edata && build->count > 0 && may_be_alone(edata->sqlerrcode))
 		{
-			/* REINDEX of a partitioned table was not yet seen to be one. */
-			if (edata->sqlerrcode == ERRCODE_ACTIVE_SQL_TRANSACTION)
-				edata = try_top_level(build, file->script, stmt, &cost);
-			else if (build->count > 0)
-			{
-				end_piece(build, file->script);
-				edata = try_in_piece(build, file->script, stmt, &cost);
-			}
+			end_piece(build, file->script);
+			edata = try_in_piece(build, file->script, stmt, &cost);
 		}
 	}
 	build->rows += cost.rows;
@@ -248,20 +273,15 @@ ends_build(const CfBuild *build, const ErrorData *edata)
 	}
 }
 
-/* Lets a file wait; an open block of it is undone, to be run again. */
+/* Lets a file wait; a block of it has been undone, and is run again from its BEGIN. */
 static void
 park_file(CfBuild *build, CfBuildFile *file, ErrorData *edata)
 {
 	begin_piece(build);
 	cf_build_wait(build, file, edata);
 	if (file->block >= 0)
-	{
-		AbortCurrentTransaction();
-		build->open = false;
-		MemoryContextSwitchTo(build->context);
 		file->next = file->block;
-		file->block = -1;
-	}
+	file->block = -1;
 }
 
 /*
@@ -298,7 +318,7 @@ run_file(CfBuild *build, CfBuildFile *file)
 			if (file->waits)
 				cf_build_goes_on(build, file);
 		}
-		begin_piece(build);
+		begin_piece(build); /* the catalogs may be asked */
 		cf_build_made(build, stmt);
 		file->next++;
 		if (build->weight >= PIECE && file->block < 0)
@@ -336,8 +356,8 @@ run_ready(CfBuild *build)
  * Runs all files: first in their order, then those that wait, again and again
  * as long as that brings something.
  */
-static void
-run_files(CfBuild *build)
+void
+cf_build_run_files(CfBuild *build)
 {
 	for (int i = 0; i < build->nfiles; i++)
 	{
@@ -367,123 +387,4 @@ run_files(CfBuild *build)
 		CommitTransactionCommand();
 		build->open = false;
 	}
-}
-
-/* Reads the files from the session that asks; the queue ends with an 'E'. */
-static void
-read_files(CfBuild *build, shm_mq_handle *input)
-{
-	for (;;)
-	{
-		Size size;
-		void *data;
-		const char *message;
-		CfBuildFile *file;
-
-		if (shm_mq_receive(input, &size, &data, false) != SHM_MQ_SUCCESS)
-			ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
-							errmsg("the session that asked for the build is gone")));
-		message = (const char *) data;
-		if (message[0] == 'E')
-			break;
-		if (build->nfiles == build->maxfiles)
-		{
-			build->maxfiles = Max(64, build->maxfiles * 2);
-			build->files = build->files
-							   ? repalloc_huge(build->files, build->maxfiles * sizeof(CfBuildFile))
-							   : palloc(build->maxfiles * sizeof(CfBuildFile));
-		}
-		file = &build->files[build->nfiles++];
-		*file = (CfBuildFile) {.block = -1};
-		file->path = pstrdup(pg_client_to_server(message + 1, strlen(message + 1)));
-		message += strlen(message + 1) + 2;
-		file->text = pstrdup(pg_client_to_server(message, strlen(message)));
-		file->len = strlen(file->text);
-	}
-}
-
-/* Creates the extension before the files. */
-static void
-create_extension(void)
-{
-	StartTransactionCommand();
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) SPI_execute("CREATE EXTENSION IF NOT EXISTS confiture", false, 0);
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-}
-
-/* Registers the migrations after the files, all of them as applied. */
-static void
-write_ledger(const char *migrations)
-{
-	Oid types[1] = {TEXTOID};
-	Datum values[1];
-
-	StartTransactionCommand();
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	values[0] = CStringGetTextDatum(migrations);
-	if (SPI_execute_with_args("SELECT confiture._build_ledger($1::pg_catalog.jsonb)", 1, types,
-							  values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "confiture._build_ledger() failed");
-	SPI_finish();
-	PopActiveSnapshot();
-	CommitTransactionCommand();
-}
-
-/* Sends what has been done to the session that asks. */
-static void
-send_report(CfBuild *build)
-{
-	StringInfoData json, message;
-
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	cf_json_number(&json, "files", build->nfiles);
-	cf_json_number(&json, "statements", (double) build->statements);
-	cf_json_number(&json, "rows", (double) build->rows);
-	appendStringInfo(&json, ", \"run_order\": %s], \"moved\": %s]}", build->order.data,
-					 build->moved.data);
-	pq_beginmessage(&message, 'D');
-	/* Converted to what the other session's database is encoded in. */
-	pq_sendstring(&message, json.data);
-	pq_endmessage(&message);
-}
-
-/*
- * Builds: receives the files, runs them, reports. payload is the text of the
- * migrations, "-" for the extension alone, or NULL. Called in the worker,
- * outside of any transaction.
- */
-void
-cf_run_build(const CfWorkerHeader *header, shm_mq_handle *input, const char *payload)
-{
-	CfBuild build = {.caller = GetUserId()};
-
-	build.context =
-		AllocSetContextCreate(TopMemoryContext, "confiture build", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(build.context);
-	initStringInfo(&build.order);
-	initStringInfo(&build.moved);
-	appendStringInfoChar(&build.order, '[');
-	appendStringInfoChar(&build.moved, '[');
-	StartTransactionCommand();
-	build.caller_is_superuser = superuser_arg(build.caller);
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(build.context);
-
-	/* What matters is committed later, and then all before it is on disk too. */
-	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
-	read_files(&build, input);
-	if (payload)
-		create_extension();
-	MemoryContextSwitchTo(build.context);
-	run_files(&build);
-	if (payload && strcmp(payload, "-") != 0)
-		write_ledger(payload);
-	MemoryContextSwitchTo(build.context);
-	send_report(&build);
 }

@@ -236,7 +236,7 @@ raise_circle(CfBuild *build, CfBuildFile *start)
 		 errmsg("files need each other in a circle: %s -> %s", names.data, start->path),
 		 errdetail_internal("%s", detail.data),
 		 errhint(
-			 "Put the statement that closes the circle, a foreign key for example, into a file of its own with ALTER TABLE."),
+			 "Put the statement that closes the circle, a foreign key for example, into a file of its own with ALTER TABLE; for functions, SET check_function_bodies = off."),
 		 point_at(start), errcontext("%s", start->waits->context)));
 }
 

@@ -81,7 +81,7 @@ extern void cf_log_failure_in_worker(const char *payload);
 /* worker_main.c: the worker */
 extern PGDLLEXPORT void cf_worker_main(Datum main_arg);
 
-/* build_run.c: files into a database */
+/* build_main.c: files into a database */
 extern void cf_run_build(const CfWorkerHeader *header, shm_mq_handle *input, const char *payload);
 
 /* stepwise.c: a migration statement by statement */

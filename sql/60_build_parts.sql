@@ -158,6 +158,13 @@ AS $$
         to_hex((extract(epoch FROM clock_timestamp()) * 1000000)::bigint))
 $$;
 
+CREATE OR REPLACE FUNCTION confiture._build_is_work_name(name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT name ~ '^confiture_tmp_[0-9]+_[0-9a-f]+$'
+$$;
+
 -- Refuses what can't end well, before anything is done.
 CREATE OR REPLACE FUNCTION confiture._build_admit(opts jsonb) RETURNS void
 LANGUAGE plpgsql
@@ -199,7 +206,7 @@ BEGIN
         RAISE EXCEPTION '% can''t be the name of a database', quote_literal(target)
             USING ERRCODE = 'invalid_name', HINT = 'A name has 1 to 63 bytes.';
     END IF;
-    IF target LIKE 'confiture\_tpl\_%' OR target LIKE 'confiture\_tmp\_%' OR target IN ('template0', 'template1') THEN
+    IF target LIKE 'confiture\_tpl\_%' OR confiture._build_is_work_name(target) OR target IN ('template0', 'template1') THEN
         RAISE EXCEPTION '% is not a name for a database to be built', quote_ident(target)
             USING ERRCODE = 'reserved_name', HINT = 'Choose another one.';
     END IF;

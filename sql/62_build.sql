@@ -21,9 +21,9 @@ AS $$
         (s.stamp ->> 'built_at')::timestamptz, pg_get_userbyid(d.datdba),
         CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END
     FROM pg_database AS d
-    CROSS JOIN LATERAL (SELECT CASE WHEN d.datname NOT LIKE 'confiture\_tmp\_%'
+    CROSS JOIN LATERAL (SELECT CASE WHEN NOT confiture._build_is_work_name(d.datname)
         THEN confiture._build_stamp(d.oid) END AS stamp OFFSET 0) AS s
-    WHERE s.stamp IS NOT NULL OR d.datname LIKE 'confiture\_tmp\_%'
+    WHERE s.stamp IS NOT NULL OR confiture._build_is_work_name(d.datname)
     ORDER BY 2, 5, 1
 $$;
 COMMENT ON FUNCTION confiture.builds() IS
@@ -114,9 +114,14 @@ BEGIN
     SELECT f.paths, f.texts INTO given FROM confiture._build_files(files) AS f;
     hash := confiture._build_hash(given.paths, given.texts);
     PERFORM confiture._build_admit(opts);
-    replaced := EXISTS (SELECT FROM pg_database AS d WHERE d.datname = opts ->> 'database');
     cached := false;
     BEGIN
+        IF database IS NOT NULL AND NOT confiture._build_lock(database, true, false) THEN
+            -- Somebody else builds one of that name: it will be there, and is then to be replaced.
+            PERFORM confiture._build_lock(database, true, true);
+            PERFORM confiture._build_admit(opts);
+        END IF;
+        replaced := EXISTS (SELECT FROM pg_database AS d WHERE d.datname = opts ->> 'database');
         IF keeps THEN
             template := 'confiture_tpl_' || left(confiture._build_key(hash, given.paths, opts), 32);
             cached := confiture._build_hold(template);

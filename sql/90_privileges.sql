@@ -11,7 +11,7 @@ DECLARE
         'estimate_calibration', 'analyze', 'migrate_analyze',
         '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
         '_plan', '_plan_scripts', '_label', '_lock_holders',
-        'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp'];
+        'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp', '_build_is_work_name'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'migrator', 'admin') THEN
         RAISE EXCEPTION 'unknown level %', coalesce(quote_literal(level), 'NULL')

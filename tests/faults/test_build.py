@@ -177,8 +177,7 @@ def test_two_at_once(old: Database, run: Start) -> None:
 def test_two_for_one_name(old: Database, run: Start) -> None:
     """Two trees for one name: each leaves a whole database."""
     runs = [run(command=build({"1.sql": f"CREATE TABLE t{n} ()"}, cache=False)) for n in range(4)]
-    errors = [each.wait() for each in runs]
-    assert None in errors
+    assert [each.wait() for each in runs] == [None] * 4
     with old.server.connect(TARGET) as there:
         found = there.execute("SELECT count(*) FROM pg_class WHERE relname ~ '^t[0-3]$'").fetchone()
     assert found == (1,)

@@ -78,7 +78,16 @@ SELECT is((SELECT code FROM pg_temp.build_failure((SELECT jsonb_object_agg(to_ch
     format('CREATE TABLE t%s (id int PRIMARY KEY %s)', g, CASE WHEN g > 1 THEN format('REFERENCES t%s', g - 1) END)) FROM generate_series(1, 120) AS g))),
     NULL, 'a long chain the wrong way round');
 
+SELECT is((SELECT message FROM pg_temp.build_failure($j${
+    "a": "SET check_function_bodies = off; CREATE FUNCTION a(n int) RETURNS int LANGUAGE sql AS 'SELECT b(n - 1)'",
+    "b": "CREATE FUNCTION b(n int) RETURNS int LANGUAGE sql AS 'SELECT CASE WHEN n > 0 THEN a(n) ELSE 0 END'",
+    "c": "SELECT b(3)"}$j$)), NULL, 'functions that call each other, unchecked');
+
 -- Circles and other real errors.
+SELECT is(code || ' ' || message, 'CF016 files need each other in a circle: a -> b -> a', 'functions that call each other, checked')
+FROM pg_temp.build_failure($j${
+    "a": "CREATE FUNCTION a(n int) RETURNS int LANGUAGE sql AS 'SELECT b(n - 1)'",
+    "b": "CREATE FUNCTION b(n int) RETURNS int LANGUAGE sql AS 'SELECT CASE WHEN n > 0 THEN a(n) ELSE 0 END'"}$j$);
 SELECT is(code || ' ' || message, 'CF016 files need each other in a circle: a -> b -> a', 'a circle is named')
 FROM pg_temp.build_failure('{"a": "CREATE VIEW a AS SELECT * FROM b", "b": "\nCREATE VIEW b AS SELECT * FROM a"}');
 SELECT is(detail, E'a:1: relation "b" does not exist (made at b:2)\nb:2: relation "a" does not exist (made at a:1)', 'with its statements')
@@ -140,6 +149,10 @@ SELECT is((SELECT message FROM pg_temp.build_failure(pg_temp.f($s$
     BEGIN;
     INSERT INTO parent VALUES (1, 1);
     INSERT INTO child VALUES (1, 1);
+    CREATE TABLE frozen (n int);
+    COPY frozen FROM stdin (FREEZE);
+1
+\.
     COMMIT;
     ALTER TABLE parent ADD COLUMN x int;
     CREATE TABLE p (k int) PARTITION BY LIST (k);
@@ -167,7 +180,7 @@ SELECT is(code, '22023', what) FROM (VALUES
 ) AS t (what, files, options) CROSS JOIN LATERAL pg_temp.failure(format('SELECT confiture.build(%L, %L)', files,
     '{"database": "cf_b1", "cache": false}'::jsonb || options::jsonb));
 SELECT is(code, expected, database) FROM (VALUES ('', '42602'), (repeat('x', 64), '42602'), ('template1', '42939'),
-    ('confiture_tpl_x', '42939'), ('postgres', 'CF017'), (:'here', 'CF017')) AS t (database, expected)
+    ('confiture_tpl_x', '42939'), ('confiture_tmp_1_a', '42939'), ('postgres', 'CF017'), (:'here', 'CF017')) AS t (database, expected)
 CROSS JOIN LATERAL pg_temp.build_failure('{"a": ""}', jsonb_build_object('database', database));
 SELECT is((SELECT code FROM pg_temp.build_failure('{"a": ""}', jsonb_build_object('database', :'here', 'replace', 'any'))), '55006', 'not the current one');
 SELECT is((SELECT code FROM pg_temp.build_failure('{"a": ""}', '{"replace": "never"}')), 'CF017', 'never');
