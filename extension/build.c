@@ -46,6 +46,27 @@ typedef struct HeldLock
 
 static List *held_locks = NIL;
 
+/*
+ * Starts a worker. What a file says must not get it more rights than the
+ * caller has: RESET ROLE leads to the role that the worker has connected as.
+ */
+static CfWorker *
+start_worker(CfWorkerHeader *header, const char *payload)
+{
+	CfWorker *worker;
+
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("cannot build within a security-restricted operation")));
+	/* A function with the rights of its owner: it can't SET ROLE either. */
+	if (InLocalUserIdChange())
+		header->session_user = GetUserId();
+	worker = cf_worker_start(CurrentMemoryContext, header, NULL, NULL, NULL, payload);
+	if (worker == NULL)
+		cf_raise_no_worker();
+	return worker;
+}
+
 /* Raises the error that a worker has ended with, if it has; ends the worker. */
 static char *
 finish_worker(CfWorker *worker, bool hide_place)
@@ -99,10 +120,8 @@ confiture_top_level(PG_FUNCTION_ARGS)
 {
 	char *script = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CfWorkerHeader header = {.task = CF_TASK_TOP_LEVEL};
-	CfWorker *worker = cf_worker_start(CurrentMemoryContext, &header, NULL, NULL, NULL, script);
+	CfWorker *worker = start_worker(&header, script);
 
-	if (worker == NULL)
-		cf_raise_no_worker();
 	(void) wait_for_end(worker, true);
 	/* What it has done is seen from now on. */
 	AcceptInvalidationMessages();
@@ -195,9 +214,7 @@ confiture_build_run(PG_FUNCTION_ARGS)
 
 	Assert(count == ntexts);
 	header.database = get_database_oid(database, false);
-	worker = cf_worker_start(CurrentMemoryContext, &header, NULL, NULL, NULL, payload);
-	if (worker == NULL)
-		cf_raise_no_worker();
+	worker = start_worker(&header, payload);
 	PG_TRY();
 	{
 		send_files(worker, paths, texts, count);

@@ -145,7 +145,8 @@ cf_worker_start(MemoryContext context, CfWorkerHeader *header, const char *versi
 	if (!OidIsValid(header->database))
 		header->database = MyDatabaseId;
 	header->encoding = GetDatabaseEncoding();
-	header->session_user = GetSessionUserId();
+	if (!OidIsValid(header->session_user))
+		header->session_user = GetSessionUserId();
 	header->current_user = GetUserId();
 	make_segment(worker, header, version, direction, search_path, payload);
 

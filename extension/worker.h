@@ -44,8 +44,8 @@ typedef enum CfWorkerKey
 typedef struct CfWorkerHeader
 {
 	CfWorkerTask task;
-	Oid database; /* 0: that of the session that asks */
-	Oid session_user;
+	Oid database;	  /* 0: that of the session that asks */
+	Oid session_user; /* 0: that of the session that asks */
 	Oid current_user;
 	int ordinal; /* of the migration in its run */
 	int of;

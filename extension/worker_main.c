@@ -133,7 +133,7 @@ cf_worker_main(Datum main_arg)
 	/* The mapping must outlive the transactions of the work. */
 	dsm_pin_mapping(segment);
 
-	if (header->task == CF_TASK_BUILD)
+	if (header->task == CF_TASK_BUILD || header->task == CF_TASK_TOP_LEVEL)
 		begin_session(header);
 	else
 		take_over_session(header, shm_toc_lookup(toc, CF_KEY_SETTINGS, false));

@@ -134,7 +134,7 @@ BEGIN
             report := confiture._build_run(work, given.paths, given.texts,
                 coalesce(opts ->> 'migrations', CASE WHEN (opts ->> 'extension')::boolean THEN '-' END));
             stamp := jsonb_build_object('kind', 'template', 'hash', hash, 'built_at', started,
-                'version', confiture.version(), 'label', opts -> 'label', 'report', report - 'run_order');
+                'version', confiture.version(), 'server', current_setting('server_version'), 'label', opts -> 'label', 'report', report - 'run_order');
             IF keeps THEN
                 script := format(E'ALTER DATABASE %I ALLOW_CONNECTIONS false;\nCOMMENT ON DATABASE %I IS %L;\n'
                     'ALTER DATABASE %I RENAME TO %I;\n', work, work,

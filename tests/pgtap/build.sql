@@ -217,6 +217,17 @@ SELECT is(array(SELECT pg_temp.there('cf_b3', 'SELECT relname || relowner::regro
     '{acf_maker,bpostgres}', 'as the role that calls; RESET ROLE leads to the session''s');
 SELECT is((SELECT datdba::regrole::text FROM pg_database WHERE datname = 'cf_b3'), 'cf_maker', 'it owns the database');
 
+CREATE FUNCTION public.cf_trap(files jsonb) RETURNS text LANGUAGE sql SECURITY DEFINER AS
+    $$ SELECT database FROM confiture.build(files, '{"database": "cf_b6", "cache": false}') $$;
+ALTER FUNCTION public.cf_trap(jsonb) OWNER TO cf_maker;
+SELECT is(public.cf_trap('{"a": "RESET ROLE; RESET SESSION AUTHORIZATION; CREATE SCHEMA s; CREATE TABLE s.a ()"}'), 'cf_b6', 'in a SECURITY DEFINER function');
+SELECT is(pg_temp.there('cf_b6', 'SELECT relowner::regrole::text FROM pg_class WHERE relname = ''a'' AND relkind = ''r'''), 'cf_maker', 'a file does not get more rights than its owner');
+CREATE TABLE public.cf_trapped (files jsonb);
+CREATE FUNCTION public.cf_index(files jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT database FROM confiture.build(files) $$;
+INSERT INTO public.cf_trapped VALUES ('{"a": "SELECT 1"}');
+ALTER TABLE public.cf_trapped OWNER TO cf_maker;
+SELECT is(code, '42501', 'not in a security-restricted operation') FROM pg_temp.failure('CREATE INDEX ON public.cf_trapped (public.cf_index(files))');
+
 -- The ledger.
 SELECT is((SELECT message FROM pg_temp.build_failure('{"a": "CREATE TABLE a ()"}',
     '{"database": "cf_b4", "migrations": [{"version": "1", "name": "a", "up": "CREATE TABLE a ()"}, {"version": "2", "name": "b", "up": "SELECT 1"}]}')), NULL, 'with a ledger');
