@@ -82,6 +82,6 @@ extern void cf_build_run_files(CfBuild *build);
 extern void cf_build_wait(CfBuild *build, CfBuildFile *file, ErrorData *edata);
 extern void cf_build_made(CfBuild *build, const CfStatement *stmt);
 extern void cf_build_goes_on(CfBuild *build, CfBuildFile *file);
-extern void cf_build_stuck(CfBuild *build) pg_attribute_noreturn();
+extern void cf_build_stuck(CfBuild *build);
 
 #endif /* CF_BUILD_H */
