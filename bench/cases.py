@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import server
 import texts
-from measure import Row, alternate, compare, timed
+from coordinate import coordination
+from measure import Bench, Latency, Row, alternate, compare, timed
 
 Migrations = Sequence[tuple[str, str]]
 
 APPLY = "SELECT * FROM confiture.migrate_up();\n"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """How much and how often to measure, and a folder for files."""
-
-    folder: Path
-    repetitions: int
-    scale: float
-
-    def count(self, number: int) -> int:
-        return max(4, round(number * self.scale))
-
-    def file(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
 
 
 def as_jsonb(migrations: Migrations) -> str:
@@ -250,9 +231,7 @@ def copies(
 
 def client(bench: Bench) -> Iterator[Row]:
     """How long the client takes to start, and to run small migrations from files."""
-    program = shutil.which("confiture", path=str(Path(sys.executable).parent))
-    if program is None:
-        raise SystemExit("the program confiture is not beside this Python: run make deps")
+    program = server.program()
     version = "confiture --version"
     empty = "python -c pass"
     seconds = alternate(
@@ -265,10 +244,11 @@ def client(bench: Bench) -> Iterator[Row]:
     yield compare(seconds, version, empty, limit_s=0.15)
 
 
-CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
+CASES: dict[str, Callable[[Bench], Iterator[Row | Latency]]] = {
     "migrations": small_migrations,
     "executor": executor,
     "dry-run": dry_run,
     "builds": builds,
     "client": client,
+    "coordination": coordination,
 }

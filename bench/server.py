@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -34,6 +36,14 @@ def psql(database: str, *arguments: str | Path) -> None:
     )
     if result.returncode != 0:
         raise SystemExit(f"{' '.join(command)}\n{result.stderr}")
+
+
+def program() -> str:
+    """The program confiture, the one beside this Python."""
+    found = shutil.which("confiture", path=str(Path(sys.executable).parent))
+    if found is None:
+        raise SystemExit("the program confiture is not beside this Python: run make deps")
+    return found
 
 
 def run(command: list[str], **environment: str) -> None:

@@ -98,6 +98,14 @@
 #define cf_is_virtual(con) false
 #endif
 
+/* Which columns of a relation a query reads stands beside its range table since 16. */
+#if PG_VERSION_NUM >= 160000
+#define cf_selected_columns(query, rte) \
+	((rte)->perminfoindex ? getRTEPermissionInfo((query)->rteperminfos, (rte))->selectedCols : NULL)
+#else
+#define cf_selected_columns(query, rte) ((rte)->selectedCols)
+#endif
+
 /* build_attrmap_by_name() can tolerate missing columns since 16. */
 #if PG_VERSION_NUM >= 160000
 #define cf_attrmap_by_name(in, out) build_attrmap_by_name((in), (out), false)
@@ -109,16 +117,29 @@
 #if PG_VERSION_NUM >= 160000
 #define cf_owns_relation(oid, role) object_ownercheck(RelationRelationId, (oid), (role))
 #define cf_owns_schema(oid, role) object_ownercheck(NamespaceRelationId, (oid), (role))
+#define cf_owns_type(oid, role) object_ownercheck(TypeRelationId, (oid), (role))
+#define cf_owns_routine(oid, role) object_ownercheck(ProcedureRelationId, (oid), (role))
+#define cf_owns_database(oid, role) object_ownercheck(DatabaseRelationId, (oid), (role))
 #define cf_schema_aclcheck(oid, role, mode) \
 	object_aclcheck(NamespaceRelationId, (oid), (role), (mode))
 #else
 #define cf_owns_relation(oid, role) pg_class_ownercheck((oid), (role))
 #define cf_owns_schema(oid, role) pg_namespace_ownercheck((oid), (role))
+#define cf_owns_type(oid, role) pg_type_ownercheck((oid), (role))
+#define cf_owns_routine(oid, role) pg_proc_ownercheck((oid), (role))
+#define cf_owns_database(oid, role) pg_database_ownercheck((oid), (role))
 #define cf_schema_aclcheck(oid, role, mode) pg_namespace_aclcheck((oid), (role), (mode))
 #endif
 
 /* ALTER TABLE ... ADD CONSTRAINT locks all descendants first since 18. */
 #define CF_ADD_CONSTRAINT_LOCKS_DESCENDANTS (PG_VERSION_NUM >= 180000)
+
+/* A setting by its name, or NULL: extensions can call find_option() since 16. */
+#if PG_VERSION_NUM >= 160000
+#define cf_find_setting(name) find_option((name), false, true, 0)
+#else
+#define cf_find_setting(name) search_settings((name), get_guc_variables(), GetNumConfigOptions())
+#endif
 
 /* Where dynamic background workers find our library. */
 #if PG_VERSION_NUM >= 180000

@@ -29,6 +29,8 @@
 #define ERRCODE_CF_HOOK MAKE_SQLSTATE('C', 'F', '0', '1', '1')
 #define ERRCODE_CF_IN_DOUBT MAKE_SQLSTATE('C', 'F', '0', '1', '2')
 #define ERRCODE_CF_NO_WORKER MAKE_SQLSTATE('C', 'F', '0', '1', '3')
+#define ERRCODE_CF_INTENT_MOVE MAKE_SQLSTATE('C', 'F', '0', '1', '4')
+#define ERRCODE_CF_UNKNOWN_INTENT MAKE_SQLSTATE('C', 'F', '0', '1', '5')
 #define ERRCODE_CF_CIRCLE MAKE_SQLSTATE('C', 'F', '0', '1', '6')
 #define ERRCODE_CF_DATABASE_EXISTS MAKE_SQLSTATE('C', 'F', '0', '1', '7')
 #define ERRCODE_CF_PROGRESS_STARTED MAKE_SQLSTATE('C', 'F', 'P', '0', '1')
@@ -95,6 +97,7 @@ extern CfScript *cf_script_parse(const char *text, int len, const char *label);
 extern char *cf_statement_text(const CfScript *script, const CfStatement *stmt);
 extern void cf_script_free(CfScript *script);
 extern bool cf_script_is_stepwise(const CfScript *script);
+extern char *cf_script_intent(const CfScript *script);
 extern void cf_script_check_runnable(const CfScript *script);
 extern void cf_script_check_copies(const CfScript *script);
 extern void cf_script_check_transactional(const CfScript *script);
@@ -118,10 +121,20 @@ extern const char *cf_error_context_line(const char *context);
 extern List *cf_objects_of(Node *stmt);
 
 /* guc.c */
+extern char *cf_agent; /* "" for the role */
+extern int cf_enforce_intents;
+extern int cf_intent_expiry; /* seconds */
+extern char *cf_override_reason;
 extern int cf_lock_timeout; /* milliseconds */
 extern int cf_lock_retries;
 extern int cf_out_of_order;
 extern int cf_progress;
+typedef enum CfEnforce
+{
+	CF_ENFORCE_OFF,
+	CF_ENFORCE_WARN,
+	CF_ENFORCE_ERROR
+} CfEnforce;
 typedef enum CfOutOfOrder
 {
 	CF_OUT_OF_ORDER_ALLOW,
@@ -135,5 +148,7 @@ typedef enum CfProgress
 	CF_PROGRESS_STATEMENTS
 } CfProgress;
 extern void cf_guc_init(void);
+extern bool cf_enforces_intents(void);
+extern void cf_check_enforcement(void);
 
 #endif /* CONFITURE_H */

@@ -25,6 +25,7 @@
 #include "estimate.h"
 #include "execute.h"
 #include "failure.h"
+#include "guard.h"
 #include "ledger.h"
 #include "measure.h"
 #include "plan.h"
@@ -284,6 +285,27 @@ run_python(DryRun *run, const CfPlanned *planned)
 	run->current = NULL;
 }
 
+/* Runs one script, or one migration in Python, as what carries out its intent. */
+static void
+run_one(DryRun *run, const CfPlanned *planned, CfScript *script)
+{
+	CfGuardScope scope;
+
+	cf_guard_enter(&scope, planned ? planned->intent : cf_script_intent(script), "dry run");
+	PG_TRY();
+	{
+		if (script)
+			run_script(run, planned, script);
+		else
+			run_python(run, planned);
+	}
+	PG_FINALLY();
+	{
+		cf_guard_leave(&scope);
+	}
+	PG_END_TRY();
+}
+
 /* What runs in the subtransaction. */
 static void
 run_all(DryRun *run, CfScript *script, List *plan)
@@ -292,15 +314,12 @@ run_all(DryRun *run, CfScript *script, List *plan)
 
 	run->watch = cf_watch_begin();
 	if (script)
-		run_script(run, NULL, script);
+		run_one(run, NULL, script);
 	foreach (lc, plan)
 	{
 		const CfPlanned *planned = (const CfPlanned *) lfirst(lc);
 
-		if (planned->parsed)
-			run_script(run, planned, planned->parsed);
-		else
-			run_python(run, planned);
+		run_one(run, planned, planned->parsed);
 	}
 	cf_watch_end(run->watch);
 }

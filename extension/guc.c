@@ -11,17 +11,28 @@
 
 #include <limits.h>
 
+#include "mb/pg_wchar.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 
 #include "confiture.h"
 
+char *cf_agent;
+int cf_enforce_intents = CF_ENFORCE_OFF;
+int cf_intent_expiry = 86400;
 int cf_lock_retries = 10;
 int cf_lock_timeout = 2000;
 int cf_out_of_order = CF_OUT_OF_ORDER_WARN;
+char *cf_override_reason;
 int cf_progress = CF_PROGRESS_OFF;
 static int template_limit = 8;
 static int template_max_age = 14 * 24 * 60;
 static char *hook_context;
+
+static const struct config_enum_entry enforce_values[] = {{"off", CF_ENFORCE_OFF, false},
+														  {"warn", CF_ENFORCE_WARN, false},
+														  {"error", CF_ENFORCE_ERROR, false},
+														  {NULL, 0, false}};
 
 static const struct config_enum_entry out_of_order_values[] = {
 	{"allow", CF_OUT_OF_ORDER_ALLOW, false},
@@ -35,14 +46,98 @@ static const struct config_enum_entry progress_values[] = {
 	{"statements", CF_PROGRESS_STATEMENTS, false},
 	{NULL, 0, false}};
 
+/* Finds a setting by its name: cf_find_setting() where the server has no such function. */
+static inline struct config_generic *
+search_settings(const char *name, struct config_generic **settings, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (pg_strcasecmp(settings[i]->name, name) == 0)
+			return settings[i];
+	return NULL;
+}
+
+/*
+ * Tells whether the value of a setting is one that the client has given when
+ * it connected.
+ */
+static bool
+asked_at_startup(const char *name)
+{
+	struct config_generic *setting = cf_find_setting(name);
+
+	return setting != NULL && setting->reset_source == PGC_S_CLIENT;
+}
+
+/*
+ * Before the library is loaded anybody can give any value to a setting that
+ * only a superuser may set. When it is loaded the server refuses it; but one
+ * that came with the connection has by then displaced what is set for the
+ * role, the database or the server, and nobody knows that any more.
+ */
+static bool enforcement_refused = false;
+
+/* Tells whether DDL is to be looked at. */
+bool
+cf_enforces_intents(void)
+{
+	return cf_enforce_intents != CF_ENFORCE_OFF || enforcement_refused;
+}
+
+/* Refuses to go on without knowing what is to be enforced. */
+void
+cf_check_enforcement(void)
+{
+	/* Somebody who may has set it since. */
+	if (cf_enforce_intents != CF_ENFORCE_OFF)
+		enforcement_refused = false;
+	if (enforcement_refused)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied to set parameter \"%s\"", "confiture.enforce_intents"),
+				 errdetail("It was given when the session connected."),
+				 errhint("Connect again without it (see PGOPTIONS, or options in the "
+						 "connection string).")));
+}
+
+/* Tells whether confiture.agent can be the name of an agent: one line, at most 200 characters, or empty. */
+static bool
+check_agent(char **newval, void **extra, GucSource source)
+{
+	const char *value = *newval;
+
+	if (pg_mbstrlen(value) > 200)
+		GUC_check_errdetail("It is longer than 200 characters.");
+	else if (strpbrk(value, "\n\r\t\v\f\b\a\033") != NULL)
+		GUC_check_errdetail("It has control characters.");
+	else if (value[0] != '\0' && strspn(value, " ") == strlen(value))
+		GUC_check_errdetail("It is blank.");
+	else
+		return true;
+	return false;
+}
+
 /* Defines the settings. */
 void
 cf_guc_init(void)
 {
+	bool wanted = asked_at_startup("confiture.enforce_intents");
+
+	DefineCustomStringVariable("confiture.agent", "Names the agent that this session works for.",
+							   "Whose intents are its own. Empty: the role that has logged in.",
+							   &cf_agent, "", PGC_USERSET, 0, check_agent, NULL, NULL);
+	DefineCustomEnumVariable(
+		"confiture.enforce_intents",
+		"Sets what happens to DDL on objects that the intents of other agents claim.",
+		"Valid values are off, warn and error.", &cf_enforce_intents, CF_ENFORCE_OFF,
+		enforce_values, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("confiture.hook_context",
 							   "Tells a hook what it runs for, as a JSON object.",
 							   "Set while a hook runs; empty otherwise.", &hook_context, "",
 							   PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomIntVariable("confiture.intent_expiry",
+							"Sets after which time an intent expires that does not say so itself.",
+							"At most 10 years.", &cf_intent_expiry, 86400, 1, 315360000,
+							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable(
 		"confiture.lock_retries",
 		"Sets how often a migration that timed out waiting for a lock is tried again.",
@@ -58,6 +153,11 @@ cf_guc_init(void)
 		"Sets what happens to a pending migration that is older than the newest applied one.",
 		"Valid values are allow, warn (apply it with a warning) and refuse.", &cf_out_of_order,
 		CF_OUT_OF_ORDER_WARN, out_of_order_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"confiture.override_reason",
+		"Says why DDL goes on although another agent's intent claims its objects.",
+		"Only who owns the objects or the database may; it is logged. Empty: it does not go on.",
+		&cf_override_reason, "", PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable(
 		"confiture.progress",
 		"Sets which steps of a migration are reported as notices while it runs.",
@@ -72,4 +172,5 @@ cf_guc_init(void)
 							"Older ones are dropped when a new one is made.", &template_max_age,
 							14 * 24 * 60, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MIN, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("confiture");
+	enforcement_refused = wanted && !asked_at_startup("confiture.enforce_intents");
 }

@@ -30,6 +30,7 @@
 
 #include "estimate.h"
 #include "execute.h"
+#include "guard.h"
 #include "ledger.h"
 
 PG_FUNCTION_INFO_V1(confiture_execute);
@@ -47,8 +48,8 @@ optional_text(FunctionCallInfo fcinfo, int n)
 /*
  * Runs a script in the current transaction. Arguments: script, label,
  * version, name, direction, search_path, whether a dry run has predicted how
- * long its statements take. Returns statements, rows, WAL bytes,
- * elapsed milliseconds.
+ * long its statements take, the intent that it carries out. Returns statements,
+ * rows, WAL bytes, elapsed milliseconds.
  */
 Datum
 confiture_execute(PG_FUNCTION_ARGS)
@@ -59,6 +60,7 @@ confiture_execute(PG_FUNCTION_ARGS)
 				 .name = optional_text(fcinfo, 3),
 				 .direction = optional_text(fcinfo, 4)};
 	char *search_path = optional_text(fcinfo, 5);
+	CfGuardScope scope;
 	CfCost cost = {0};
 	double *elapsed_ms;
 	CfScript *script;
@@ -74,9 +76,21 @@ confiture_execute(PG_FUNCTION_ARGS)
 	cf_script_check_runnable(script);
 	cf_script_check_transactional(script);
 	elapsed_ms = palloc0(Max(1, script->count) * sizeof(double));
-	cf_execute_script(script, &run, &cost, elapsed_ms);
-	if (run.version)
-		cf_check_deferred(label);
+	cf_guard_enter(&scope, optional_text(fcinfo, 7), label);
+	PG_TRY();
+	{
+		/* A migration is not begun when it can't end; a hook is checked as it runs. */
+		if (run.version)
+			cf_guard_script(script, 0);
+		cf_execute_script(script, &run, &cost, elapsed_ms);
+		if (run.version)
+			cf_check_deferred(label);
+	}
+	PG_FINALLY();
+	{
+		cf_guard_leave(&scope);
+	}
+	PG_END_TRY();
 	cf_end_script_settings(nest_level);
 	if (PG_GETARG_BOOL(6))
 		cf_store_actuals(run.version, run.direction, script, elapsed_ms);

@@ -42,6 +42,7 @@ typedef struct WatchedRelation
 	char relkind;
 	bool created;	/* since the watch began */
 	bool was_there; /* before the statement that locked it */
+	bool ours;		/* of Confiture itself */
 	Oid filenode;
 	int64 scans;
 	int64 tuples;
@@ -187,6 +188,7 @@ describe(CfWatch *watch, WatchedRelation *relation)
 	relation->scans = earlier ? earlier->scans : 0;
 	relation->tuples = earlier ? earlier->tuples : 0;
 	relation->created = false;
+	relation->ours = false;
 	relation->was_there = watch->before && read_class(relation->relid, watch->before, &class);
 	if (!relation->was_there && !read_class_now(relation->relid, &class))
 		return; /* came and went within the statement */
@@ -196,6 +198,7 @@ describe(CfWatch *watch, WatchedRelation *relation)
 	schema = schema_name(class.relnamespace, watch->before);
 	if (schema == NULL || IsToastNamespace(class.relnamespace))
 		return;
+	relation->ours = strcmp(schema, "confiture") == 0;
 	old = MemoryContextSwitchTo(watch->context);
 	relation->name = quote_qualified_identifier(schema, NameStr(class.relname));
 	MemoryContextSwitchTo(old);
@@ -304,6 +307,17 @@ typedef struct EndedState
 	CfReportRow *row;
 } EndedState;
 
+/*
+ * Tells whether a lock is that of the check against intents, which stands in
+ * nobody's way, and not of the statement.
+ */
+static bool
+is_of_guard(const WatchedRelation *relation, LOCKMODE mode, const EndedState *state)
+{
+	return relation->ours && cf_enforce_intents != CF_ENFORCE_OFF && mode <= RowExclusiveLock &&
+		   !list_member_oid(state->named, relation->relid);
+}
+
 /* Compares one locked relation with what was known of it before. */
 static void
 compare(CfWatch *watch, Oid relid, LOCKMODE mode, void *arg)
@@ -317,7 +331,7 @@ compare(CfWatch *watch, Oid relid, LOCKMODE mode, void *arg)
 
 	if (!found)
 		describe(watch, relation);
-	if (relation->name == NULL)
+	if (relation->name == NULL || is_of_guard(relation, mode, state))
 		return;
 	if (mode > relation->held)
 	{

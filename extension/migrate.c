@@ -140,6 +140,7 @@ run_atomic(FunctionCallInfo fcinfo, const char *direction, Datum target, bool ta
 	InitMaterializedSRF(fcinfo, 0);
 	refuse_recursion();
 	check_extension_version();
+	cf_check_enforcement();
 	cf_note_current(NULL, NULL, direction);
 	running = true;
 
@@ -444,6 +445,7 @@ confiture_migrate(PG_FUNCTION_ARGS)
 	refuse_recursion();
 	init_run(&run, fcinfo);
 	check_extension_version();
+	cf_check_enforcement();
 	cf_note_current(NULL, NULL, run.direction);
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);

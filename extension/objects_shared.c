@@ -12,7 +12,7 @@
 
 /* Returns the option of this name, or NULL. */
 static DefElem *
-find_option(List *options, const char *name)
+option_named(List *options, const char *name)
 {
 	ListCell *lc;
 
@@ -30,7 +30,7 @@ find_option(List *options, const char *name)
 static const char *
 option_text(List *options, const char *name)
 {
-	DefElem *option = find_option(options, name);
+	DefElem *option = option_named(options, name);
 
 	if (option == NULL || option->arg == NULL || !IsA(option->arg, String))
 		return NULL;
@@ -41,7 +41,7 @@ option_text(List *options, const char *name)
 static void
 option_function(CfCollector *c, List *options, const char *name)
 {
-	DefElem *option = find_option(options, name);
+	DefElem *option = option_named(options, name);
 
 	if (option != NULL && option->arg != NULL)
 		cf_obj_reference(c, "function", castNode(List, option->arg));
@@ -55,7 +55,7 @@ role_options(CfCollector *c, List *options)
 
 	for (int i = 0; i < lengthof(names); i++)
 	{
-		DefElem *option = find_option(options, names[i]);
+		DefElem *option = option_named(options, names[i]);
 
 		/* who is put into a role changes that role */
 		if (option != NULL)

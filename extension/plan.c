@@ -36,7 +36,7 @@ cf_load_plan(FunctionCallInfo fcinfo)
 			nulls[i] = 'n';
 	}
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT version, name, language, script, label"
+	if (SPI_execute_with_args("SELECT version, name, language, script, label, intent"
 							  " FROM confiture._plan_scripts($1, $2, $3) ORDER BY ordinal",
 							  3, types, values, nulls, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "confiture._plan_scripts() failed");
@@ -51,6 +51,7 @@ cf_load_plan(FunctionCallInfo fcinfo)
 		planned->name = SPI_getvalue(tuple, desc, 2);
 		planned->direction = direction;
 		planned->script = SPI_getvalue(tuple, desc, 4);
+		planned->intent = SPI_getvalue(tuple, desc, 6);
 		if (strcmp(SPI_getvalue(tuple, desc, 3), "sql") == 0)
 		{
 			planned->parsed = cf_script_parse(planned->script, strlen(planned->script),
@@ -68,8 +69,9 @@ cf_load_plan(FunctionCallInfo fcinfo)
 void
 cf_run_planned_python(const CfPlanned *planned, CfCost *cost)
 {
-	Oid types[5] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum values[5];
+	Oid types[6] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum values[6];
+	char nulls[7] = "      ";
 	bool isnull;
 
 	values[0] = CStringGetTextDatum(planned->script);
@@ -77,12 +79,16 @@ cf_run_planned_python(const CfPlanned *planned, CfCost *cost)
 	values[2] = CStringGetTextDatum(planned->name);
 	values[3] = CStringGetTextDatum(planned->direction);
 	values[4] = CStringGetTextDatum(GetConfigOption("search_path", false, false));
+	values[5] = planned->intent ? CStringGetTextDatum(planned->intent) : (Datum) 0;
+	if (planned->intent == NULL)
+		nulls[5] = 'n';
 	SPI_connect();
 	if (SPI_execute_with_args(
 			"SELECT rows_affected, wal_bytes, elapsed_ms FROM confiture._execute_python("
 			"'migration', $1, confiture._label($2, $3, $4), $2, $3, $4, $5,"
-			" pg_catalog.jsonb_build_object('version', $2, 'name', $3, 'direction', $4))",
-			5, types, values, NULL, false, 1) != SPI_OK_SELECT ||
+			" pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object("
+			"'version', $2, 'name', $3, 'direction', $4, 'intent', $6)), $6)",
+			6, types, values, nulls, false, 1) != SPI_OK_SELECT ||
 		SPI_processed != 1)
 		elog(ERROR, "confiture._execute_python() failed");
 	cost->rows =

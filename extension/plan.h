@@ -17,6 +17,7 @@ typedef struct CfPlanned
 	const char *version;
 	const char *name;
 	const char *direction;
+	const char *intent; /* that it carries out, or NULL */
 	char *script;
 	CfScript *parsed; /* NULL for Python */
 } CfPlanned;

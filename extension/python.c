@@ -30,6 +30,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "execute.h"
+#include "guard.h"
 
 PG_FUNCTION_INFO_V1(confiture_execute_python);
 PG_FUNCTION_INFO_V1(confiture_parameter_types);
@@ -212,7 +213,7 @@ check_python(const char *label)
 /*
  * Runs a migration or a hook written in Python, through confiture_py.
  * Arguments: kind, source, label, version, name, direction, search_path,
- * context. Result as confiture_execute().
+ * context, the intent that it carries out. Result as confiture_execute().
  */
 Datum
 confiture_execute_python(PG_FUNCTION_ARGS)
@@ -225,6 +226,7 @@ confiture_execute_python(PG_FUNCTION_ARGS)
 	LastError last = {.context = CurrentMemoryContext};
 	ErrorContextCallback callback = {
 		.previous = error_context_stack, .callback = note_error, .arg = &last};
+	CfGuardScope scope;
 	CfCost cost = {0};
 	CfMeter meter;
 	TupleDesc desc;
@@ -249,9 +251,20 @@ confiture_execute_python(PG_FUNCTION_ARGS)
 	cf_meter_start(&meter);
 	SPI_connect();
 	error_context_stack = &callback;
-	if (SPI_execute_with_args(RUN_QUERY_TEXT, 7, types, values, nulls, false, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "confiture_py._run() returned no row");
+	cf_guard_enter(&scope, PG_ARGISNULL(8) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(8)),
+				   text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_TRY();
+	{
+		if (SPI_execute_with_args(RUN_QUERY_TEXT, 7, types, values, nulls, false, 1) !=
+				SPI_OK_SELECT ||
+			SPI_processed != 1)
+			elog(ERROR, "confiture_py._run() returned no row");
+	}
+	PG_FINALLY();
+	{
+		cf_guard_leave(&scope);
+	}
+	PG_END_TRY();
 	error_context_stack = callback.previous;
 	raise_error_of_row(last.edata);
 	result[0] =

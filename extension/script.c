@@ -353,6 +353,27 @@ cf_script_is_stepwise(const CfScript *script)
 	return cf_directives(script->text, script->len, find_off, NULL) != 0;
 }
 
+/* Callback of cf_directives(): keeps the value of intent=. */
+static int
+find_intent(const cf_directive *directive, void *arg)
+{
+	if (directive->kind != CF_DIRECTIVE_PAIR || directive->key_len != 6 ||
+		memcmp(directive->key, "intent", 6) != 0)
+		return 0;
+	*(char **) arg = pnstrdup(directive->value, directive->value_len);
+	return 1;
+}
+
+/* Returns the intent that the header of a script names, or NULL. */
+char *
+cf_script_intent(const CfScript *script)
+{
+	char *intent = NULL;
+
+	(void) cf_directives(script->text, script->len, find_intent, &intent);
+	return intent;
+}
+
 /* Returns the text of one statement, without its semicolon. */
 char *
 cf_statement_text(const CfScript *script, const CfStatement *stmt)

@@ -125,6 +125,15 @@ confiture_normalise(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(out);
 }
 
+/* Tells whether a text has the form of an intent's id: int_, letters and digits. */
+static bool
+is_intent(const char *text)
+{
+	return strncmp(text, "int_", 4) == 0 && text[4] != '\0' && strlen(text) <= 64 &&
+		   strspn(text + 4, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ==
+			   strlen(text + 4);
+}
+
 /* Callback of cf_directives(): one more key of the JSON object. */
 static int
 add_directive(const cf_directive *directive, void *arg)
@@ -140,18 +149,25 @@ add_directive(const cf_directive *directive, void *arg)
 			 errmsg("malformed directive \"%s\" at line %d", value, directive->line),
 			 errhint("Write \"-- confiture: key=value\", more pairs separated by semicolons.")));
 	key = pnstrdup(directive->key, directive->key_len);
-	if (strcmp(key, "depends_on") != 0 && strcmp(key, "transaction") != 0)
+	if (strcmp(key, "depends_on") != 0 && strcmp(key, "transaction") != 0 &&
+		strcmp(key, "intent") != 0)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("unknown directive \"%s\" at line %d", key, directive->line),
 			 errhint(
-				 "The directives are depends_on=VERSION[,VERSION...] and transaction=on|off.")));
+				 "The directives are depends_on=VERSION[,VERSION...], intent=INTENT and transaction=on|off.")));
 	if (strcmp(key, "transaction") == 0 && strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
 		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
 						errmsg("directive transaction=%s at line %d is neither on nor off", value,
 							   directive->line),
 						errhint("Write \"-- confiture: transaction=off\".")));
+	if (strcmp(key, "intent") == 0 && !is_intent(value))
+		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
+						errmsg("directive intent=%s at line %d does not name an intent", value,
+							   directive->line),
+						errhint("Write \"-- confiture: intent=int_...\", the id that "
+								"confiture.intent_register() has returned.")));
 	cf_json_text(json, key, value);
 	return 0;
 }

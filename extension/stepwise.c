@@ -30,7 +30,9 @@
 
 #include "estimate.h"
 #include "failure.h"
+#include "guard.h"
 #include "ledger.h"
+#include "values.h"
 #include "worker.h"
 
 /* A migration on its way. */
@@ -42,6 +44,7 @@ typedef struct Stepwise
 	const char *search_path;
 	char *name;
 	char *checksum; /* of the script that runs */
+	char *intent;	/* that it carries out, or NULL */
 	CfScript *script;
 	CfRun run;
 	int done;	 /* statements done */
@@ -88,34 +91,6 @@ query(const char *sql, int nargs, Oid *types, Datum *values, const char *nulls)
 	SetUserIdAndSecContext(role, context);
 }
 
-/* Reads a text[] into a list of strings. */
-static List *
-read_names(Datum array)
-{
-	List *result = NIL;
-	Datum *names;
-	int count;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL,
-					  &count);
-	for (int i = 0; i < count; i++)
-		result = lappend(result, TextDatumGetCString(names[i]));
-	return result;
-}
-
-/* Makes a text[] of a list of strings. */
-static Datum
-names_array(List *names)
-{
-	Datum *values = palloc(Max(1, list_length(names)) * sizeof(Datum));
-	int count = 0;
-	ListCell *lc;
-
-	foreach (lc, names)
-		values[count++] = CStringGetTextDatum((char *) lfirst(lc));
-	return PointerGetDatum(construct_array(values, count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
 /* Reads script and progress. Returns false when there is nothing to do. */
 static bool
 load(Stepwise *step)
@@ -128,7 +103,7 @@ load(Stepwise *step)
 	begin();
 	values[0] = CStringGetTextDatum(step->version);
 	values[1] = CStringGetTextDatum(step->direction);
-	query("SELECT name, script, label, checksum, statements_done, started, leftovers"
+	query("SELECT name, script, label, checksum, statements_done, started, leftovers, intent"
 		  " FROM confiture._load_stepwise($1, $2)",
 		  2, types, values, NULL);
 	found = SPI_processed > 0;
@@ -146,7 +121,8 @@ load(Stepwise *step)
 		step->started = DatumGetInt32(SPI_getbinval(tuple, desc, 6, &isnull));
 		if (isnull)
 			step->started = 0;
-		step->leftovers = read_names(SPI_getbinval(tuple, desc, 7, &isnull));
+		step->leftovers = cf_read_names(SPI_getbinval(tuple, desc, 7, &isnull));
+		step->intent = SPI_getvalue(tuple, desc, 8);
 		step->script = cf_script_parse(text, strlen(text), label);
 		cf_script_check_runnable(step->script);
 		step->elapsed_ms = palloc0(Max(1, step->script->count) * sizeof(double));
@@ -213,7 +189,7 @@ set_progress(const Stepwise *step, int done, const CfStatement *started)
 		values[4] = values[5] = (Datum) 0;
 		nulls[4] = nulls[5] = 'n';
 	}
-	values[6] = names_array(step->leftovers);
+	values[6] = cf_names_array(step->leftovers);
 	query("SELECT confiture._set_progress($1, $2, $3, $4, $5, $6, $7)", 7, types, values, nulls);
 }
 
@@ -230,8 +206,9 @@ commit_progress(const Stepwise *step, int done, const CfStatement *started)
 static void
 run_hooks(const Stepwise *step, const char *phase)
 {
-	Oid types[5] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
-	Datum values[5];
+	Oid types[6] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Datum values[6];
+	char nulls[7] = "      ";
 
 	begin();
 	values[0] = CStringGetTextDatum(phase);
@@ -239,9 +216,11 @@ run_hooks(const Stepwise *step, const char *phase)
 	values[2] = CStringGetTextDatum(step->name);
 	values[3] = CStringGetTextDatum(step->direction);
 	values[4] = CStringGetTextDatum(step->search_path);
-	query("SELECT confiture._run_hooks($1, pg_catalog.jsonb_build_object("
-		  "'version', $2, 'name', $3, 'direction', $4), $5)",
-		  5, types, values, NULL);
+	values[5] = cf_optional_text(step->intent, &nulls[5]);
+	query("SELECT confiture._run_hooks($1, pg_catalog.jsonb_strip_nulls("
+		  "pg_catalog.jsonb_build_object("
+		  "'version', $2, 'name', $3, 'direction', $4, 'intent', $6)), $5)",
+		  6, types, values, nulls);
 	commit();
 }
 
@@ -418,13 +397,23 @@ repeat_settings(Stepwise *step)
 	}
 }
 
+/* Checks the statements that are to run against the intents of other agents. */
+static void
+check_intents(const Stepwise *step)
+{
+	begin();
+	cf_guard_script(step->script, step->done);
+	commit();
+}
+
 /* Writes the ledger, and runs the hooks, in one transaction. */
 static void
 finish(const Stepwise *step, TimestampTz started)
 {
-	Oid types[10] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, FLOAT8OID, INT4OID,
-					 INT8OID, INT8OID, TEXTOID,		   TEXTOID,	  TEXTOID};
-	Datum values[10];
+	Oid types[11] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, FLOAT8OID, INT4OID, INT8OID,
+					 INT8OID, TEXTOID, TEXTOID,		   TEXTOID,	  TEXTOID};
+	Datum values[11];
+	char nulls[12] = "           ";
 	Oid role;
 	int context;
 
@@ -442,8 +431,9 @@ finish(const Stepwise *step, TimestampTz started)
 	values[7] = CStringGetTextDatum(step->search_path);
 	values[8] = CStringGetTextDatum(step->name);
 	values[9] = CStringGetTextDatum(step->checksum);
-	query("SELECT confiture._finish_stepwise($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", 10, types,
-		  values, NULL);
+	values[10] = cf_optional_text(step->intent, &nulls[10]);
+	query("SELECT confiture._finish_stepwise($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", 11,
+		  types, values, nulls);
 	/* After a resumed run some were not measured: better none than wrong. */
 	if (step->done == 0 && cf_has_predictions(step->version, step->direction))
 		cf_store_actuals(step->version, step->direction, step->script, step->elapsed_ms);
@@ -459,6 +449,7 @@ cf_run_stepwise(const char *version, const char *direction, const char *search_p
 				int of)
 {
 	TimestampTz started = GetCurrentTimestamp();
+	CfGuardScope scope;
 	Stepwise step = {.version = version, .direction = direction, .search_path = search_path};
 
 	step.context =
@@ -474,8 +465,11 @@ cf_run_stepwise(const char *version, const char *direction, const char *search_p
 	step.run = (CfRun) {.version = version, .name = step.name, .direction = direction};
 	check_progress(&step);
 	cf_progress_migration_started(&step.run, ordinal, of);
+	/* To the end of the worker. */
+	cf_guard_enter(&scope, step.intent, step.script->label);
 	run_hooks(&step, "before_each");
 	repeat_settings(&step);
+	check_intents(&step);
 	for (int i = step.done; i < step.script->count; i++)
 	{
 		char *text = cf_statement_text(step.script, &step.script->statements[i]);

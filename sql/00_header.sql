@@ -5,5 +5,5 @@
 -- execute nothing (90_privileges.sql).
 
 CREATE SCHEMA confiture;
-COMMENT ON SCHEMA confiture IS 'Confiture: migrations, dry runs and analysis of schema changes.';
+COMMENT ON SCHEMA confiture IS 'Confiture: migrations, dry runs and analysis of schema changes; coordination of those who make them.';
 SET LOCAL search_path = pg_catalog, pg_temp;

@@ -10,6 +10,8 @@ CREATE TABLE confiture.migration (
     depends_on text[] NOT NULL DEFAULT '{}',
     -- NULL: the script decides; false: each statement in a transaction of its own
     transaction boolean,
+    -- the intent that it carries out; it may be registered in another database
+    intent text CHECK (intent ~ '^int_[A-Za-z0-9]{1,60}$'),
     checksum text NOT NULL,
     file text,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -45,6 +47,7 @@ CREATE TABLE confiture.migration_log (
     rows_affected bigint,
     wal_bytes bigint,
     checksum text,
+    intent text,
     sqlstate text,
     message text,
     detail text,

@@ -60,7 +60,7 @@ BEGIN
     END IF;
     RETURN ROW(version, name, language, up, down, needs,
         CASE directives ->> 'transaction' WHEN 'off' THEN false WHEN 'on' THEN true END,
-        confiture.checksum(up), file, clock_timestamp(), session_user)::confiture.migration;
+        directives ->> 'intent', confiture.checksum(up), file, clock_timestamp(), session_user)::confiture.migration;
 END
 $$;
 
@@ -84,9 +84,11 @@ BEGIN
             SELECT m.* INTO old FROM confiture.migration AS m WHERE m.version = new.version FOR UPDATE;
         END IF;
     END IF;
-    IF NOT added AND (old.name, old.language, old.up, old.down, old.depends_on, old.transaction, old.file)
+    IF NOT added
+        AND (old.name, old.language, old.up, old.down, old.depends_on, old.transaction, old.intent, old.file)
         IS NOT DISTINCT FROM
-        (new.name, new.language, new.up, new.down, new.depends_on, new.transaction, coalesce(new.file, old.file))
+        (new.name, new.language, new.up, new.down, new.depends_on, new.transaction, new.intent,
+            coalesce(new.file, old.file))
     THEN
         RETURN 'unchanged';
     END IF;
@@ -102,9 +104,9 @@ BEGIN
     IF NOT added THEN
         UPDATE confiture.migration AS m
         SET name = new.name, language = new.language, up = new.up, down = new.down,
-            depends_on = new.depends_on, transaction = new.transaction, checksum = new.checksum,
-            file = coalesce(new.file, m.file), registered_at = new.registered_at,
-            registered_by = new.registered_by
+            depends_on = new.depends_on, transaction = new.transaction, intent = new.intent,
+            checksum = new.checksum, file = coalesce(new.file, m.file),
+            registered_at = new.registered_at, registered_by = new.registered_by
         WHERE m.version = new.version;
     END IF;
     RETURN CASE
@@ -127,7 +129,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION confiture.register_migration(text, text, text, text, text, text[]) IS
 'Registers a migration, or replaces one that is not applied.
-Arguments: version (letters, digits, ".", "_", "-"); name; up, the script that applies it; down, the script that takes it back, or NULL; language, sql or python; depends_on, versions that must be applied before. A header comment "-- confiture: depends_on=001,002; transaction=off" in up adds to these: transaction=off runs each statement in a transaction of its own.
+Arguments: version (letters, digits, ".", "_", "-"); name; up, the script that applies it; down, the script that takes it back, or NULL; language, sql or python; depends_on, versions that must be applied before. A header comment "-- confiture: depends_on=001,002; transaction=off; intent=int_..." in up adds to these: transaction=off runs each statement in a transaction of its own; intent names the intent that the migration carries out, which is completed when the migration is applied.
 Result: added, unchanged or replaced.
 Errors: CF002 when the text of an applied migration would change (DETAIL has both checksums); 22023 bad version, name or language; 42601 bad directive; 0A000 transaction= in a Python migration.
 Example: SELECT confiture.register_migration(''001'', ''create_users'', ''CREATE TABLE users (id bigint PRIMARY KEY)'', ''DROP TABLE users'');';

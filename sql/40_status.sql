@@ -66,7 +66,7 @@ CREATE OR REPLACE FUNCTION confiture.migrate_status()
 RETURNS TABLE (
     version text, name text, state text, applied_at timestamptz, execution_time_ms integer,
     checksum_ok boolean, depends_on text[], out_of_order boolean, language text,
-    reversible boolean, transactional boolean, applied_by name, problem text)
+    reversible boolean, transactional boolean, applied_by name, problem text, intent text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -78,7 +78,7 @@ AS $$
             WHEN m.transaction IS FALSE THEN false
             WHEN t.version IS NULL THEN confiture._is_transactional(m.up)
         END,
-        t.applied_by, s.problem
+        t.applied_by, s.problem, m.intent
     FROM confiture._state() AS s
     LEFT JOIN confiture.migration AS m ON m.version = s.version
     LEFT JOIN confiture.tb_confiture AS t ON t.version = s.version
@@ -86,7 +86,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION confiture.migrate_status() IS
 'State of every migration that is registered or applied: the applied ones in the order in which they ran, then the others in the order in which they would.
-Columns: version, name; state: applied, pending, blocked (a dependency is missing; problem says which), modified (applied, but the registered text is another), orphaned (applied, but no longer registered); applied_at, execution_time_ms; checksum_ok, NULL unless applied and registered; depends_on; out_of_order, pending although a later one is applied; language; reversible, there is a way back; transactional, false when it does not run in one transaction, NULL when it is applied or can''t be parsed; applied_by; problem, why it is blocked, or how far an unfinished one has come.
+Columns: version, name; state: applied, pending, blocked (a dependency is missing; problem says which), modified (applied, but the registered text is another), orphaned (applied, but no longer registered); applied_at, execution_time_ms; checksum_ok, NULL unless applied and registered; depends_on; out_of_order, pending although a later one is applied; language; reversible, there is a way back; transactional, false when it does not run in one transaction, NULL when it is applied or can''t be parsed; applied_by; problem, why it is blocked, or how far an unfinished one has come; intent, the one that it carries out, as its header says.
 Example: SELECT version, name, state FROM confiture.migrate_status();';
 
 -- Says what a run of migrations would do, or why it can't: the one place that decides.
@@ -239,13 +239,14 @@ $$;
 
 -- The scripts of a planned run.
 CREATE OR REPLACE FUNCTION confiture._plan_scripts(way text, target text, steps integer)
-RETURNS TABLE (ordinal integer, version text, name text, language text, script text, label text)
+RETURNS TABLE (
+    ordinal integer, version text, name text, language text, script text, label text, intent text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT p.ordinal, p.version, p.name, p.language,
         CASE WHEN way = 'up' OR p.language = 'python' THEN m.up ELSE m.down END,
-        confiture._label(p.version, p.name, way)
+        confiture._label(p.version, p.name, way), m.intent
     FROM confiture._plan(way, target, coalesce(steps, CASE WHEN way = 'down' AND target IS NULL THEN 1 END)) AS p
     JOIN confiture.migration AS m ON m.version = p.version
 $$;

@@ -69,10 +69,10 @@ BEGIN
     PERFORM set_config('confiture.hook_context', (context || jsonb_build_object('phase', hook.phase))::text, true);
     IF hook.language = 'sql' THEN
         PERFORM confiture._execute(hook.body, format('hook "%s" (%s)', hook.name, hook.phase),
-            NULL, NULL, NULL, path, false);
+            NULL, NULL, NULL, path, false, context ->> 'intent');
     ELSE
         PERFORM confiture._execute_python('hook', hook.body, format('hook "%s" (%s)', hook.name, hook.phase),
-            NULL, NULL, NULL, path, context || jsonb_build_object('phase', hook.phase));
+            NULL, NULL, NULL, path, context || jsonb_build_object('phase', hook.phase), context ->> 'intent');
     END IF;
     PERFORM set_config('confiture.hook_context', '', true);
 END

@@ -2,11 +2,13 @@
 
 CREATE OR REPLACE FUNCTION confiture._execute(
     script text, label text, version text, name text, direction text, path text, predicted boolean,
+    intent text,
     OUT statements integer, OUT rows_affected bigint, OUT wal_bytes bigint, OUT elapsed_ms double precision)
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_execute';
 
 CREATE OR REPLACE FUNCTION confiture._execute_python(
     kind text, source text, label text, version text, name text, direction text, path text, context jsonb,
+    intent text,
     OUT statements integer, OUT rows_affected bigint, OUT wal_bytes bigint, OUT elapsed_ms double precision)
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_execute_python';
 
@@ -22,10 +24,11 @@ CREATE OR REPLACE FUNCTION confiture._progress(
 RETURNS void
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_progress';
 
--- Writes what a migration has done into the ledger and the log.
+-- Writes what a migration has done into the ledger and the log. The intent that it carries out
+-- is completed with it.
 CREATE OR REPLACE FUNCTION confiture._record(
     version text, name text, direction text, checksum text, started_at timestamptz,
-    elapsed_ms double precision, statements integer, rows_affected bigint, wal_bytes bigint)
+    elapsed_ms double precision, statements integer, rows_affected bigint, wal_bytes bigint, intent text)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -38,9 +41,12 @@ BEGIN
         DELETE FROM confiture.tb_confiture AS t WHERE t.version = _record.version;
     END IF;
     INSERT INTO confiture.migration_log (version, name, direction, state, started_at, execution_time_ms,
-        statements, rows_affected, wal_bytes, checksum)
+        statements, rows_affected, wal_bytes, checksum, intent)
     VALUES (version, name, direction, 'done', started_at, least(round(elapsed_ms), 2147483647)::integer,
-        statements, rows_affected, wal_bytes, checksum);
+        statements, rows_affected, wal_bytes, checksum, intent);
+    IF direction = 'up' AND intent IS NOT NULL THEN
+        PERFORM confiture._intent_applied(intent, version);
+    END IF;
 END
 $$;
 
@@ -71,7 +77,8 @@ BEGIN
         RAISE EXCEPTION 'migration % is no longer registered', wanted
             USING ERRCODE = 'CF008', HINT = 'Somebody removed it while this run was going on: run again.';
     END IF;
-    context := jsonb_build_object('version', m.version, 'name', m.name, 'direction', way);
+    context := jsonb_strip_nulls(jsonb_build_object(
+        'version', m.version, 'name', m.name, 'direction', way, 'intent', m.intent));
     -- As confiture._label(), which is slower to call.
     label := format('migration %s "%s" (%s)', m.version, m.name, way);
 
@@ -84,14 +91,15 @@ BEGIN
         FROM confiture._execute(CASE way WHEN 'up' THEN m.up ELSE m.down END,
             label, m.version, m.name, way, path,
             EXISTS (SELECT FROM confiture.prediction AS p
-                WHERE p.version = m.version AND p.direction = way AND p.actual_ms IS NULL)) AS e;
+                WHERE p.version = m.version AND p.direction = way AND p.actual_ms IS NULL),
+            m.intent) AS e;
     ELSE
         SELECT e.* INTO ran
         FROM confiture._execute_python('migration', m.up, label,
-            m.version, m.name, way, path, context) AS e;
+            m.version, m.name, way, path, context, m.intent) AS e;
     END IF;
     PERFORM confiture._record(m.version, m.name, way, m.checksum, started_at, ran.elapsed_ms, ran.statements,
-        ran.rows_affected, ran.wal_bytes);
+        ran.rows_affected, ran.wal_bytes, m.intent);
     IF hooked THEN
         PERFORM confiture._run_hooks('after_each', context, path);
     END IF;
@@ -183,16 +191,16 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO confiture.migration_log (version, name, direction, state, started_at, execution_time_ms,
-        checksum, sqlstate, message, detail, hint, context, statement, application_name, backend_pid)
+        checksum, intent, sqlstate, message, detail, hint, context, statement, application_name, backend_pid)
     SELECT f.version, f.name, f.direction,
         CASE WHEN f.sqlstate = '57014' THEN 'cancelled' ELSE 'failed' END,
         f.started_at, f.execution_time_ms,
-        (SELECT m.checksum FROM confiture.migration AS m WHERE m.version = f.version),
-        f.sqlstate, f.message, f.detail, f.hint, f.context, f.statement, f.application_name, f.backend_pid
+        m.checksum, m.intent, f.sqlstate, f.message, f.detail, f.hint, f.context, f.statement, f.application_name, f.backend_pid
     FROM jsonb_to_record(failure) AS f (
         version text, name text, direction text, started_at timestamptz, execution_time_ms integer,
         sqlstate text, message text, detail text, hint text, context text, statement text,
-        application_name text, backend_pid integer);
+        application_name text, backend_pid integer)
+    LEFT JOIN confiture.migration AS m ON m.version = f.version;
     PERFORM confiture._run_hooks('on_error',
         jsonb_strip_nulls(jsonb_build_object('version', failure ->> 'version', 'name', failure ->> 'name',
             'direction', failure ->> 'direction', 'sqlstate', failure ->> 'sqlstate',
@@ -230,7 +238,7 @@ $$;
 CREATE OR REPLACE FUNCTION confiture._load_stepwise(version text, direction text)
 RETURNS TABLE (
     name text, script text, label text, checksum text, statements_done integer, started integer,
-    leftovers text[])
+    leftovers text[], intent text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -256,6 +264,7 @@ BEGIN
     statements_done := coalesce(progress.statements_done, 0);
     started := progress.started;
     leftovers := coalesce(progress.leftovers, '{}');
+    intent := m.intent;
     RETURN NEXT;
 END
 $$;
@@ -302,7 +311,8 @@ $$;
 -- Records that a migration that ran statement by statement is done, with the text that ran.
 CREATE OR REPLACE FUNCTION confiture._finish_stepwise(
     version text, direction text, started_at timestamptz, elapsed_ms double precision,
-    statements integer, rows_affected bigint, wal_bytes bigint, path text, name text, checksum text)
+    statements integer, rows_affected bigint, wal_bytes bigint, path text, name text, checksum text,
+    intent text)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -311,9 +321,10 @@ BEGIN
     DELETE FROM confiture.migration_progress AS p
     WHERE p.version = _finish_stepwise.version AND p.direction = _finish_stepwise.direction;
     PERFORM confiture._record(version, name, direction, checksum, started_at, elapsed_ms, statements,
-        rows_affected, wal_bytes);
+        rows_affected, wal_bytes, intent);
     PERFORM confiture._run_hooks('after_each',
-        jsonb_build_object('version', version, 'name', name, 'direction', direction), path);
+        jsonb_strip_nulls(jsonb_build_object('version', version, 'name', name, 'direction', direction,
+            'intent', intent)), path);
 END
 $$;
 

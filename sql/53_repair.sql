@@ -170,17 +170,18 @@ CREATE OR REPLACE FUNCTION confiture.history(max_rows integer DEFAULT 50)
 RETURNS TABLE (
     id bigint, version text, name text, direction text, state text, started_at timestamptz,
     finished_at timestamptz, execution_time_ms integer, statements integer, rows_affected bigint,
-    wal_bytes bigint, sqlstate text, message text, performed_by name)
+    wal_bytes bigint, sqlstate text, message text, performed_by name, intent text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT l.id, l.version, l.name, l.direction, l.state, l.started_at, l.finished_at, l.execution_time_ms,
-        l.statements, l.rows_affected, l.wal_bytes, l.sqlstate, l.message, l.performed_by
+        l.statements, l.rows_affected, l.wal_bytes, l.sqlstate, l.message, l.performed_by,
+        l.intent
     FROM confiture.migration_log AS l
     ORDER BY l.id DESC LIMIT max_rows
 $$;
 COMMENT ON FUNCTION confiture.history(integer) IS
 'The newest rows of the log: every attempt to run a migration, failed ones included, and every repair.
 Arguments: max_rows, how many (default 50, NULL for all).
-Columns: as table confiture.migration_log, without detail, hint, context and statement.
+Columns: as table confiture.migration_log, without detail, hint, context and statement. intent is the one that the migration carried out.
 Example: SELECT finished_at, version, direction, state, message FROM confiture.history(10);';

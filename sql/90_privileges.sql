@@ -11,11 +11,20 @@ DECLARE
         'estimate_calibration', 'analyze', 'migrate_analyze',
         '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
         '_plan', '_plan_scripts', '_label', '_lock_holders',
+        'intent_get', 'intent_list', 'intent_conflicts', 'intent_history', 'intent_board', 'intent_check',
+        'intent_wait', 'intent_wait_turn', '_intent_collect', '_intent_check', '_intent_free', '_intent_has_turn',
+        '_intent_agent', '_intent_claims', '_intent_stored_claims', '_intent_objects_json',
+        '_intent_conflicts_json', '_intent_row_json', '_intent_json', '_intent_list', '_intent_conflicts',
+        '_intent_unknown', '_intent_check_name', '_intent_is_open', '_intent_status',
+        '_intent_affected', '_intent_found', '_intent_severity', '_intent_check_window',
         'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp', '_build_is_work_name'];
+    developers constant text[] := readers || ARRAY[
+        'intent_register', 'intent_start', 'intent_complete', 'intent_merge', 'intent_abandon', 'intent_extend',
+        'intent_acknowledge', 'intent_resolve', 'reserve_version', '_intent_register'];
 BEGIN
-    IF level IS NULL OR level NOT IN ('reader', 'migrator', 'admin') THEN
+    IF level IS NULL OR level NOT IN ('reader', 'developer', 'migrator', 'admin') THEN
         RAISE EXCEPTION 'unknown level %', coalesce(quote_literal(level), 'NULL')
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'The levels are reader, migrator and admin.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'The levels are reader, developer, migrator and admin.';
     END IF;
     IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
         RAISE EXCEPTION 'role % does not exist', coalesce(quote_literal(role), 'NULL')
@@ -40,14 +49,16 @@ BEGIN
         FROM pg_proc AS p WHERE p.pronamespace = 'confiture'::regnamespace
     LOOP
         CONTINUE WHEN level = 'reader' AND routine.routine_name <> ALL (readers);
-        CONTINUE WHEN level = 'migrator' AND routine.routine_name IN ('grant_usage', 'forget', 'set_checksum');
+        CONTINUE WHEN level = 'developer' AND routine.routine_name <> ALL (developers);
+        CONTINUE WHEN level = 'migrator' AND routine.routine_name IN ('grant_usage', 'forget', 'set_checksum',
+            'intent_archive', '_intent_archive');
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine.signature, role);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION confiture.grant_usage(name, text) IS
 'Grants a role the use of Confiture. Migrations run with the privileges of the role that calls, never with more.
-Arguments: role; level: reader (status, plan, history, analysis), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum).
+Arguments: role; level: reader (status, plan, history, analysis; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum; intent_archive).
 Errors: 22023 unknown level; 42704 unknown role; 42501 the caller may not grant.
 Example: SELECT confiture.grant_usage(''deployer'', ''migrator'');';
 

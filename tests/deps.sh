@@ -12,6 +12,7 @@ packages=(
     postgresql-15 postgresql-server-dev-15 postgresql-plpython3-15
     postgresql-15-pgtap libtap-parser-sourcehandler-pgtap-perl
     gcc libc6-dev make git python3 python3-venv python3-dev
+    chromium-headless-shell # the tests of the board look at it
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -17,7 +17,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from confiture.builder import BuildResult, SchemaBuilder
+    from confiture.coordinator import Coordinator
     from confiture.errors import ConfitureError
+    from confiture.intents import Conflict, ConflictObject, Intent, IntentCheck, IntentObject, Unseen
     from confiture.migrator import Migrator
     from confiture.progress import Progress
     from confiture.results import (
@@ -28,11 +30,29 @@ if TYPE_CHECKING:
         PlannedMigration,
         StatementReport,
     )
+    from confiture.results_intent import (
+        ConflictEntry,
+        ConflictState,
+        IntentChange,
+        IntentEvent,
+        IntentSummary,
+    )
 
 __all__ = [
     "BuildResult",
     "ConfitureError",
+    "Conflict",
+    "ConflictEntry",
+    "ConflictObject",
+    "ConflictState",
+    "Coordinator",
     "HistoryEntry",
+    "Intent",
+    "IntentChange",
+    "IntentCheck",
+    "IntentEvent",
+    "IntentObject",
+    "IntentSummary",
     "Lock",
     "MigrationRun",
     "MigrationStatus",
@@ -41,13 +61,25 @@ __all__ = [
     "Progress",
     "SchemaBuilder",
     "StatementReport",
+    "Unseen",
     "__version__",
 ]
 
 _HOMES = {
     "BuildResult": "confiture.builder",
     "ConfitureError": "confiture.errors",
+    "Conflict": "confiture.intents",
+    "ConflictEntry": "confiture.results_intent",
+    "ConflictObject": "confiture.intents",
+    "ConflictState": "confiture.results_intent",
+    "Coordinator": "confiture.coordinator",
     "HistoryEntry": "confiture.results",
+    "Intent": "confiture.intents",
+    "IntentChange": "confiture.results_intent",
+    "IntentCheck": "confiture.intents",
+    "IntentEvent": "confiture.results_intent",
+    "IntentObject": "confiture.intents",
+    "IntentSummary": "confiture.results_intent",
     "Lock": "confiture.results",
     "MigrationRun": "confiture.results",
     "MigrationStatus": "confiture.results",
@@ -56,6 +88,7 @@ _HOMES = {
     "Progress": "confiture.progress",
     "SchemaBuilder": "confiture.builder",
     "StatementReport": "confiture.results",
+    "Unseen": "confiture.intents",
 }
 
 

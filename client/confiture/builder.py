@@ -24,7 +24,7 @@ import psycopg
 from confiture import config, db, migrations, tree
 from confiture.errors import ConfitureError, UsageError
 from confiture.place import place
-from confiture.results import Row
+from confiture.row import Row
 from confiture.tree import TreeFile
 
 PathLike: TypeAlias = str | os.PathLike[str]

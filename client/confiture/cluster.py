@@ -123,6 +123,12 @@ def is_running(project: Project) -> bool:
     return state is not None and _answers(state)
 
 
+def running_url(project: Project) -> str | None:
+    """Return the URL of the private server if it runs; nothing is made or started for it."""
+    state = _load(project)
+    return state.url if state is not None and _answers(state) else None
+
+
 def describe(project: Project) -> dict[str, Any]:
     """Return what ``confiture server status`` prints."""
     state = _load(project)

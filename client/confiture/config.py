@@ -3,21 +3,23 @@
 An environment is described in confiture.yaml under ``environments:``, or in a file of its own,
 ``db/environments/NAME.yaml``. The database is chosen in this order: ``--database-url``, the
 environment's ``database_url``, the variable ``DATABASE_URL``, the project's private server.
-A database URL is whatever libpq takes; it is handed over as it is and never taken apart here.
+Coordination has another database where ``coordination_url`` of the environment or the project names
+one. A database URL is whatever libpq takes; it is handed over as it is and never taken apart here.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import yaml
+from typing import TYPE_CHECKING
 
 from confiture import yamlfile
 from confiture.errors import ConfigurationError, SettingError, UsageError
+
+if TYPE_CHECKING:
+    import yaml
 
 CONFIG_FILE = "confiture.yaml"
 ENVIRONMENTS_DIR = Path("db/environments")
@@ -29,8 +31,10 @@ PROJECT_KEYS = (
     "seeds_dir",
     "default_environment",
     "environments",
+    "coordination_url",
+    "agent",
 )
-ENVIRONMENT_KEYS = ("database_url", "schema_dirs", "seeds", "settings")
+ENVIRONMENT_KEYS = ("database_url", "coordination_url", "schema_dirs", "seeds", "settings")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Environment:
     options: Mapping[str, yamlfile.Entry] = field(default_factory=dict)
     schema_dirs: tuple[str, ...] | None = None
     seeds: tuple[str, ...] | None = None
+    coordination: yamlfile.Entry | None = None
 
     def database_url(self) -> str | None:
         """Return the database URL with its variables expanded; None when none is given."""
@@ -83,11 +88,17 @@ class Project:
     seeds_dir: Path = Path("db/seeds")
     default_environment: str = LOCAL
     environments: Mapping[str, Environment] = field(default_factory=dict)
+    coordination: yamlfile.Entry | None = None
+    agent: yamlfile.Entry | None = None
 
     @property
     def state_dir(self) -> Path:
         """The folder of the project's private state, ``.confiture``."""
         return self.root / ".confiture"
+
+    def agent_name(self) -> str | None:
+        """Return who works here, for coordination; None when the configuration does not say."""
+        return (self.agent.expanded() or None) if self.agent else None
 
     def environment(self, name: str | None) -> Environment:
         """Return an environment by name; None means the default one."""
@@ -97,6 +108,8 @@ class Project:
         if wanted == LOCAL:
             return Environment(LOCAL)
         known = sorted({*self.environments, LOCAL})
+        import difflib
+
         close = difflib.get_close_matches(wanted, known, n=1)
         raise ConfigurationError(
             f'environment "{wanted}" is not configured',
@@ -131,6 +144,23 @@ class Project:
                 hint=f'Only the environment "{LOCAL}" uses the private server of the project.',
             )
         return Target(None, "private server", settings, options)
+
+    def coordination_target(self, database_url: str | None = None, environment: str | None = None) -> Target:
+        """Choose the database of intents: the option, a coordination_url, else the project's database.
+
+        A coordination database of its own gets no settings of the environment, which are those of
+        the project's database.
+        """
+        if database_url is None:
+            chosen = self.environment(environment)
+            for entry, whose in (
+                (chosen.coordination, f'environment "{chosen.name}"'),
+                (self.coordination, "the project"),
+            ):
+                url = entry.expanded() if entry else None
+                if url:
+                    return Target(url, f"coordination_url of {whose}")
+        return self.target(database_url, environment)
 
 
 def find_root(start: Path) -> Path:
@@ -170,7 +200,12 @@ def load(config: Path | None = None, start: Path | None = None) -> Project:
         seeds_dir=Path(text("seeds_dir", "db/seeds")),
         default_environment=text("default_environment", LOCAL),
         environments=_from_folder(root, environments),
+        coordination=keys.get("coordination_url"),
+        agent=keys.get("agent"),
     )
+    for entry in (project.coordination, project.agent):
+        if entry is not None:
+            entry.text()
     if "default_environment" in keys and project.default_environment != LOCAL:
         try:
             project.environment(None)
@@ -186,11 +221,20 @@ def _environment(name: str, file: Path, node: yaml.Node | None, at: yaml.Node | 
         options = yamlfile.entries(file, keys["settings"].node, '"settings"')
         for option in options.values():
             option.text()
-    if "database_url" in keys:
-        keys["database_url"].text()
+    for key in ("database_url", "coordination_url"):
+        if key in keys:
+            keys[key].text()
     line = at.start_mark.line + 1 if at is not None else 1
     lists = {key: keys[key].texts() for key in ("schema_dirs", "seeds") if key in keys}
-    return Environment(name, file, line, keys.get("database_url"), options, **lists)
+    return Environment(
+        name,
+        file,
+        line,
+        keys.get("database_url"),
+        options,
+        coordination=keys.get("coordination_url"),
+        **lists,
+    )
 
 
 def _from_folder(root: Path, given: Mapping[str, Environment]) -> dict[str, Environment]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from confiture.errors import (
     ConnectionFailedError,
     DatabaseError,
     SettingError,
+    UsageError,
 )
 from confiture.secrets import redact
 
@@ -24,23 +24,27 @@ Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 OLDEST = 150000
 
-_CONTEXT = re.compile(
-    r"""^(?:migration\ (?P<version>\S+)\ "(?P<name>.*)"\ \((?P<direction>up|down)\)
-          |script|file\ "(?P<file>.*)"|hook\ "(?P<hook>.*)"\ \(\w+\))
-        (?:,\ statement\ (?P<ordinal>\d+)\ of\ (?P<of>\d+))?
-        (?:(?:,\ Python|\ at)\ line\ (?P<line>\d+)(?:,\ column\ (?P<column>\d+))?)?\s*$""",
-    re.VERBOSE,
-)
+_CONTEXT = r"""
+    ^(?:migration\ (?P<version>\S+)\ "(?P<name>.*)"\ \((?P<direction>up|down)\)
+      |script|schema_changes|file\ "(?P<file>.*)"|hook\ "(?P<hook>.*)"\ \(\w+\))
+    (?:,\ statement\ (?P<ordinal>\d+)\ of\ (?P<of>\d+))?
+    (?:(?:,\ Python|\ at)\ line\ (?P<line>\d+)(?:,\ column\ (?P<column>\d+))?)?\s*$
+"""
 
 
-def connect(url: str, settings: Mapping[str, str] | None = None) -> Connection:
-    """Open a connection in autocommit mode with whatever libpq takes; make its settings."""
+def connect(url: str, settings: Mapping[str, str] | None = None, *, timeout: int | None = None) -> Connection:
+    """Open a connection in autocommit mode with whatever libpq takes; make its settings.
+
+    ``timeout``: how many seconds a server may take that need not be there.
+    """
+    limits: dict[str, Any] = {} if timeout is None else {"connect_timeout": timeout}
     try:
         connection: Connection = psycopg.connect(
             url,
             autocommit=True,
             fallback_application_name="confiture",
             client_encoding="UTF8",
+            **limits,
         )
     except psycopg.ProgrammingError as problem:
         raise ConfigurationError(
@@ -82,6 +86,8 @@ def _similar_setting(connection: Connection, name: str) -> str | None:
     known = [row["name"] for row in fetch(connection, "SELECT s.name FROM pg_catalog.pg_settings AS s")]
     if name.lower() in known:
         return None
+    import difflib
+
     close = difflib.get_close_matches(name.lower(), known, n=1)
     return f'Did you mean "{close[0]}"?' if close else None
 
@@ -115,6 +121,11 @@ def translated(connection: Connection) -> Iterator[None]:
         yield
     except psycopg.Error as problem:
         raise translate(problem, connection) from problem
+    except UnicodeEncodeError as problem:
+        raise UsageError(
+            f"this is not UTF-8: {problem.object!r}",
+            hint="Set the terminal to UTF-8, or save the file as it.",
+        ) from problem
 
 
 def translate(problem: psycopg.Error, connection: Connection | None = None) -> ConfitureError:
@@ -150,14 +161,18 @@ def translate(problem: psycopg.Error, connection: Connection | None = None) -> C
 
 def find_place(context: str | None) -> Mapping[str, str | None] | None:
     """Return the parts of the outermost line of CONTEXT that points into a script."""
-    matches = [match for line in (context or "").splitlines() if (match := _CONTEXT.match(line))]
+    matches = [match for line in (context or "").splitlines() if (match := _our_place(line))]
     return matches[-1].groupdict() if matches else None
+
+
+def _our_place(line: str) -> re.Match[str] | None:
+    return re.match(_CONTEXT, line, re.VERBOSE)
 
 
 def _context_above(context: str | None) -> str | None:
     """Return the lines of CONTEXT above ours: which row of a COPY, which function."""
     lines = (context or "").splitlines()
-    ours = max(at for at, line in enumerate(lines) if _CONTEXT.match(line))
+    ours = max(at for at, line in enumerate(lines) if _our_place(line))
     return "\n".join(lines[:ours]) or None
 
 

@@ -13,6 +13,7 @@ USAGE: Final = 2
 CONFIGURATION: Final = 3
 CONNECTION: Final = 4
 EXTENSION: Final = 5
+CONFLICT: Final = 8
 TIMEOUT_LOCK: Final = 19
 FINDINGS: Final = 21
 REFUSED: Final = 22
@@ -42,6 +43,8 @@ MEANINGS: Final[dict[int, str]] = {
     20: "a privilege is missing",
     21: "findings: migrate validate, migrate status --check",
     22: "refused by the person, or nobody was there to be asked",
+    23: "a move that the status of the intent does not allow",
+    24: "no such intent or conflict",
     25: "a database is in the way: it exists and is not to be replaced",
     130: "cancelled (Ctrl-C)",
 }
@@ -49,7 +52,7 @@ MEANINGS: Final[dict[int, str]] = {
 SQLSTATES: Final[dict[str, int]] = {
     "CF001": 6,
     "CF002": 7,
-    "CF003": 8,
+    "CF003": CONFLICT,
     "CF004": 9,
     "CF005": 10,
     "CF006": 11,
@@ -60,6 +63,8 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF011": 16,
     "CF012": 17,
     "CF013": 18,
+    "CF014": 23,
+    "CF015": 24,
     "CF016": 10,
     "CF017": 25,
     "55P03": TIMEOUT_LOCK,

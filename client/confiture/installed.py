@@ -7,9 +7,13 @@ from typing import Any
 
 from confiture import __version__
 from confiture.db import OLDEST, Connection, fetch
-from confiture.errors import ExtensionError
+from confiture.errors import DatabaseError, ExtensionError
 
 UNLISTED = "unknown (extension_destdir is set)"
+# undefined_file, feature_not_supported: what to do about it, check() says better
+_NOT_ON_SERVER = ("58P01", "0A000")
+# duplicate_object, duplicate_schema, unique_violation
+_SOMEBODY_WAS_FASTER = ("42710", "42P06", "23505")
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,27 @@ def _has_destdir(connection: Connection) -> bool:
     return bool(
         fetch(
             connection,
-            "SELECT FROM pg_catalog.pg_settings AS s WHERE s.name OPERATOR(pg_catalog.=) "
+            "SELECT true FROM pg_catalog.pg_settings AS s WHERE s.name OPERATOR(pg_catalog.=) "
             "'extension_destdir' AND s.setting OPERATOR(pg_catalog.<>) ''",
         )
     )
+
+
+def create(connection: Connection) -> bool:
+    """Create the extension in the database if it is missing; tell whether it was."""
+    created = False
+    if look(connection).in_database is None:
+        try:
+            fetch(connection, "CREATE EXTENSION confiture")
+            created = True
+        except DatabaseError as problem:
+            if problem.sqlstate == "42501":
+                database = connection.info.dbname
+                problem.hint = f'Let a superuser run CREATE EXTENSION confiture in the database "{database}".'
+            if problem.sqlstate not in (*_NOT_ON_SERVER, *_SOMEBODY_WAS_FASTER):
+                raise
+    check(connection)
+    return created
 
 
 def check(connection: Connection) -> None:

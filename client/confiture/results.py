@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-
-class Row:
-    """A result that is built from one row of a function, whatever more columns it has."""
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any], **more: Any) -> Self:
-        """Take the columns that this class knows; arrays become tuples."""
-        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        values = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in row.items()
-            if name in known
-        }
-        return cls(**{**values, **more})
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields as plain values, for JSON."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload,no-any-return]
+from confiture.row import Row
 
 
 @dataclass(frozen=True)
@@ -45,6 +27,7 @@ class MigrationStatus(Row):
     transactional: bool | None = None
     applied_by: str | None = None
     problem: str | None = None
+    intent: str | None = None
     file: str | None = None
 
 
@@ -156,3 +139,4 @@ class HistoryEntry(Row):
     statement: str | None = None
     performed_by: str | None = None
     application_name: str | None = None
+    intent: str | None = None

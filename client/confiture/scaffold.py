@@ -22,6 +22,9 @@ migrations_dir: db/migrations
 schema_dir: db/schema
 seeds_dir: db/seeds
 
+# Where `confiture coordinate` keeps who is about to change what; default the database itself.
+# coordination_url: ${COORDINATION_URL}
+
 # Each environment is a database. A database_url is whatever libpq takes: a URL, or key=value
 # pairs. ${VAR} and ${VAR:-default} stand for environment variables: keep passwords there.
 # An environment may also have a file of its own, db/environments/NAME.yaml.
@@ -43,7 +46,7 @@ environments:
 """
 
 UP = """\
--- Migration {version}: {words}
+{intent}-- Migration {version}: {words}
 
 """
 DOWN = """\
@@ -52,7 +55,7 @@ DOWN = """\
 
 """
 PYTHON = '''\
-"""Migration {version}: {words}."""
+{intent}"""Migration {version}: {words}."""
 
 from confiture_py import Migration
 
@@ -67,6 +70,9 @@ class {camel}(Migration):
     def down(self):
         """Take back."""
 '''
+
+# As the server reads it in a directive.
+_INTENT = re.compile(r"int_[0-9A-Za-z]{1,60}")
 
 
 @dataclass
@@ -107,15 +113,28 @@ def _ignore(path: Path, done: Created) -> None:
     done.created.append(shown(path))
 
 
-def new_migration(
-    folder: Path, name: str, *, python: bool = False, version: str | None = None
-) -> tuple[str, list[Path]]:
-    """Write the files of a new migration; return its version and the files."""
+def words_of(name: str) -> str:
+    """Return the words of a migration's name."""
     words = re.sub(r"[^0-9A-Za-z]+", " ", name).strip()
     if not words:
         raise UsageError(f'"{name}" has no letter or digit', hint="Name what the migration does: add_orders.")
+    return words
+
+
+def known_versions(folder: Path) -> list[str]:
+    """Return the versions of a folder's migrations, which may not exist yet."""
+    return [file.version for file in migrations.look(folder).files] if folder.is_dir() else []
+
+
+def new_migration(
+    folder: Path, name: str, *, python: bool = False, version: str | None = None, intent: str | None = None
+) -> tuple[str, list[Path]]:
+    """Write the files of a new migration; return its version and the files."""
+    words = words_of(name)
     snake = words.lower().replace(" ", "_")
-    known = [file.version for file in migrations.look(folder).files] if folder.is_dir() else []
+    if intent is not None and not _INTENT.fullmatch(intent):
+        raise UsageError(f'"{intent}" is not the id of an intent', hint="An id has the form int_k3v9x2.")
+    known = known_versions(folder)
     chosen = version or next_version(known)
     if chosen in known:
         raise UsageError(f"version {chosen} exists already", hint="Choose another --version.")
@@ -124,7 +143,13 @@ def new_migration(
         raise UsageError(
             f'"{chosen}" cannot be a version', hint="Use letters, digits, points and dashes: 004, 2.1."
         )
-    facts = {"version": chosen, "words": words, "camel": "".join(word.title() for word in words.split())}
+    mark = "#" if python else "--"
+    facts = {
+        "version": chosen,
+        "words": words,
+        "camel": "".join(word.title() for word in words.split()),
+        "intent": f"{mark} confiture: intent={intent}\n" if intent else "",
+    }
     texts = {".py": PYTHON} if python else {".up.sql": UP, ".down.sql": DOWN}
     folder.mkdir(parents=True, exist_ok=True)
     written = []

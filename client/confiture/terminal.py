@@ -22,9 +22,21 @@ STATE_STYLES = {
     "modified": "red",
     "orphaned": "red",
     "running": "green",
+    "in_progress": "green",
+    "conflicted": "red",
+    "conflicted, queued": "red",
     "error": "bold red",
     "warning": "yellow",
 }
+
+# Names and notes come from others: what would move a terminal's cursor, or break a line, is shown.
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
+_CONTROL[ord("\n")] = "\\n"
+
+
+def printable(text: str) -> str:
+    """Return a text as one line without control characters; a tab is none."""
+    return text.translate(_CONTROL)
 
 
 def is_terminal(stream: IO[str]) -> bool:
@@ -45,6 +57,7 @@ class Terminal:
         """Write a line of the result; nothing with JSON, where the result is one document."""
         if self.json:
             return
+        text = printable(text)
         if self.output:
             self._lines.append(text)
         elif self.live and style:
@@ -60,6 +73,15 @@ class Terminal:
         """Write the result as JSON, when JSON is wanted."""
         if self.json:
             text = json.dumps(payload, indent=2, default=_plain, ensure_ascii=False)
+            if self.output:
+                self._lines.append(text)
+            else:
+                print(text, flush=True)  # noqa: T201
+
+    def event(self, payload: dict[str, Any]) -> None:
+        """Write one of several documents, a line each, when JSON is wanted."""
+        if self.json:
+            text = json.dumps(payload, default=_plain, ensure_ascii=False)
             if self.output:
                 self._lines.append(text)
             else:
@@ -82,9 +104,9 @@ class Terminal:
         """Write a table; a column that is empty in every row is left out."""
         kept = [at for at in range(len(headers)) if any(row[at] for row in rows)]
         headers = [headers[at] for at in kept]
-        rows = [[row[at] for at in kept] for row in rows]
+        rows = [[printable(row[at]) for at in kept] for row in rows]
         if self.live:
-            self._rich_table(headers, rows)
+            self.console.print(self.rich_table(headers, rows))
             return
         widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
         for row in (headers, *rows):
@@ -114,7 +136,9 @@ class Terminal:
 
         return Console(file=sys.stdout, highlight=False)
 
-    def _rich_table(self, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    @staticmethod
+    def rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+        """Return a table for a terminal, its states and severities coloured."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -123,8 +147,8 @@ class Terminal:
         for header in headers:
             table.add_column(header, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell, style=STATE_STYLES.get(cell, "")) for cell in row))
-        self.console.print(table)
+            table.add_row(*(Text(printable(cell), style=STATE_STYLES.get(cell, "")) for cell in row))
+        return table
 
 
 def _plain(value: Any) -> Any:

@@ -1,17 +1,21 @@
-"""YAML files read with their positions, so that every complaint names a file and a line."""
+"""YAML files read with their positions, so that every complaint names a file and a line.
+
+The parser is imported when there is a file: many projects have none.
+"""
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
+from typing import TYPE_CHECKING
 
 from confiture.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import yaml
 
 _VARIABLE = re.compile(
     r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}|(?P<bad>\$\{)"
@@ -33,6 +37,8 @@ class Entry:
 
     def text(self) -> str | None:
         """Return the value as it is written; None when there is none."""
+        import yaml
+
         if not isinstance(self.node, yaml.ScalarNode):
             raise self.complain(f'"{self.key}" must be a single value')
         if self.node.tag == "tag:yaml.org,2002:null":
@@ -80,6 +86,8 @@ class Entry:
 
 def read(path: Path, shown: Path) -> yaml.Node | None:
     """Parse a YAML file into nodes; None when it is empty. ``shown`` is its name in errors."""
+    import yaml
+
     file = str(shown)
     try:
         text = path.read_text(encoding="utf-8")
@@ -106,6 +114,8 @@ def entries(
     file: Path, node: yaml.Node | None, what: str, allowed: Iterable[str] | None = None
 ) -> dict[str, Entry]:
     """Return the entries of a mapping; a key that is not allowed or comes twice is an error."""
+    import yaml
+
     if node is None or node.tag == "tag:yaml.org,2002:null":
         return {}
     if not isinstance(node, yaml.MappingNode):
@@ -123,6 +133,8 @@ def entries(
 
 
 def _nearest(key: str, known: list[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.5)
     if close:
         return f'Did you mean "{close[0]}"?'

@@ -8,7 +8,7 @@ BEGIN
     IF source IS NULL OR kind IS NULL THEN
         RETURN NULL;
     END IF;
-    PERFORM confiture._execute_python(kind, source, 'script', NULL, NULL, 'check', NULL, NULL);
+    PERFORM confiture._execute_python(kind, source, 'script', NULL, NULL, 'check', NULL, NULL, NULL);
     RETURN 'ok';
 END
 $$;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from confiture.__main__ import run
 
 from . import schemas
+from .processes import CONFITURE, Spawn
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
@@ -155,3 +157,21 @@ def query(connection: psycopg.Connection[Any]) -> Callable[..., list[tuple[Any, 
         return cursor.fetchall() if cursor.description else []
 
     return call
+
+
+@pytest.fixture
+def spawn(project: Project) -> Iterator[Spawn]:
+    """Start commands with pipes; those that a failed test leaves are ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [*CONFITURE, *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()

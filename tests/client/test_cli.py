@@ -61,7 +61,9 @@ def test_help(confiture: Command, path: tuple[str, ...]) -> None:
     assert result.out.startswith(f"Usage: confiture {' '.join(path)}")
 
 
-@pytest.mark.parametrize("group", [(), ("migrate",), ("server",), ("extension",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "group", [(), ("migrate",), ("coordinate",), ("server",), ("extension",)], ids=" ".join
+)
 def test_the_list_of_commands_is_not_cut_off(confiture: Command, group: tuple[str, ...]) -> None:
     assert "..." not in confiture(*group, "--help").out.partition("Commands:")[2]
 

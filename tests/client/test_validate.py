@@ -178,6 +178,7 @@ def test_new(confiture: Command, project: Project) -> None:
     assert result.json == {
         "version": "008",
         "files": ["db/migrations/008_add_the_orders.up.sql", "db/migrations/008_add_the_orders.down.sql"],
+        "reserved": False,
     }
     assert confiture("migrate", "new", "fill", "--python").code == 0
     assert (project.migrations / "009_fill.py").exists()

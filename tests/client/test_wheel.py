@@ -60,6 +60,11 @@ def test_it_carries_all_sources(wheel: Path) -> None:
         assert sorted(path.relative_to(carried) for path in carried.glob(pattern)) == expected
 
 
+def test_it_carries_the_web_board(wheel: Path) -> None:
+    files = {path.name for path in (wheel / "confiture/web").iterdir()}
+    assert {"index.html", "board.css", "board.js"} <= files
+
+
 def test_the_carried_sources_build(wheel: Path, tmp_path: Path) -> None:
     program = "from confiture.__main__ import main; main()"
     done = subprocess.run(

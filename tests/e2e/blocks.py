@@ -11,11 +11,15 @@ A ``text`` block after one that is run is its output. And for a whole document:
     <!-- test folder: PATH -->      commands run in a copy of this folder of the repository
     <!-- test server: private -->   the private server of the client, no DATABASE_URL
     <!-- test database: empty -->   a database without the extension
+
+Ids of intents are random. One that an output shows for the first time stands for the one that was
+really made: later blocks may use it, and later outputs have to have the same.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +29,7 @@ _FENCE = re.compile(r"(`{3,})\s*(\S*)\s*")
 _COMMENT = re.compile(r"<!--\s*(?P<key>[a-z ]+):\s*(?P<value>.*?)\s*-->")
 _DOCUMENT_KEYS = ("test folder", "test server", "test database")
 _BLOCK_KEYS = ("not run", "file", "exit")
+_INTENT = re.compile(r"\bint_[0-9a-f]{12}\b")
 # Parts of an output that are never the same twice; a document may show those it had.
 _VOLATILE = (
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?([+-]\d\d)?"), "<time>"),
@@ -107,6 +112,18 @@ def _attach(document: Document, block: Block, previous: Block | None) -> None:
     if "exit" in block.notes and not block.runs:
         raise DocumentError(f"{where}: an exit code of something that is not run")
     document.blocks.append(block)
+
+
+def renamed(text: str, names: Mapping[str, str]) -> str:
+    """Give every intent in a text the id that stands for its own."""
+    return _INTENT.sub(lambda found: names.get(found[0], found[0]), text)
+
+
+def new_names(shown: str, actual: str, known: Mapping[str, str]) -> dict[str, str]:
+    """Return which ids of a document stand for which in the output: those not yet known, in order."""
+    new = [name for name in dict.fromkeys(_INTENT.findall(shown)) if name not in known]
+    met = [name for name in dict.fromkeys(_INTENT.findall(actual)) if name not in known.values()]
+    return dict(zip(new, met, strict=False))
 
 
 def matches(expected: str, actual: str) -> bool:

@@ -10,13 +10,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from .blocks import Block, Document
+from .blocks import Block, Document, new_names, renamed
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARIES = REPOSITORY / ".venv" / "bin"
@@ -30,16 +30,21 @@ class Reader:
     folder: Path
     database: str
     environment: dict[str, str]
+    # the ids of intents in the document, and here
+    intents: dict[str, str] = field(default_factory=dict)
 
     def follow(self, block: Block) -> tuple[int, str]:
-        """Do what a block says; return the exit code and the output."""
+        """Do what a block says; return the exit code and the output, with the document's ids."""
+        text = renamed(block.text, self.intents)
         if file := block.notes.get("file"):
             path = self.folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
         elif block.runs:
-            code, output = self.shell(block.text) if block.language == "sh" else self.psql(block.text)
-            return code, output.replace(self.database, "shop")
+            code, output = self.shell(text) if block.language == "sh" else self.psql(text)
+            self.intents |= new_names(block.expected or "", output, self.intents)
+            shown = renamed(output, {here: name for name, here in self.intents.items()})
+            return code, shown.replace(self.database, "shop")
         return 0, ""
 
     def shell(self, text: str) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .blocks import DocumentError, matches, read
+from .blocks import DocumentError, matches, new_names, read, renamed
 
 
 def document(tmp_path: Path, text: str) -> Path:
@@ -65,3 +65,14 @@ def test_unclear_documents_are_refused(tmp_path: Path, text: str) -> None:
 )
 def test_outputs_are_compared(expected: str, actual: str, same: bool) -> None:
     assert matches(expected, actual) is same
+
+
+def test_ids_of_intents_stand_for_others() -> None:
+    ada, bob = "int_0000000000aa", "int_0000000000bb"
+    known = new_names(f"{ada}\n{ada} {bob}\n", "int_111111111111\nint_111111111111 int_222222222222\n", {})
+    assert known == {ada: "int_111111111111", bob: "int_222222222222"}
+    assert new_names(f"{bob} int_0000000000cc\n", "int_222222222222 int_333333333333\n", known) == {
+        "int_0000000000cc": "int_333333333333"
+    }
+    assert new_names("none\n", "int_333333333333\n", known) == {}
+    assert renamed(f"merge {bob} int_abcdef", known) == "merge int_222222222222 int_abcdef"

@@ -33,6 +33,11 @@ SELECT confiture.register_hook('after_migrate', 'tell', 'sql', 'SELECT 1');
 SELECT confiture.register_migration('001', 'create_users', 'CREATE TABLE a ()', 'DROP TABLE a');
 SELECT confiture.register_migration('002', 'second', 'CREATE TABLE b ()', 'DROP TABLE b');
 SELECT confiture.register_migration('004', 'fourth', 'CREATE TABLE c ()', 'DROP TABLE c');
+INSERT INTO confiture.intent (id, agent, feature, status, expires_at)
+SELECT id, agent, 'f', 'registered', now() + interval '1 day'
+FROM (VALUES ('int_3f9c21d07ab4', 'bob'), ('int_k3v9x2', 'cy')) AS x (id, agent);
+INSERT INTO confiture.intent_conflict (id, intent, other, type, severity, objects, suggestion)
+OVERRIDING SYSTEM VALUE VALUES (7, 'int_3f9c21d07ab4', 'int_k3v9x2', 'table', 'info', '[]', '');
 """
 APPLIED = "SELECT confiture.migrate_up()"
 IN_DOUBT = """
@@ -44,6 +49,7 @@ BEFORE = {
     "confiture.forget": APPLIED,
     "confiture.set_checksum": APPLIED,
     "confiture.resolve": IN_DOUBT,
+    "confiture.intent_merge": "SELECT confiture.intent_complete('int_3f9c21d07ab4')",
 }
 # The file of the example is not there.
 NOT_RUN = ("confiture_py.check",)
@@ -77,6 +83,13 @@ def test_sql_reference_is_up_to_date(database: str) -> None:
     assert (REFERENCE / "sql.md").read_text(encoding="utf-8") == expected, message
 
 
+def test_conflict_reference_is_up_to_date(database: str) -> None:
+    with psycopg.connect(dbname=database, autocommit=True, row_factory=dict_row) as connection:
+        expected = generator().render_conflicts(connection)
+    message = "stale: run tests/cluster.sh .venv/bin/python docs/reference/generate.py"
+    assert (REFERENCE / "conflicts.md").read_text(encoding="utf-8") == expected, message
+
+
 def test_every_function_has_a_comment_with_an_example(database: str) -> None:
     with psycopg.connect(dbname=database) as connection:
         found = connection.execute(COMMENTS).fetchall()
@@ -96,6 +109,10 @@ def test_the_examples_of_the_comments_run(database: str) -> None:
             with connection.transaction(force_rollback=True):
                 connection.execute(STAGE)
                 connection.execute(BEFORE.get(name, "SELECT 1").encode())
+                if example.startswith("COPY"):
+                    with connection.cursor().copy(example.encode()) as copy:
+                        assert list(copy) == []
+                    continue
                 connection.execute(example.encode())
 
 
@@ -120,7 +137,7 @@ def test_settings_are_those_of_the_server(database: str) -> None:
     rows = {row[0].strip("`"): row for row in rows_of("settings.md", "`confiture.*")}
     assert list(rows) == sorted(name for name, *_ in found)
     for name, _, unit, kind, low, high, choices, context in found:
-        assert context == "user"
+        assert context == ("superuser" if name == "confiture.enforce_intents" else "user")
         values = re.findall("`([^`]*)`", rows[name][2])
         if kind == "enum":
             assert sorted(values) == sorted(choices)

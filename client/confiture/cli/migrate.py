@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from confiture.cli.options import YES, RunOptions, Session, with_database, with_files, with_run
+from confiture.cli.options import YES, RunOptions, Session, with_agent, with_database, with_run
 
 
 @click.group()
@@ -82,25 +82,24 @@ def status(session: Session, check: bool) -> int:
 @click.argument("name")
 @click.option("--python", is_flag=True, help="A migration in Python, run by the server.")
 @click.option("--version", "version", metavar="VERSION", help="Instead of the next one.")
-@with_files
-def new(session: Session, name: str, python: bool, version: str | None) -> None:
+@click.option("--intent-id", metavar="ID", help="The intent that this migration carries out.")
+@with_database
+@with_agent
+def new(session: Session, name: str, python: bool, version: str | None, intent_id: str | None) -> None:
     """Write the files of a new migration.
 
     The version is the next number in the style of the existing files; without any, the time in
-    UTC.
+    UTC. Where a database is configured and answers, it is reserved there: nobody else gets it,
+    whatever branch they are on.
 
     \b
     Example:
       confiture migrate new add_orders
       confiture migrate new fill_totals --python
     """
-    from confiture import scaffold
-    from confiture.textfile import shown
+    from confiture.cli.new import new
 
-    chosen, files = scaffold.new_migration(session.migrations_dir, name, python=python, version=version)
-    for file in files:
-        session.terminal.line(f"created  {shown(file)}")
-    session.terminal.document({"version": chosen, "files": [shown(file) for file in files]})
+    new(session, name, python=python, version=version, intent=intent_id)
 
 
 @migrate.command()

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from confiture.config import Project, Target
+    from confiture.coordinator import Coordinator
     from confiture.db import Connection
     from confiture.migrator import Migrator
     from confiture.progress import Progress
@@ -32,6 +33,7 @@ class Session:
     environment: str | None = None
     database_url: str | None = None
     folder: Path | None = None
+    agent: str | None = None
     label: str = ""
     _project: list[Project] = field(default_factory=list)
 
@@ -54,30 +56,45 @@ class Session:
         """The database that is meant."""
         return self.project.target(self.database_url, self.environment)
 
-    def url(self) -> str:
+    def url(self, target: Target | None = None) -> str:
         """Return its URL; the private server is started if it is the one."""
-        from confiture import cluster
-
-        return self.target.url or cluster.ensure(self.project, self.terminal.note)
+        return (target or self.target).url or self._private()
 
     def forget_project(self) -> None:
         """Read the configuration anew when it is next needed."""
         self._project.clear()
 
-    def connect(self) -> Connection:
+    def connect(self, target: Target | None = None, *, timeout: int | None = None) -> Connection:
         """Connect to the chosen database; the private server is started if it is the one."""
         from confiture import db
         from confiture.errors import SettingError
 
-        target = self.target
+        target = target or self.target
         try:
-            connection = db.connect(self.url(), target.settings)
+            connection = db.connect(self.url(target), target.settings, timeout=timeout)
         except SettingError as problem:
             target.point_at(problem)
             raise
         click.get_current_context().call_on_close(connection.close)
         self.label = f"{connection.info.dbname} ({target.source})"
         return connection
+
+    def _private(self) -> str:
+        """Return the URL of the private server, started if need be."""
+        from confiture import cluster
+
+        return cluster.ensure(self.project, self.terminal.note)
+
+    def coordinator(self) -> Coordinator:
+        """Connect to the database of the intents."""
+        from confiture.coordinator import Coordinator
+
+        target = self.project.coordination_target(self.database_url, self.environment)
+        return Coordinator(self.connect(target), agent=self.agent_name())
+
+    def agent_name(self) -> str | None:
+        """Return who works here: the option, the configuration; None leaves it to the server."""
+        return self.agent or self.project.agent_name()
 
     def migrator(self, on_progress: Callable[[Progress], None] | None = None) -> Migrator:
         """Connect, and bring the folder of migrations along."""
@@ -150,8 +167,8 @@ def with_project(command: Command) -> Command:
     return CONFIG(with_output(command))
 
 
-def with_files(command: Command) -> Command:
-    """Add --migrations-dir, on top of the options of the project."""
+def with_folder(command: Command) -> Command:
+    """Add --migrations-dir, below what makes the session."""
 
     @click.option(
         "--migrations-dir",
@@ -163,7 +180,12 @@ def with_files(command: Command) -> Command:
         session.folder = migrations_dir
         return command(session, *args, **kwargs)
 
-    return with_project(wrapper)
+    return wrapper
+
+
+def with_files(command: Command) -> Command:
+    """Add --migrations-dir, on top of the options of the project."""
+    return with_project(with_folder(command))
 
 
 def with_database(command: Command) -> Command:
@@ -184,6 +206,45 @@ def _with_target(command: Command) -> Command:
         session: Session, *args: Any, database_url: str | None, environment: str | None, **kwargs: Any
     ) -> Any:
         session.database_url, session.environment = database_url, environment
+        return command(session, *args, **kwargs)
+
+    return wrapper
+
+
+def with_coordination(command: Command) -> Command:
+    """Add --db-url and --env, on top of the options of the project."""
+
+    @click.option(
+        "--db-url",
+        "--database-url",
+        "database_url",
+        metavar="URL",
+        help="The database of the intents; default coordination_url, else the project's database.",
+    )
+    @click.option("--env", "environment", metavar="NAME", help="An environment of the configuration.")
+    @functools.wraps(command)
+    def wrapper(
+        session: Session, *args: Any, database_url: str | None, environment: str | None, **kwargs: Any
+    ) -> Any:
+        session.database_url, session.environment = database_url, environment
+        return command(session, *args, **kwargs)
+
+    return with_project(wrapper)
+
+
+def with_agent(command: Command) -> Command:
+    """Add --agent-id, for commands that do something in somebody's name."""
+
+    @click.option(
+        "--agent-id",
+        metavar="NAME",
+        envvar="CONFITURE_AGENT",
+        show_envvar=True,
+        help="Who does this; default agent of the configuration, else what the server says: the role.",
+    )
+    @functools.wraps(command)
+    def wrapper(session: Session, *args: Any, agent_id: str | None, **kwargs: Any) -> Any:
+        session.agent = agent_id
         return command(session, *args, **kwargs)
 
     return wrapper

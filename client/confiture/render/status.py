@@ -55,6 +55,8 @@ def notes(migration: MigrationStatus) -> list[str]:
         found.append(migration.problem)
     elif migration.depends_on:
         found.append(f"needs {human.listed(list(migration.depends_on))}")
+    if migration.intent:
+        found.append(f"carries out {migration.intent}")
     if migration.language not in ("sql", None):
         found.append(migration.language)
     if migration.transactional is False:

@@ -25,10 +25,11 @@ SELECT c::regclass AS dumped FROM pg_extension, unnest(extconfig) AS c
 WHERE extname = 'confiture' AND c::regclass::text ~ '\.(migration|tb_confiture|migration_log|migration_progress|hook)'
 ORDER BY c::regclass::text COLLATE "C";
 
--- Tables and sequences that pg_dump would lose (none).
+-- Tables and sequences that pg_dump would lose (none but the rules, which are a part of the extension).
 SELECT c.oid::regclass AS lost FROM pg_class AS c
 WHERE c.relnamespace = 'confiture'::regnamespace AND c.relkind IN ('r', 'p', 'S')
-    AND c.oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'confiture');
+    AND c.oid <> ALL (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'confiture')
+ORDER BY c.oid::regclass::text COLLATE "C";
 
 -- Public functions without a comment, or with one that has no example (none).
 SELECT p.oid::regprocedure AS undocumented FROM pg_proc AS p
@@ -44,12 +45,14 @@ WHERE c.relnamespace = 'confiture'::regnamespace AND c.relkind IN ('r', 'p', 'v'
 SELECT p.oid::regprocedure AS nameless FROM pg_proc AS p
 WHERE p.pronamespace = 'confiture'::regnamespace AND p.pronargs > 0 AND (p.proargnames IS NULL OR '' = ANY (p.proargnames));
 
--- Functions in SQL and PL/pgSQL pin search_path; none runs with its owner's rights.
+-- Functions in SQL and PL/pgSQL pin search_path. What changes intents runs with its owner's rights, so that
+-- nobody writes their tables but by these functions.
 SELECT p.oid::regprocedure AS unpinned FROM pg_proc AS p JOIN pg_language AS l ON l.oid = p.prolang
 WHERE p.pronamespace = 'confiture'::regnamespace AND l.lanname IN ('sql', 'plpgsql')
     AND NOT coalesce(p.proconfig, '{}') && '{"search_path=pg_catalog, pg_temp"}';
 SELECT p.oid::regprocedure AS security_definer FROM pg_proc AS p
-WHERE p.pronamespace = 'confiture'::regnamespace AND p.prosecdef;
+WHERE p.pronamespace = 'confiture'::regnamespace AND p.prosecdef
+ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- Not twice; not elsewhere; the schema is its own.
 CREATE EXTENSION confiture;
