@@ -47,6 +47,8 @@ class Entry:
 
     def texts(self) -> tuple[str, ...]:
         """Return the values of a list of single values."""
+        import yaml
+
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.complain(f'"{self.key}" must be a list', hint=f"Write {self.key}: [first, second].")
         return tuple(
