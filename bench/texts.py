@@ -93,5 +93,7 @@ COMMENT ON COLUMN {table}.amount IS 'In euros';
 COMMIT;
 """)
         if i % 10 == 0:
-            parts.append(f"CREATE VIEW {table}_open AS SELECT id, code, name FROM {table} WHERE state = 'open';\n")
+            parts.append(
+                f"CREATE VIEW {table}_open AS SELECT id, code, name FROM {table} WHERE state = 'open';\n"
+            )
     return "".join(parts)

@@ -213,16 +213,22 @@ depends_value(const CfSnapshot *snapshot, const CfFact *fact, const bool *wanted
 	return object;
 }
 
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
 /* What the catalogs hold and no kind of fact stands for. */
 static JsonbValue
 unmodelled_value(const CfSnapshot *snapshot)
 {
 	JsonbParseState *state = NULL;
-	JsonbValue *objects;
+	char **objects;
 	int count = 0;
 	ListCell *lc;
 
-	objects = palloc(Max(list_length(snapshot->unmodelled), 1) * sizeof(JsonbValue));
+	objects = palloc(Max(list_length(snapshot->unmodelled), 1) * sizeof(char *));
 	foreach (lc, snapshot->unmodelled)
 	{
 		const ObjectAddress *address = (const ObjectAddress *) lfirst(lc);
@@ -230,20 +236,17 @@ unmodelled_value(const CfSnapshot *snapshot)
 		char *identity = getObjectIdentity(address, true);
 
 		if (identity == NULL)
-			continue;
-		objects[count++] = string_value(psprintf("%s: %s", catalog ? catalog : "?", identity));
+			identity = psprintf("%u", address->objectId);
+		objects[count++] = psprintf("%s: %s", catalog ? catalog : "?", identity);
 	}
-	for (int i = 1; i < count; i++)
-		for (int j = i; j > 0 && compare_strings(&objects[j - 1], &objects[j]) > 0; j--)
-		{
-			JsonbValue swap = objects[j];
-
-			objects[j] = objects[j - 1];
-			objects[j - 1] = swap;
-		}
+	qsort(objects, count, sizeof(char *), by_text);
 	pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
 	for (int i = 0; i < count; i++)
-		pushJsonbValue(&state, WJB_ELEM, &objects[i]);
+	{
+		JsonbValue value = string_value(objects[i]);
+
+		pushJsonbValue(&state, WJB_ELEM, &value);
+	}
 	return *pushJsonbValue(&state, WJB_END_ARRAY, NULL);
 }
 

@@ -234,7 +234,7 @@ take_about(CfSnapshot *snapshot)
 		fact = add_fact(snapshot);
 		fact->kind = kind;
 		fact->identity = psprintf("%s on %s%s", kind, name, text_of(tuple, desc, ABOUT_SUFFIX));
-		fact->above = name;
+		fact->above = owner >= 0 && !alien ? snapshot->facts[owner].identity : name;
 		fact->role = text_of(tuple, desc, ABOUT_ROLE);
 		fact->payload = DatumGetJsonbP(value_of(tuple, desc, ABOUT_PAYLOAD, &isnull));
 		if (owner >= 0 && !alien)
