@@ -40,6 +40,7 @@ SECTIONS = {
         "estimate_calibration",
     ),
     "Repairing and looking back": ("baseline", "forget", "set_checksum", "resolve", "history"),
+    "Snapshots": ("snapshot", "snapshot_hash", "snapshot_facts"),
     "Scripts": ("statements", "checksum", "sort_versions"),
     "Privileges and version": ("grant_usage", "version"),
     "Python (extension confiture_py)": ("confiture_py.check", "confiture_py.grant_usage"),

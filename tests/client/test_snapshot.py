@@ -102,12 +102,13 @@ def test_a_snapshot_is_as_its_json_schema_says(databases: list[str]) -> None:
     validator = Draft202012Validator(schema)
     assert [error.message for error in validator.iter_errors(found)] == []
     kinds = set(schema["$defs"]["fact"]["properties"]["kind"]["enum"])
-    assert {fact["kind"] for fact in found["facts"].values()} == kinds
+    # A label needs a provider, which PostgreSQL does not come with: tests/pgtap has one.
+    assert {fact["kind"] for fact in found["facts"].values()} == kinds - {"security label"}
 
 
 def test_two_thousand_tables(databases: list[str]) -> None:
     text = "".join(
-        f"CREATE TABLE many_{i} (id integer PRIMARY KEY, a text DEFAULT 'x', b integer REFERENCES many_{i});\n"
+        f"CREATE TABLE many_{i} (id integer PRIMARY KEY, a text DEFAULT 'x', b integer REFERENCES many_{i});"
         f"CREATE INDEX ON many_{i} (a);\n" + ("" if i % 100 else "COMMIT; BEGIN;\n")
         for i in range(2000)
     )

@@ -12,7 +12,7 @@ CREATE ROLE "zoo ""Writer""";
 \ir lib/zoo.psql
 SET LOCAL client_min_messages = warning;
 
-SELECT plan(32);
+SELECT plan(33);
 
 -- Catalogs ----------------------------------------------------------------------
 
@@ -93,6 +93,10 @@ SELECT is(confiture.snapshot() -> 'unmodelled', '["pg_authid: zoo_reader", "pg_t
 SELECT isnt(confiture.snapshot_hash(confiture.snapshot()),
     confiture.snapshot_hash(confiture.snapshot() || '{"unmodelled": []}'), 'and the hash tells');
 DELETE FROM pg_depend WHERE classid IN ('pg_tablespace'::regclass, 'pg_authid'::regclass);
+INSERT INTO pg_seclabel VALUES ('zoo.visit'::regclass, 'pg_class'::regclass, 0, 'pro vider', 'top');
+SELECT is((SELECT f.role || ' ' || f.parent || ' ' || f.payload FROM confiture.snapshot_facts(confiture.snapshot()) AS f
+        WHERE f.identity = 'security label on table zoo.visit by "pro vider"'), 'pro vider table zoo.visit {"label": "top"}',
+    'a security label');
 COMMENT ON TYPE zoo.visit IS 'The type of a row';
 SELECT is((SELECT parent FROM confiture.snapshot_facts(confiture.snapshot()) WHERE identity = 'comment on type zoo.visit'),
     'table zoo.visit', 'a comment on a part of a fact is told');
