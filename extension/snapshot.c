@@ -13,7 +13,6 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
 
 #include "snapshot.h"
 
@@ -91,9 +90,7 @@ confiture_snapshot(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	cf_snapshot_read(&snapshot);
-	result = cf_snapshot_json(&snapshot, schemas, extension_version());
-	MemoryContextSwitchTo(caller);
-	result = datumCopy(result, false, -1);
+	result = cf_snapshot_json(&snapshot, schemas, extension_version(), caller);
 	SPI_finish();
 	PG_RETURN_DATUM(result);
 }

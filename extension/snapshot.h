@@ -68,6 +68,7 @@ extern void cf_snapshot_index(CfSnapshot *snapshot);
 extern void cf_snapshot_depend(CfSnapshot *snapshot);
 
 /* snapshot_json.c */
-extern Datum cf_snapshot_json(CfSnapshot *snapshot, List *schemas, const char *version);
+extern Datum
+cf_snapshot_json(CfSnapshot *snapshot, List *schemas, const char *version, MemoryContext context);
 
 #endif /* CF_SNAPSHOT_H */

@@ -10,14 +10,19 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "catalog/dependency.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_largeobject.h"
 #include "catalog/pg_namespace.h"
@@ -52,16 +57,11 @@ typedef struct LooseRow
 	ObjectAddress dependent;
 	ObjectAddress referenced;
 	char deptype;
-	bool temporary; /* it refers to a temporary schema */
+	bool temporary;		/* it refers to a temporary schema */
+	int dependent_fact; /* or -1 */
+	int referenced_fact;
 } LooseRow;
 
-#define DEPENDENCIES                                                                              \
-	"SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid, d.deptype,"  \
-	" t.oid IS NOT NULL FROM pg_catalog.pg_depend AS d"                                           \
-	" LEFT JOIN pg_catalog.pg_namespace AS t ON d.refclassid OPERATOR(pg_catalog.=)"              \
-	" 'pg_catalog.pg_namespace'::pg_catalog.regclass AND t.oid OPERATOR(pg_catalog.=) d.refobjid" \
-	" AND t.nspname OPERATOR(pg_catalog.~) '^pg_temp_'"                                           \
-	" WHERE d.objid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid"
 /* Owners, grants and policies may be all that is known of an object. */
 #define SHARED_DEPENDENCIES                                                               \
 	"SELECT DISTINCT d.classid, d.objid FROM pg_catalog.pg_shdepend AS d"                 \
@@ -189,7 +189,7 @@ goes_with(char deptype)
 static bool
 absorb(CfSnapshot *snapshot, const LooseRow *row, bool internal)
 {
-	int fact = cf_snapshot_find(snapshot, &row->referenced);
+	int fact = row->referenced_fact;
 	bool alien = false;
 
 	/* The only extensions that are no facts are Confiture's own. */
@@ -271,38 +271,46 @@ column(uint64 row, int number)
 void
 cf_snapshot_depend(CfSnapshot *snapshot)
 {
-	LooseRow *loose;
+	LooseRow *loose = NULL;
 	int nloose = 0;
+	int maxloose = 0;
 	bool internal = true;
+	Relation relation = table_open(DependRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	HeapTuple tuple;
 
-	if (SPI_execute(DEPENDENCIES, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read pg_depend");
-	loose = palloc(Max(SPI_processed, 1) * sizeof(LooseRow));
-	for (uint64 i = 0; i < SPI_processed; i++)
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
-		LooseRow *row = &loose[nloose];
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		LooseRow row = {.deptype = form->deptype};
 		int dependent;
 		int referenced;
 
-		ObjectAddressSubSet(row->dependent, DatumGetObjectId(column(i, 1)),
-							DatumGetObjectId(column(i, 2)), DatumGetInt32(column(i, 3)));
-		ObjectAddressSubSet(row->referenced, DatumGetObjectId(column(i, 4)),
-							DatumGetObjectId(column(i, 5)), DatumGetInt32(column(i, 6)));
-		row->deptype = DatumGetChar(column(i, 7));
-		row->temporary = DatumGetBool(column(i, 8));
-		dependent = cf_snapshot_find(snapshot, &row->dependent);
-		if (dependent < 0)
-		{
-			nloose++;
+		if (form->objid < FirstNormalObjectId)
 			continue;
+		ObjectAddressSubSet(row.dependent, form->classid, form->objid, form->objsubid);
+		ObjectAddressSubSet(row.referenced, form->refclassid, form->refobjid, form->refobjsubid);
+		dependent = cf_snapshot_find(snapshot, &row.dependent);
+		referenced = cf_snapshot_find(snapshot, &row.referenced);
+		if (dependent >= 0 && referenced >= 0)
+			add_reference(&snapshot->facts[dependent], referenced, row.deptype);
+		else if (dependent < 0 || form->refobjid >= FirstNormalObjectId)
+		{
+			row.temporary = form->refclassid == NamespaceRelationId && referenced < 0 &&
+							isAnyTempNamespace(form->refobjid);
+			if (nloose == maxloose)
+			{
+				maxloose = Max(1024, maxloose * 2);
+				loose = loose ? repalloc_huge(loose, (Size) maxloose * sizeof(LooseRow))
+							  : palloc((Size) maxloose * sizeof(LooseRow));
+			}
+			row.dependent_fact = dependent;
+			row.referenced_fact = referenced;
+			loose[nloose++] = row;
 		}
-		referenced = cf_snapshot_find(snapshot, &row->referenced);
-		if (referenced >= 0)
-			add_reference(&snapshot->facts[dependent], referenced, row->deptype);
-		else if (row->referenced.objectId >= FirstNormalObjectId)
-			nloose++;
 	}
-	SPI_freetuptable(SPI_tuptable);
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
 
 	/* A part of a part needs another round: an array of a row type of a table. */
 	for (;;)
@@ -311,8 +319,7 @@ cf_snapshot_depend(CfSnapshot *snapshot)
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < nloose; i++)
-			if (cf_snapshot_find(snapshot, &loose[i].dependent) < 0 &&
-				absorb(snapshot, &loose[i], internal))
+			if (loose[i].dependent_fact < 0 && absorb(snapshot, &loose[i], internal))
 				more = true;
 		if (!more && !internal)
 			break;
@@ -339,5 +346,6 @@ cf_snapshot_depend(CfSnapshot *snapshot)
 		account(snapshot, &address);
 	}
 	SPI_freetuptable(SPI_tuptable);
-	pfree(loose);
+	if (loose)
+		pfree(loose);
 }

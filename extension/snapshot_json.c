@@ -11,6 +11,7 @@
 
 #include "catalog/dependency.h"
 #include "common/cryptohash.h"
+#include "common/hashfn.h"
 #include "common/sha2.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -90,64 +91,73 @@ sort_object(JsonbValue *object)
 	qsort(object->val.object.pairs, object->val.object.nPairs, sizeof(JsonbPair), compare_pairs);
 }
 
+/* The payload of a fact as a tree, and the hash of its text. */
+typedef struct Payload
+{
+	const Jsonb *stored; /* as it was read */
+	JsonbValue value;
+	char *hash;
+} Payload;
+
 /*
- * Returns the payload of a fact without its top-level nulls. A definition that
- * is null is one of an object that another session has dropped meanwhile.
+ * Most facts of a big database have one of few payloads, such as that of an
+ * integer column: what was made of those last seen is kept. The number is a power
+ * of two.
+ */
+#define CACHE_SIZE 1024
+
+typedef struct Hasher
+{
+	pg_cryptohash_ctx *sha;
+	StringInfoData buffer;
+	Payload cache[CACHE_SIZE];
+} Hasher;
+
+/*
+ * Returns what a container holds as a tree whose strings stay where they are. At
+ * the top, keys with the value null are left out.
  */
 static JsonbValue
-payload_value(const CfFact *fact)
+tree_of(JsonbContainer *container, bool top)
 {
-	JsonbParseState *state = NULL;
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
+	JsonbIterator *iterator = JsonbIteratorInit(container);
+	JsonbValue result;
 	JsonbValue value;
-	JsonbValue key = {.type = jbvNull};
-	JsonbValue *result = NULL;
-	int depth = 0;
+	JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, false);
 
-	if (fact->payload == NULL)
+	if (token == WJB_BEGIN_OBJECT)
 	{
-		JsonbValue object = make_object(1);
-
-		add_text(&object, "role", fact->role);
-		return object;
-	}
-	iterator = JsonbIteratorInit(&fact->payload->root);
-	while ((token = JsonbIteratorNext(&iterator, &value, false)) != WJB_DONE)
-	{
-		if (token == WJB_BEGIN_OBJECT || token == WJB_BEGIN_ARRAY)
-			depth++;
-		else if (token == WJB_END_OBJECT || token == WJB_END_ARRAY)
-			depth--;
-		if (depth == 1 && token == WJB_KEY)
+		result = make_object(value.val.object.nPairs);
+		while (JsonbIteratorNext(&iterator, &value, true) == WJB_KEY)
 		{
-			JsonbIteratorToken next = JsonbIteratorNext(&iterator, &key, false);
-			JsonbValue name = value;
+			JsonbPair *pair = &result.val.object.pairs[result.val.object.nPairs];
 
-			if (next == WJB_VALUE && key.type == jbvNull)
-			{
-				if (name.val.string.len == 10 && memcmp(name.val.string.val, "definition", 10) == 0)
-					ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-							errmsg("the schema changed while it was read"),
-							errdetail("%s is gone.", fact->identity), errhint("Try again."));
+			pair->key = value;
+			pair->order = 0;
+			(void) JsonbIteratorNext(&iterator, &value, true);
+			if (top && value.type == jbvNull)
 				continue;
-			}
-			pushJsonbValue(&state, WJB_KEY, &name);
-			if (next == WJB_BEGIN_OBJECT || next == WJB_BEGIN_ARRAY)
-				depth++;
-			result = pushJsonbValue(&state, next, next == WJB_VALUE ? &key : NULL);
-			continue;
+			pair->value = value.type == jbvBinary ? tree_of(value.val.binary.data, false) : value;
+			result.val.object.nPairs++;
 		}
-		result = pushJsonbValue(&state, token,
-								token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM ? &value
-																							: NULL);
 	}
-	return *result;
+	else
+	{
+		memset(&result, 0, sizeof(result));
+		result.type = jbvArray;
+		result.val.array.rawScalar = false;
+		result.val.array.nElems = 0;
+		result.val.array.elems = palloc(Max(value.val.array.nElems, 1) * sizeof(JsonbValue));
+		while (JsonbIteratorNext(&iterator, &value, true) == WJB_ELEM)
+			result.val.array.elems[result.val.array.nElems++] =
+				value.type == jbvBinary ? tree_of(value.val.binary.data, false) : value;
+	}
+	return result;
 }
 
 /* Returns the SHA-256 of a payload's text in UTF-8, in hex. */
 static char *
-hash_value(pg_cryptohash_ctx *sha, JsonbValue *payload, StringInfo buffer)
+hash_value(Hasher *hasher, JsonbValue *payload)
 {
 	Jsonb *stored = JsonbValueToJsonb(payload);
 	uint8 digest[PG_SHA256_DIGEST_LENGTH];
@@ -155,18 +165,54 @@ hash_value(pg_cryptohash_ctx *sha, JsonbValue *payload, StringInfo buffer)
 	char *text;
 	char *utf8;
 
-	resetStringInfo(buffer);
-	text = JsonbToCString(buffer, &stored->root, VARSIZE(stored));
+	resetStringInfo(&hasher->buffer);
+	text = JsonbToCString(&hasher->buffer, &stored->root, VARSIZE(stored));
 	utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
-	if (pg_cryptohash_init(sha) < 0 ||
-		pg_cryptohash_update(sha, (const uint8 *) utf8, strlen(utf8)) < 0 ||
-		pg_cryptohash_final(sha, digest, sizeof(digest)) < 0)
+	if (pg_cryptohash_init(hasher->sha) < 0 ||
+		pg_cryptohash_update(hasher->sha, (const uint8 *) utf8, strlen(utf8)) < 0 ||
+		pg_cryptohash_final(hasher->sha, digest, sizeof(digest)) < 0)
 		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not compute SHA-256"));
 	hex[hex_encode((const char *) digest, sizeof(digest), hex)] = '\0';
 	if (utf8 != text)
 		pfree(utf8);
 	pfree(stored);
 	return hex;
+}
+
+/*
+ * Returns the payload of a fact and its hash. A definition that is null is one
+ * of an object that another session has dropped meanwhile.
+ */
+static Payload
+payload_of(Hasher *hasher, const CfFact *fact)
+{
+	const Jsonb *stored = fact->payload;
+	Payload payload = {.stored = stored};
+	Payload *cached;
+	JsonbValue definition;
+
+	if (stored == NULL)
+	{
+		payload.value = make_object(1);
+		add_text(&payload.value, "role", fact->role);
+		payload.hash = hash_value(hasher, &payload.value);
+		return payload;
+	}
+	cached = &hasher->cache[hash_bytes((const unsigned char *) stored, VARSIZE(stored)) &
+							(CACHE_SIZE - 1)];
+	if (cached->stored && VARSIZE(cached->stored) == VARSIZE(stored) &&
+		memcmp(cached->stored, stored, VARSIZE(stored)) == 0)
+		return *cached;
+	if (getKeyJsonValueFromContainer(unconstify(JsonbContainer *, &stored->root), "definition", 10,
+									 &definition) &&
+		definition.type == jbvNull)
+		ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("the schema changed while it was read"),
+				errdetail("%s is gone.", fact->identity), errhint("Try again."));
+	payload.value = tree_of(unconstify(JsonbContainer *, &stored->root), true);
+	payload.hash = hash_value(hasher, &payload.value);
+	*cached = payload;
+	return payload;
 }
 
 /* n is stronger than i, and that than a. */
@@ -266,13 +312,16 @@ is_wanted(const CfFact *fact, List *schemas)
 
 /* One fact. Its keys are added in the order that jsonb keeps them in. */
 static JsonbValue
-fact_value(const CfSnapshot *snapshot, const CfFact *fact, const bool *wanted,
-		   pg_cryptohash_ctx *sha, StringInfo buffer)
+fact_value(const CfSnapshot *snapshot, const CfFact *fact, const bool *wanted, Hasher *hasher)
 {
-	JsonbValue object = make_object(11);
-	JsonbValue payload = payload_value(fact);
+	/* hash, kind and payload are always there. */
+	int keys = 3 + (fact->name != NULL) + (fact->part != NULL) + (fact->role != NULL) +
+			   (fact->above != NULL) + (fact->schema != NULL) + (fact->nreferences > 0) +
+			   (fact->position > 0) + (fact->arguments != NULL);
+	JsonbValue object = make_object(keys);
+	Payload payload = payload_of(hasher, fact);
 
-	add_text(&object, "hash", hash_value(sha, &payload, buffer));
+	add_text(&object, "hash", payload.hash);
 	add_text(&object, "kind", fact->kind);
 	add_text(&object, "name", fact->name);
 	add_text(&object, "part", fact->part);
@@ -286,28 +335,28 @@ fact_value(const CfSnapshot *snapshot, const CfFact *fact, const bool *wanted,
 		if (depends.val.object.nPairs > 0)
 			add_pair(&object, "depends", depends);
 	}
-	add_pair(&object, "payload", payload);
+	add_pair(&object, "payload", payload.value);
 	if (fact->position > 0)
 		add_pair(&object, "position", number_value(fact->position));
 	add_text(&object, "arguments", fact->arguments);
 	return object;
 }
 
-/* Returns the snapshot, reduced to the schemas unless they are NIL. */
+/* Returns the snapshot, in the given context; reduced to the schemas unless they are NIL. */
 Datum
-cf_snapshot_json(CfSnapshot *snapshot, List *schemas, const char *version)
+cf_snapshot_json(CfSnapshot *snapshot, List *schemas, const char *version, MemoryContext context)
 {
 	JsonbValue root = make_object(6);
 	JsonbValue facts = make_object(snapshot->count);
 	JsonbParseState *state = NULL;
-	pg_cryptohash_ctx *sha = pg_cryptohash_create(PG_SHA256);
+	Hasher *hasher = palloc0(sizeof(Hasher));
 	bool *wanted = palloc(Max(snapshot->count, 1));
-	StringInfoData buffer;
 	ListCell *lc;
 
-	if (sha == NULL)
+	hasher->sha = pg_cryptohash_create(PG_SHA256);
+	if (hasher->sha == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	initStringInfo(&buffer);
+	initStringInfo(&hasher->buffer);
 	for (int i = 0; i < snapshot->count; i++)
 		wanted[i] = is_wanted(&snapshot->facts[i], schemas);
 	for (int i = 0; i < snapshot->count; i++)
@@ -315,9 +364,9 @@ cf_snapshot_json(CfSnapshot *snapshot, List *schemas, const char *version)
 		CHECK_FOR_INTERRUPTS();
 		if (wanted[i])
 			add_pair(&facts, snapshot->facts[i].identity,
-					 fact_value(snapshot, &snapshot->facts[i], wanted, sha, &buffer));
+					 fact_value(snapshot, &snapshot->facts[i], wanted, hasher));
 	}
-	pg_cryptohash_free(sha);
+	pg_cryptohash_free(hasher->sha);
 	sort_object(&facts);
 	for (int i = 1; i < facts.val.object.nPairs; i++)
 		if (compare_pairs(&facts.val.object.pairs[i - 1], &facts.val.object.pairs[i]) == 0)
@@ -342,5 +391,6 @@ cf_snapshot_json(CfSnapshot *snapshot, List *schemas, const char *version)
 	add_text(&root, "extension_version", version);
 	add_pair(&root, "server_version_num", number_value(PG_VERSION_NUM));
 	sort_object(&root);
+	MemoryContextSwitchTo(context);
 	return JsonbPGetDatum(JsonbValueToJsonb(&root));
 }

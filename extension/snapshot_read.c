@@ -100,21 +100,28 @@ address_of(HeapTuple tuple, TupleDesc desc, int column)
 
 /* kind schema.name.part(arguments), each name quoted where it must be. */
 static char *
-identity_of(const CfFact *fact)
+identity_of(const CfFact *fact, StringInfo text)
 {
-	StringInfoData text;
-
-	initStringInfo(&text);
-	appendStringInfoString(&text, fact->kind);
+	resetStringInfo(text);
+	appendStringInfoString(text, fact->kind);
 	if (fact->schema)
-		appendStringInfo(&text, " %s", quote_identifier(fact->schema));
+	{
+		appendStringInfoChar(text, ' ');
+		appendStringInfoString(text, quote_identifier(fact->schema));
+	}
 	if (fact->name)
-		appendStringInfo(&text, "%c%s", fact->schema ? '.' : ' ', quote_identifier(fact->name));
+	{
+		appendStringInfoChar(text, fact->schema ? '.' : ' ');
+		appendStringInfoString(text, quote_identifier(fact->name));
+	}
 	if (fact->part)
-		appendStringInfo(&text, ".%s", quote_identifier(fact->part));
+	{
+		appendStringInfoChar(text, '.');
+		appendStringInfoString(text, quote_identifier(fact->part));
+	}
 	if (fact->arguments)
-		appendStringInfo(&text, "(%s)", fact->arguments);
-	return text.data;
+		appendStringInfo(text, "(%s)", fact->arguments);
+	return pnstrdup(text->data, text->len);
 }
 
 /* Takes the rows of one collector. */
@@ -122,7 +129,9 @@ static void
 take(CfSnapshot *snapshot)
 {
 	TupleDesc desc = SPI_tuptable->tupdesc;
+	StringInfoData buffer;
 
+	initStringInfo(&buffer);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple tuple = SPI_tuptable->vals[i];
@@ -142,8 +151,9 @@ take(CfSnapshot *snapshot)
 		value = value_of(tuple, desc, FACT_PAYLOAD, &isnull);
 		Assert(!isnull);
 		fact->payload = DatumGetJsonbP(value);
-		fact->identity = identity_of(fact);
+		fact->identity = identity_of(fact, &buffer);
 	}
+	pfree(buffer.data);
 }
 
 /* Columns come with their number; what counts is their place among the others. */

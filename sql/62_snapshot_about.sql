@@ -15,7 +15,7 @@ AS $$
             CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char" AS type
         FROM pg_class AS c
         WHERE c.relacl IS NOT NULL AND c.relpersistence <> 't'
-            AND c.relnamespace IS DISTINCT FROM to_regnamespace('information_schema')
+            AND c.relnamespace IS DISTINCT FROM (SELECT to_regnamespace('information_schema'))
         UNION ALL
         SELECT 'pg_class'::regclass, a.attrelid, a.attnum, c.relowner, a.attacl, 'c'
         FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid

@@ -1,4 +1,6 @@
 -- Snapshots: columns of relations, attributes of composite types, defaults.
+--
+-- There are many columns, and most have nothing but a type: they get a short way.
 
 CREATE OR REPLACE FUNCTION confiture._facts_columns() RETURNS SETOF confiture._fact
 LANGUAGE sql STABLE ROWS 10000
@@ -10,10 +12,10 @@ AS $$
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
             AND c.relpersistence <> 't' AND n.nspname <> 'information_schema'
-            AND NOT EXISTS (
-                SELECT FROM pg_depend AS e
+            AND c.oid NOT IN (
+                SELECT e.objid FROM pg_depend AS e
                 WHERE e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'
-                    AND e.classid = 'pg_class'::regclass AND e.objid = c.oid)
+                    AND e.classid = 'pg_class'::regclass)
             AND (c.relkind <> 'c' OR c.reltype NOT IN (
                 SELECT e.objid FROM pg_depend AS e
                 WHERE e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'
@@ -60,7 +62,8 @@ AS $$
     UNION ALL
     SELECT 'pg_attrdef'::regclass, d.oid, 0, 'pg_class'::regclass, d.adrelid, d.adnum::integer,
         'default', r.nspname, r.relname, a.attname, NULL, NULL,
-        jsonb_build_object('expression', pg_get_expr(d.adbin, d.adrelid))
+        -- A default names no column. Not to say of which table it is saves a look at all of that one's.
+        jsonb_build_object('expression', pg_get_expr(d.adbin, 0))
     FROM relation AS r
     JOIN pg_attrdef AS d ON d.adrelid = r.oid
     JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum AND a.attgenerated = ''

@@ -11,10 +11,10 @@ AS $$
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
             AND c.relpersistence <> 't' AND n.nspname <> 'information_schema'
-            AND NOT EXISTS (
-                SELECT FROM pg_depend AS e
+            AND c.oid NOT IN (
+                SELECT e.objid FROM pg_depend AS e
                 WHERE e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'
-                    AND e.classid = 'pg_class'::regclass AND e.objid = c.oid)
+                    AND e.classid = 'pg_class'::regclass)
     ),
     -- A column that a version does not have is taken from here.
     missing AS (SELECT true AS conenforced, false AS conperiod),
@@ -33,13 +33,19 @@ AS $$
             SELECT FROM pg_constraint AS p WHERE p.oid = k.conparentid AND p.confrelid <> k.confrelid)
     ),
     described AS MATERIALIZED (
-        SELECT con.*, pg_get_constraintdef(con.oid) AS definition FROM con
+        SELECT con.*, pg_get_constraintdef(con.oid) AS definition,
+            CASE con.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key'
+                WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' ELSE 'not null' END AS type
+        FROM con
     )
     SELECT 'pg_constraint'::regclass, k.oid, 0, 'pg_class'::regclass, k.conrelid, 0,
         'constraint', k.nspname, k.relname, k.conname, NULL, NULL::oid,
-        jsonb_build_object(
-            'type', CASE k.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key'
-                WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' ELSE 'not null' END,
+        CASE WHEN k.convalidated AND NOT k.condeferrable AND k.conenforced AND NOT k.conperiod
+            AND (k.contype NOT IN ('c', 'n') OR NOT k.connoinherit) AND k.coninhcount = 0
+            AND i.reloptions IS NULL AND s.spcname IS NULL
+        THEN jsonb_build_object('type', k.type, 'definition', k.definition, 'valid', true)
+        ELSE jsonb_build_object(
+            'type', k.type,
             -- Whether it is valid is told apart.
             'definition', CASE WHEN k.convalidated OR k.definition NOT LIKE '% NOT VALID' THEN k.definition
                 ELSE left(k.definition, -10) END,
@@ -55,7 +61,7 @@ AS $$
             'options', CASE WHEN i.reloptions IS NOT NULL THEN (
                 SELECT jsonb_object_agg(o.option_name, o.option_value)
                 FROM pg_options_to_table(i.reloptions) AS o) END,
-            'tablespace', s.spcname)
+            'tablespace', s.spcname) END
     FROM described AS k
     LEFT JOIN pg_class AS i ON i.oid = k.conindid AND k.contype IN ('p', 'u', 'x')
     LEFT JOIN pg_tablespace AS s ON s.oid = i.reltablespace

@@ -5,15 +5,17 @@ LANGUAGE sql STABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH relation AS MATERIALIZED (
-        SELECT c.*, n.nspname
+        SELECT c.oid, c.relname, c.relnamespace, c.relkind, c.relowner, c.relpersistence, c.relam, c.reltablespace,
+            c.reltoastrelid, c.reloptions, c.reloftype, c.relispartition, c.relpartbound, c.relrowsecurity,
+            c.relforcerowsecurity, c.relreplident, n.nspname
         FROM pg_class AS c
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
             AND c.relpersistence <> 't' AND n.nspname <> 'information_schema'
-            AND NOT EXISTS (
-                SELECT FROM pg_depend AS e
+            AND c.oid NOT IN (
+                SELECT e.objid FROM pg_depend AS e
                 WHERE e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'
-                    AND e.classid = 'pg_class'::regclass AND e.objid = c.oid)
+                    AND e.classid = 'pg_class'::regclass)
     ),
     ancestor AS MATERIALIZED (
         SELECT i.inhrelid, jsonb_agg(quote_ident(n.nspname) || '.' || quote_ident(c.relname) ORDER BY i.inhseqno)
@@ -45,7 +47,11 @@ AS $$
     SELECT 'pg_class'::regclass, r.oid, 0, 'pg_namespace'::regclass, r.relnamespace, 0,
         CASE WHEN r.relkind = 'f' THEN 'foreign table' ELSE 'table' END,
         r.nspname, r.relname, NULL, NULL, r.relowner,
-        jsonb_build_object(
+        CASE WHEN r.relkind = 'r' AND r.relpersistence = 'p' AND r.reltablespace = 0 AND r.reloptions IS NULL
+            AND toast.reloptions IS NULL AND r.reloftype = 0 AND ancestor.parents IS NULL AND r.relreplident = 'd'
+            AND named.cluster_on IS NULL AND NOT r.relrowsecurity AND NOT r.relforcerowsecurity
+        THEN jsonb_build_object('access_method', am.amname)
+        ELSE jsonb_build_object(
             'persistence', CASE WHEN r.relpersistence = 'u' THEN 'unlogged' END,
             'access_method', am.amname,
             'tablespace', s.spcname,
@@ -69,7 +75,7 @@ AS $$
             'server', srv.srvname,
             'foreign_options', CASE WHEN ft.ftoptions IS NOT NULL THEN (
                 SELECT jsonb_object_agg(o.option_name, o.option_value)
-                FROM pg_options_to_table(ft.ftoptions) AS o) END)
+                FROM pg_options_to_table(ft.ftoptions) AS o) END) END
     FROM relation AS r
     LEFT JOIN pg_am AS am ON am.oid = r.relam
     LEFT JOIN pg_tablespace AS s ON s.oid = r.reltablespace
@@ -112,11 +118,10 @@ AS $$
     JOIN pg_sequence AS s ON s.seqrelid = r.oid
     LEFT JOIN (
         SELECT d.objid, d.deptype,
-            quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname) AS by
+            quote_ident(c.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname) AS by
         FROM pg_depend AS d
         JOIN pg_sequence AS q ON q.seqrelid = d.objid
-        JOIN pg_class AS c ON c.oid = d.refobjid
-        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        JOIN relation AS c ON c.oid = d.refobjid
         JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
         WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 AND d.refclassid = 'pg_class'::regclass
             AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')

@@ -44,14 +44,14 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION confiture._facts_hash(facts jsonb, unmodelled text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT AS 'MODULE_PATHNAME', 'confiture_facts_hash';
+
 CREATE OR REPLACE FUNCTION confiture.snapshot_hash(snapshot jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT encode(sha256(convert_to(coalesce(string_agg(f.key || E'\n' || (f.value ->> 'hash') || E'\n', ''
-        -- jsonb keeps its keys in one order, whatever the locale
-        ORDER BY f.ordinality), '') || coalesce(snapshot ->> 'unmodelled', ''), 'UTF8')), 'hex')
-    FROM jsonb_each(confiture._snapshot_facts(snapshot)) WITH ORDINALITY AS f
+    SELECT confiture._facts_hash(confiture._snapshot_facts(snapshot), coalesce(snapshot ->> 'unmodelled', ''))
 $$;
 COMMENT ON FUNCTION confiture.snapshot_hash(jsonb) IS
 'SHA-256, in hex, of the identities and hashes of all facts: equal for equal schemas, whatever the order in which they were made, the physical order of columns, OIDs, or settings of a session. Different versions of the server may write the same schema differently.
