@@ -3,7 +3,7 @@
 -- There are many columns, and most have nothing but a type: they get a short way.
 
 CREATE OR REPLACE FUNCTION confiture._facts_columns() RETURNS SETOF confiture._fact
-LANGUAGE sql STABLE ROWS 10000
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH relation AS NOT MATERIALIZED (

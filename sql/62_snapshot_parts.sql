@@ -2,7 +2,7 @@
 -- policies, extended statistics.
 
 CREATE OR REPLACE FUNCTION confiture._facts_parts() RETURNS SETOF confiture._fact
-LANGUAGE sql STABLE ROWS 10000
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH relation AS MATERIALIZED (

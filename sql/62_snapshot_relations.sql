@@ -1,7 +1,7 @@
 -- Snapshots: schemas, tables, views, sequences.
 
 CREATE OR REPLACE FUNCTION confiture._facts_relations() RETURNS SETOF confiture._fact
-LANGUAGE sql STABLE ROWS 10000
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH relation AS MATERIALIZED (

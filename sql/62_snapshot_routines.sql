@@ -2,7 +2,7 @@
 -- their classes and families.
 
 CREATE OR REPLACE FUNCTION confiture._facts_routines() RETURNS SETOF confiture._fact
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH member AS MATERIALIZED (

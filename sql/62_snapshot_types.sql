@@ -2,7 +2,7 @@
 -- and base types, casts, collations, conversions, transforms.
 
 CREATE OR REPLACE FUNCTION confiture._facts_types() RETURNS SETOF confiture._fact
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH member AS MATERIALIZED (

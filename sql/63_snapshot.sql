@@ -1,6 +1,7 @@
 -- Snapshots: the schema of a database as one value.
 
--- Everything that a session could set to make texts differ is pinned.
+-- Everything that a session could set to make texts differ is pinned. The rest is
+-- for speed: the queries are read side by side when there is a worker for that.
 CREATE OR REPLACE FUNCTION confiture.snapshot(schemas text[] DEFAULT NULL) RETURNS jsonb
 LANGUAGE c STABLE
 SET search_path = pg_catalog, pg_temp
@@ -14,6 +15,9 @@ SET lc_monetary = 'C'
 SET xmlbinary = 'base64'
 SET jit = off
 SET work_mem = '64MB'
+SET parallel_setup_cost = 0
+SET parallel_tuple_cost = 0
+SET enable_parallel_append = on
 AS 'MODULE_PATHNAME', 'confiture_snapshot';
 COMMENT ON FUNCTION confiture.snapshot(text[]) IS
 'The schema of this database as one value, that can be stored, shipped and compared: every object outside of the system and of extensions. Reads the catalogs only, takes no lock that anybody waits for, and any role sees the same.
