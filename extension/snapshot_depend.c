@@ -33,6 +33,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "snapshot.h"
 
@@ -276,7 +277,9 @@ cf_snapshot_depend(CfSnapshot *snapshot)
 	int maxloose = 0;
 	bool internal = true;
 	Relation relation = table_open(DependRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	/* With the snapshot of the queries: what is newer is no fact yet. */
+	SysScanDesc scan =
+		systable_beginscan(relation, InvalidOid, false, GetActiveSnapshot(), 0, NULL);
 	HeapTuple tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))

@@ -258,14 +258,46 @@ take_about(CfSnapshot *snapshot)
 	}
 }
 
+/*
+ * Runs the queries of all collectors. They see the catalogs as of one moment, but
+ * PostgreSQL's functions that write definitions see them as they are now: an
+ * object that another session has dropped meanwhile is none of theirs.
+ */
+static void
+collect(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		if (SPI_execute(COLLECT, true, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not collect the facts");
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_INTERNAL_ERROR &&
+			error->sqlerrcode != ERRCODE_UNDEFINED_TABLE &&
+			error->sqlerrcode != ERRCODE_UNDEFINED_OBJECT)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("the schema changed while it was read"), errdetail("%s.", error->message),
+				errhint("Try again. If nobody changes it, the catalogs are damaged."));
+	}
+	PG_END_TRY();
+}
+
 /* Reads all facts. */
 void
 cf_snapshot_read(CfSnapshot *snapshot)
 {
 	int count;
 
-	if (SPI_execute(COLLECT, true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not collect the facts");
+	collect();
 	/* The payloads stay where they are, in the rows. */
 	take(snapshot);
 	number_columns(snapshot);

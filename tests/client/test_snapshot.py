@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,3 +120,39 @@ def test_two_thousand_tables(databases: list[str]) -> None:
     counts = {kind: kinds.count(kind) for kind in ("table", "column", "default", "index")}
     assert counts == {"table": 2000, "column": 6000, "default": 2000, "index": 2000}
     assert found["unmodelled"] == []
+
+
+def test_while_others_change_the_schema(databases: list[str]) -> None:
+    stop = threading.Event()
+
+    def change(number: int) -> None:
+        with psycopg.connect(dbname=databases[0], autocommit=True) as connection:
+            while not stop.is_set():
+                connection.execute(
+                    f"CREATE SCHEMA s{number}; CREATE TYPE s{number}.e AS ENUM ('a');"
+                    f"CREATE TABLE s{number}.t (id integer PRIMARY KEY CHECK (id > 0), "
+                    f"e s{number}.e DEFAULT 'a');"
+                    f"CREATE INDEX i ON s{number}.t (id) WHERE id > 1;"
+                    f"CREATE VIEW s{number}.v AS SELECT * FROM s{number}.t"
+                )
+                connection.execute(f"DROP SCHEMA s{number} CASCADE")
+
+    snapshot(databases[0])
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    taken = 0
+    try:
+        end = time.monotonic() + 3
+        with psycopg.connect(dbname=databases[0], autocommit=True) as connection:
+            while time.monotonic() < end or taken == 0:
+                try:
+                    row = connection.execute("SELECT confiture.snapshot() -> 'unmodelled'").fetchone()
+                except psycopg.errors.SerializationFailure:
+                    continue
+                assert row == ([],)
+                taken += 1
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
