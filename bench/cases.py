@@ -244,11 +244,39 @@ def client(bench: Bench) -> Iterator[Row]:
     yield compare(seconds, version, empty, limit_s=0.15)
 
 
+def snapshot(bench: Bench) -> Iterator[Row]:
+    """A snapshot of many tables, against what pg_dump reads of them."""
+    number = bench.count(1000)
+    text = bench.file("schema.sql", texts.schema(number))
+    dump = "pg_dump --schema-only"
+    taken = f"snapshot_hash(snapshot()), {number} tables"
+    sent = f"snapshot() to the client, {number} tables"
+    with server.database() as name:
+        install(name)
+        server.psql(name, "-f", text)
+        server.psql(name, "-c", "VACUUM ANALYZE")
+
+        def query(statement: str) -> Callable[[], float]:
+            return lambda: timed(lambda: server.psql(name, "-A", "-t", "-c", statement))
+
+        seconds = alternate(
+            {
+                dump: lambda: timed(lambda: server.run(["pg_dump", "--schema-only", "-d", name])),
+                taken: query("SELECT confiture.snapshot_hash(confiture.snapshot())"),
+                sent: query("SELECT confiture.snapshot()"),
+            },
+            max(bench.repetitions, 11),
+        )
+    yield compare(seconds, taken, dump, limit=0.6)
+    yield compare(seconds, sent, dump)
+
+
 CASES: dict[str, Callable[[Bench], Iterator[Row | Latency]]] = {
     "migrations": small_migrations,
     "executor": executor,
     "dry-run": dry_run,
     "builds": builds,
+    "snapshot": snapshot,
     "client": client,
     "coordination": coordination,
 }
