@@ -247,7 +247,7 @@ def client(bench: Bench) -> Iterator[Row]:
 def snapshot(bench: Bench) -> Iterator[Row]:
     """A snapshot of many tables, against what pg_dump reads of them."""
     number = bench.count(1000)
-    text = bench.file("schema.sql", texts.schema(number))
+    text = bench.file("schema.sql", texts.whole_schema(number))
     dump = "pg_dump --schema-only"
     taken = f"snapshot_hash(snapshot()), {number} tables"
     sent = f"snapshot() to the client, {number} tables"

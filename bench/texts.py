@@ -87,7 +87,7 @@ UPDATE orders SET paid = true WHERE id % 4 = 0;
 """
 
 
-def schema(number: int) -> str:
+def whole_schema(number: int) -> str:
     """Give tables as applications have them: ten columns, keys, checks, indexes, comments, some views."""
     parts = ["CREATE SCHEMA app;\n"]
     for i in range(number):
