@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
+import psycopg
 import server
 import texts
 from coordinate import coordination
@@ -128,6 +130,105 @@ def dry_run(bench: Bench) -> Iterator[Row]:
     yield compare(seconds, measured, one)
 
 
+# confiture.build() commits after so many statements of DDL.
+PIECE = 50
+
+
+def on_new(name: str, work: Callable[[], object]) -> Callable[[], float]:
+    """Give a trial: the time of a piece of work that makes a database, which is dropped before."""
+
+    def trial() -> float:
+        server.drop(name)
+        return timed(work)
+
+    return trial
+
+
+def pieces_of(files: dict[str, list[str]]) -> str:
+    """Give the text of all files, in transactions of the size that a build has."""
+    statements = [f"{statement};\n" for each in files.values() for statement in each]
+    parts = [statements[at : at + PIECE] for at in range(0, len(statements), PIECE)]
+    return "".join("".join(["BEGIN;\n", *part, "COMMIT;\n"]) for part in parts)
+
+
+def call_of(files: dict[str, list[str]], options: dict[str, object]) -> str:
+    """Give the call of a build."""
+    given = [{"path": path, "text": "".join(f"{each};\n" for each in text)} for path, text in files.items()]
+    return f"SELECT * FROM confiture.build($j${json.dumps(given)}$j$, $j${json.dumps(options)}$j$);\n"
+
+
+def builds(bench: Bench) -> Iterator[Row]:
+    """A build from files, and from its template."""
+    tables = bench.count(1000)
+    name = "bench_built"
+    files = texts.schema(tables)
+    create = f"CREATE DATABASE {name} TEMPLATE template0;\n\\c {name}\n"
+    pieces = pieces_of(files)
+    plain = bench.file("plain.sql", create + pieces)
+    relaxed = bench.file("relaxed.sql", f"{create}SET synchronous_commit = off;\n{pieces}")
+    once = bench.file("once.sql", call_of(files, {"database": name, "cache": False}))
+    keep = bench.file("keep.sql", call_of(files, {"database": name}))
+    cold = f"build(), {tables} tables, no template kept"
+    kept = f"build(), {tables} tables, template kept"
+    one = "psql -f of the same text, same pieces"
+    late = "the same, synchronous_commit off"
+    with server.database() as control:
+        install(control)
+        with server.connect(control) as connection:
+
+            def fresh() -> None:
+                connection.execute("SELECT confiture.build_prune()")
+
+            def first() -> float:
+                fresh()
+                return on_new(name, lambda: server.psql(control, "-f", keep))()
+
+            seconds = alternate(
+                {
+                    one: on_new(name, lambda: server.psql("postgres", "-f", plain)),
+                    cold: on_new(name, lambda: server.psql(control, "-f", once)),
+                    late: on_new(name, lambda: server.psql("postgres", "-f", relaxed)),
+                    kept: first,
+                },
+                bench.repetitions,
+            )
+            yield compare(seconds, cold, one, limit=1.05)
+            yield compare(seconds, cold, late)
+            yield compare(seconds, kept, one)
+            yield from copies(bench, connection, control, name, keep, tables)
+            small = bench.file("small.sql", call_of(texts.schema(20), {"database": name}))
+            yield from copies(bench, connection, control, name, small, 20)
+            fresh()
+        server.drop(name)
+
+
+def copies(
+    bench: Bench,
+    connection: psycopg.Connection[tuple[object, ...]],
+    control: str,
+    name: str,
+    call: Path,
+    tables: int,
+) -> Iterator[Row]:
+    """A build of a tree that has not changed."""
+    connection.execute("SELECT confiture.build_prune()")
+    server.drop(name)
+    server.psql(control, "-f", call)
+    query = "SELECT database FROM confiture.builds() WHERE kind = 'template'"
+    template = connection.execute(query).fetchall()[0][0]
+    copy = bench.file("copy.sql", f"CREATE DATABASE {name} TEMPLATE {template};\n")
+    again = f"build(), {tables} tables, unchanged"
+    bare = "CREATE DATABASE ... TEMPLATE"
+    seconds = alternate(
+        {
+            bare: on_new(name, lambda: server.psql(control, "-f", copy)),
+            again: on_new(name, lambda: server.psql(control, "-f", call)),
+        },
+        max(bench.repetitions, 9),
+    )
+    yield compare(seconds, again, bare, limit=1.3)
+
+
 def client(bench: Bench) -> Iterator[Row]:
     """How long the client takes to start, and to run small migrations from files."""
     program = server.program()
@@ -143,10 +244,39 @@ def client(bench: Bench) -> Iterator[Row]:
     yield compare(seconds, version, empty, limit_s=0.15)
 
 
+def snapshot(bench: Bench) -> Iterator[Row]:
+    """A snapshot of many tables, against what pg_dump reads of them."""
+    number = bench.count(1000)
+    text = bench.file("schema.sql", texts.whole_schema(number))
+    dump = "pg_dump --schema-only"
+    taken = f"snapshot_hash(snapshot()), {number} tables"
+    sent = f"snapshot() to the client, {number} tables"
+    with server.database() as name:
+        install(name)
+        server.psql(name, "-f", text)
+        server.psql(name, "-c", "VACUUM ANALYZE")
+
+        def query(statement: str) -> Callable[[], float]:
+            return lambda: timed(lambda: server.psql(name, "-A", "-t", "-c", statement))
+
+        seconds = alternate(
+            {
+                dump: lambda: timed(lambda: server.run(["pg_dump", "--schema-only", "-d", name])),
+                taken: query("SELECT confiture.snapshot_hash(confiture.snapshot())"),
+                sent: query("SELECT confiture.snapshot()"),
+            },
+            max(bench.repetitions, 11),
+        )
+    yield compare(seconds, taken, dump, limit=0.6)
+    yield compare(seconds, sent, dump)
+
+
 CASES: dict[str, Callable[[Bench], Iterator[Row | Latency]]] = {
     "migrations": small_migrations,
     "executor": executor,
     "dry-run": dry_run,
+    "builds": builds,
+    "snapshot": snapshot,
     "client": client,
     "coordination": coordination,
 }

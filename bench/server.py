@@ -60,6 +60,13 @@ def run(command: list[str], **environment: str) -> None:
         raise SystemExit(f"{' '.join(command)}\n{result.stdout}")
 
 
+def drop(name: str) -> None:
+    """Drop a database that may be there, and leave the write-ahead log as it is before each trial."""
+    with connect("postgres") as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+        connection.execute("CHECKPOINT")
+
+
 @contextmanager
 def database(template: str | None = None) -> Iterator[str]:
     """Give a fresh database, a copy of a template, and drop it in the end.

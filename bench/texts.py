@@ -47,6 +47,27 @@ def inserts(number: int) -> str:
     )
 
 
+def schema(tables: int) -> dict[str, list[str]]:
+    """Give the files of a schema, one for each table, as lists of statements."""
+    return {
+        f"db/schema/{n:05}.sql": [
+            (
+                f"CREATE TABLE t{n} (\n    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n"
+                f"    parent bigint{f' REFERENCES t{n - 1}' if n else ''},\n"
+                "    name text NOT NULL DEFAULT 'x',\n"
+                "    made timestamptz NOT NULL DEFAULT now(),\n    CHECK (length(name) < 100)\n)"
+            ),
+            f"CREATE INDEX t{n}_parent ON t{n} (parent)",
+            f"CREATE INDEX t{n}_name ON t{n} (lower(name))",
+            f"CREATE VIEW v{n} AS SELECT id, name FROM t{n} WHERE made > now() - interval '1 day'",
+            f"CREATE FUNCTION f{n}() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM t{n}'",
+            f"ALTER TABLE t{n} ADD CONSTRAINT t{n}_key UNIQUE (name)",
+            f"COMMENT ON TABLE t{n} IS 'table {n}'",
+        ]
+        for n in range(tables)
+    }
+
+
 def big_table(rows: int) -> str:
     """Give the statements that make and fill the table of the dry run."""
     return (
@@ -64,3 +85,36 @@ ALTER TABLE orders ALTER COLUMN amount TYPE bigint;
 CREATE INDEX orders_customer_idx ON orders (customer);
 UPDATE orders SET paid = true WHERE id % 4 = 0;
 """
+
+
+def whole_schema(number: int) -> str:
+    """Give tables as applications have them: ten columns, keys, checks, indexes, comments, some views."""
+    parts = ["CREATE SCHEMA app;\n"]
+    for i in range(number):
+        table = f"app.table_{i}"
+        parts.append(f"""\
+BEGIN;
+CREATE TABLE {table} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    parent_id bigint REFERENCES app.table_{max(i - 1, 0)} ON DELETE CASCADE,
+    code varchar(20) NOT NULL,
+    name text NOT NULL,
+    amount numeric(12, 2) NOT NULL DEFAULT 0,
+    state text NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'open', 'done')),
+    data jsonb,
+    tags text[] NOT NULL DEFAULT '{{}}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz
+);
+CREATE INDEX ON {table} (parent_id);
+CREATE UNIQUE INDEX ON {table} (lower(code)) WHERE updated_at IS NULL;
+COMMENT ON TABLE {table} IS 'Things of kind {i}';
+COMMENT ON COLUMN {table}.state IS 'new, open or done';
+COMMENT ON COLUMN {table}.amount IS 'In euros';
+COMMIT;
+""")
+        if i % 10 == 0:
+            parts.append(
+                f"CREATE VIEW {table}_open AS SELECT id, code, name FROM {table} WHERE state = 'open';\n"
+            )
+    return "".join(parts)

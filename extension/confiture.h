@@ -31,6 +31,8 @@
 #define ERRCODE_CF_NO_WORKER MAKE_SQLSTATE('C', 'F', '0', '1', '3')
 #define ERRCODE_CF_INTENT_MOVE MAKE_SQLSTATE('C', 'F', '0', '1', '4')
 #define ERRCODE_CF_UNKNOWN_INTENT MAKE_SQLSTATE('C', 'F', '0', '1', '5')
+#define ERRCODE_CF_CIRCLE MAKE_SQLSTATE('C', 'F', '0', '1', '6')
+#define ERRCODE_CF_DATABASE_EXISTS MAKE_SQLSTATE('C', 'F', '0', '1', '7')
 #define ERRCODE_CF_PROGRESS_STARTED MAKE_SQLSTATE('C', 'F', 'P', '0', '1')
 #define ERRCODE_CF_PROGRESS_FINISHED MAKE_SQLSTATE('C', 'F', 'P', '0', '2')
 #define ERRCODE_CF_PROGRESS_WAITING MAKE_SQLSTATE('C', 'F', 'P', '0', '3')
@@ -97,6 +99,7 @@ extern void cf_script_free(CfScript *script);
 extern bool cf_script_is_stepwise(const CfScript *script);
 extern char *cf_script_intent(const CfScript *script);
 extern void cf_script_check_runnable(const CfScript *script);
+extern void cf_script_check_copies(const CfScript *script);
 extern void cf_script_check_transactional(const CfScript *script);
 
 /* toplevel.c */

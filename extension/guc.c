@@ -25,6 +25,8 @@ int cf_lock_timeout = 2000;
 int cf_out_of_order = CF_OUT_OF_ORDER_WARN;
 char *cf_override_reason;
 int cf_progress = CF_PROGRESS_OFF;
+static int template_limit = 8;
+static int template_max_age = 14 * 24 * 60;
 static char *hook_context;
 
 static const struct config_enum_entry enforce_values[] = {{"off", CF_ENFORCE_OFF, false},
@@ -161,6 +163,14 @@ cf_guc_init(void)
 		"Sets which steps of a migration are reported as notices while it runs.",
 		"Valid values are off, migrations and statements.", &cf_progress, CF_PROGRESS_OFF,
 		progress_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("confiture.template_limit",
+							"Sets how many templates of builds a role keeps.",
+							"The oldest are dropped when a new one is made. 0 keeps only that one.",
+							&template_limit, 8, 0, 1000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("confiture.template_max_age",
+							"Sets how old a template of a build may become.",
+							"Older ones are dropped when a new one is made.", &template_max_age,
+							14 * 24 * 60, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MIN, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("confiture");
 	enforcement_refused = wanted && !asked_at_startup("confiture.enforce_intents");
 }

@@ -388,6 +388,28 @@ cf_script_free(CfScript *script)
 	MemoryContextDelete(script->context);
 }
 
+/* Refuses a COPY that has no data, or that sends some. */
+static void
+check_copy(const CfStatement *stmt)
+{
+	CopyStmt *copy = (CopyStmt *) stmt->raw->stmt;
+
+	if (!IsA(copy, CopyStmt) || copy->filename != NULL)
+		return;
+	if (!copy->is_from)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("COPY ... TO stdout is not supported in a script (line %d)", stmt->line),
+				 errhint("Nobody would read the data: remove the statement.")));
+	if (stmt->copy_data == NULL)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("COPY ... FROM stdin at line %d is not followed by data", stmt->line),
+			 errhint(
+				 "Put the data on the lines after the statement, and end them with a line that holds only \\.")));
+}
+
 /* Refuses one statement that no script of ours may hold. */
 static void
 check_statement(const CfStatement *stmt)
@@ -405,24 +427,22 @@ check_statement(const CfStatement *stmt)
 			 errhint(
 				 "Remove the transaction command. For statements that must not share a transaction, start the script with \"-- confiture: transaction=off\".")));
 
-	if (IsA(node, CopyStmt))
-	{
-		CopyStmt *copy = (CopyStmt *) node;
+	check_copy(stmt);
+}
 
-		if (copy->filename != NULL)
-			return;
-		if (!copy->is_from)
-			ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-							errmsg("COPY ... TO stdout is not supported in a script (line %d)",
-								   stmt->line),
-							errhint("Nobody would read the data: remove the statement.")));
-		if (stmt->copy_data == NULL)
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("COPY ... FROM stdin at line %d is not followed by data", stmt->line),
-				 errhint(
-					 "Put the data on the lines after the statement, and end them with a line that holds only \\.")));
+/* Checks every statement of a script, errors point at it. */
+static void
+check_all(const CfScript *script, void (*check)(const CfStatement *stmt))
+{
+	for (int i = 0; i < script->count; i++)
+	{
+		CfErrorFrame frame = {.script = script, .stmt = &script->statements[i]};
+		ErrorContextCallback callback = {
+			.previous = error_context_stack, .callback = cf_error_callback, .arg = &frame};
+
+		error_context_stack = &callback;
+		check(frame.stmt);
+		error_context_stack = callback.previous;
 	}
 }
 
@@ -433,16 +453,14 @@ check_statement(const CfStatement *stmt)
 void
 cf_script_check_runnable(const CfScript *script)
 {
-	for (int i = 0; i < script->count; i++)
-	{
-		CfErrorFrame frame = {.script = script, .stmt = &script->statements[i]};
-		ErrorContextCallback callback = {
-			.previous = error_context_stack, .callback = cf_error_callback, .arg = &frame};
+	check_all(script, check_statement);
+}
 
-		error_context_stack = &callback;
-		check_statement(frame.stmt);
-		error_context_stack = callback.previous;
-	}
+/* Refuses only a COPY that has no data. */
+void
+cf_script_check_copies(const CfScript *script)
+{
+	check_all(script, check_copy);
 }
 
 /* Refuses a script with a statement that can't run in a transaction block. */

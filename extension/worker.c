@@ -19,6 +19,7 @@
 #include "executor/spi.h"
 #include "libpq/pqformat.h"
 #include "libpq/pqmq.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -37,20 +38,9 @@
 #include "worker.h"
 
 #define QUEUE_SIZE 65536
+#define INPUT_SIZE 262144
 /* How long migrate_up() waits for its failure to be put on record. */
 #define FAILURE_WAIT_MS 5000
-
-/* A worker that was started. */
-typedef struct Worker
-{
-	dsm_segment *segment;
-	shm_mq_handle *queue;
-	BackgroundWorkerHandle *handle;
-	pid_t pid;
-	MemoryContext context;
-	ErrorData *failure; /* the error it has ended with */
-	bool completed;
-} Worker;
 
 /* Puts a NUL-terminated string into the shared memory; NULL is left out. */
 static void
@@ -79,7 +69,7 @@ estimate_string(shm_toc_estimator *e, const char *value)
 static void
 cancel_at_exit(dsm_segment *segment, Datum arg)
 {
-	Worker *worker = (Worker *) DatumGetPointer(arg);
+	CfWorker *worker = (CfWorker *) DatumGetPointer(arg);
 
 	if (worker->pid > 0 && !worker->completed)
 		(void) kill(worker->pid, SIGINT);
@@ -87,7 +77,7 @@ cancel_at_exit(dsm_segment *segment, Datum arg)
 
 /* Fills shared memory with what the worker needs to know. */
 static void
-make_segment(Worker *worker, const CfWorkerHeader *header, const char *version,
+make_segment(CfWorker *worker, const CfWorkerHeader *header, const char *version,
 			 const char *direction, const char *search_path, const char *payload)
 {
 	shm_toc_estimator e;
@@ -102,6 +92,11 @@ make_segment(Worker *worker, const CfWorkerHeader *header, const char *version,
 	shm_toc_estimate_chunk(&e, settings);
 	shm_toc_estimate_chunk(&e, QUEUE_SIZE);
 	shm_toc_estimate_keys(&e, 3);
+	if (header->has_input)
+	{
+		shm_toc_estimate_chunk(&e, INPUT_SIZE);
+		shm_toc_estimate_keys(&e, 1);
+	}
 	estimate_string(&e, version);
 	estimate_string(&e, direction);
 	estimate_string(&e, search_path);
@@ -126,22 +121,32 @@ make_segment(Worker *worker, const CfWorkerHeader *header, const char *version,
 	shm_toc_insert(toc, CF_KEY_QUEUE, queue);
 	shm_mq_set_receiver(queue, MyProc);
 	worker->queue = shm_mq_attach(queue, worker->segment, NULL);
+	if (header->has_input)
+	{
+		queue = shm_mq_create(shm_toc_allocate(toc, INPUT_SIZE), INPUT_SIZE);
+		shm_toc_insert(toc, CF_KEY_INPUT, queue);
+		shm_mq_set_sender(queue, MyProc);
+		worker->input = shm_mq_attach(queue, worker->segment, NULL);
+	}
 }
 
 /*
  * Starts a worker. Returns NULL when the server has no free slot for one.
  */
-static Worker *
-start_worker(MemoryContext context, CfWorkerHeader *header, const char *version,
-			 const char *direction, const char *search_path, const char *payload)
+CfWorker *
+cf_worker_start(MemoryContext context, CfWorkerHeader *header, const char *version,
+				const char *direction, const char *search_path, const char *payload)
 {
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Worker *worker = palloc0(sizeof(Worker));
+	CfWorker *worker = palloc0(sizeof(CfWorker));
 	BackgroundWorker bgw = {0};
 
 	worker->context = context;
-	header->database = MyDatabaseId;
-	header->session_user = GetSessionUserId();
+	if (!OidIsValid(header->database))
+		header->database = MyDatabaseId;
+	header->encoding = GetDatabaseEncoding();
+	if (!OidIsValid(header->session_user))
+		header->session_user = GetSessionUserId();
 	header->current_user = GetUserId();
 	make_segment(worker, header, version, direction, search_path, payload);
 
@@ -161,6 +166,8 @@ start_worker(MemoryContext context, CfWorkerHeader *header, const char *version,
 		return NULL;
 	}
 	shm_mq_set_handle(worker->queue, worker->handle);
+	if (worker->input)
+		shm_mq_set_handle(worker->input, worker->handle);
 	on_dsm_detach(worker->segment, cancel_at_exit, PointerGetDatum(worker));
 	MemoryContextSwitchTo(old);
 	return worker;
@@ -168,7 +175,7 @@ start_worker(MemoryContext context, CfWorkerHeader *header, const char *version,
 
 /* Handles one message of the worker: an error is kept, a notice goes on. */
 static void
-handle_message(Worker *worker, void *data, Size size)
+handle_message(CfWorker *worker, void *data, Size size)
 {
 	MemoryContext old = MemoryContextSwitchTo(worker->context);
 	StringInfoData msg;
@@ -195,6 +202,9 @@ handle_message(Worker *worker, void *data, Size size)
 			pq_parse_errornotice(&msg, &edata);
 			ThrowErrorData(&edata);
 			break;
+		case 'D':
+			worker->result = pstrdup(pq_getmsgrawstring(&msg));
+			break;
 		case 'Z':
 			worker->completed = true;
 			break;
@@ -206,7 +216,7 @@ handle_message(Worker *worker, void *data, Size size)
 
 /* Handles what has come in. Returns false once the worker is gone. */
 static bool
-drain_queue(Worker *worker)
+drain_queue(CfWorker *worker)
 {
 	for (;;)
 	{
@@ -231,7 +241,7 @@ drain_queue(Worker *worker)
  * statement, cleans up and reports. A second request stops waiting for that.
  */
 static void
-pass_on_cancel(Worker *worker, ErrorData **cancelled)
+pass_on_cancel(CfWorker *worker, ErrorData **cancelled)
 {
 	MemoryContext old = CurrentMemoryContext;
 
@@ -256,8 +266,8 @@ pass_on_cancel(Worker *worker, ErrorData **cancelled)
  * Waits until the worker has ended, at most until a deadline (0: for ever).
  * Raises no error of the worker's own: it is in worker->failure.
  */
-static void
-wait_for_worker(Worker *worker, TimestampTz deadline)
+void
+cf_worker_wait(CfWorker *worker, TimestampTz deadline)
 {
 	ErrorData *cancelled = NULL;
 
@@ -286,13 +296,25 @@ wait_for_worker(Worker *worker, TimestampTz deadline)
 }
 
 /* Gives the shared memory back; stops a worker that still works. */
-static void
-end_worker(Worker *worker)
+void
+cf_worker_end(CfWorker *worker)
 {
 	if (!worker->completed && worker->failure == NULL)
 		TerminateBackgroundWorker(worker->handle);
 	worker->completed = true;
 	dsm_detach(worker->segment);
+}
+
+/* Says that there is no slot for a worker. */
+void
+cf_raise_no_worker(void)
+{
+	ereport(
+		ERROR,
+		(errcode(ERRCODE_CF_NO_WORKER), errmsg("the server has no free background worker"),
+		 errdetail("max_worker_processes is %d; all are taken.", max_worker_processes),
+		 errhint(
+			 "Raise max_worker_processes (needs a restart), or try again when other workers have ended.")));
 }
 
 /* Why a worker has not done its work, when it does not say so itself. */
@@ -312,12 +334,7 @@ no_work_error(NoWork why, const char *version, MemoryContext context)
 	PG_TRY();
 	{
 		if (why == NO_SLOT)
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_CF_NO_WORKER), errmsg("the server has no free background worker"),
-				 errdetail("max_worker_processes is %d; all are taken.", max_worker_processes),
-				 errhint(
-					 "Raise max_worker_processes (needs a restart), or try again when other workers have ended.")));
+			cf_raise_no_worker();
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_CONNECTION_FAILURE),
@@ -339,20 +356,20 @@ no_work_error(NoWork why, const char *version, MemoryContext context)
 
 /* Waits for a worker without holding a snapshot; ends it on error. */
 static void
-wait_without_snapshot(Worker *worker)
+wait_without_snapshot(CfWorker *worker)
 {
 	InvalidateCatalogSnapshot();
 	if (HaveRegisteredOrActiveSnapshot())
 		elog(ERROR, "a snapshot is held while waiting for a worker");
 	PG_TRY();
 	{
-		wait_for_worker(worker, 0);
+		cf_worker_wait(worker, 0);
 		/* Its lock must be free before the next worker wants it. */
 		(void) WaitForBackgroundWorkerShutdown(worker->handle);
 	}
 	PG_CATCH();
 	{
-		end_worker(worker);
+		cf_worker_end(worker);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -369,12 +386,12 @@ cf_run_in_worker(const char *version, const char *name, const char *direction, i
 {
 	CfWorkerHeader header = {.task = CF_TASK_MIGRATION, .ordinal = ordinal, .of = of};
 	TimestampTz started = GetCurrentTimestamp();
-	Worker *worker;
+	CfWorker *worker;
 	ErrorData *failure;
 
 	cf_note_current(version, name, direction);
 	(void) cf_try_lock(CF_LOCK_RUN, ExclusiveLock, false);
-	worker = start_worker(context, &header, version, direction, search_path, NULL);
+	worker = cf_worker_start(context, &header, version, direction, search_path, NULL);
 	if (worker == NULL)
 		failure = no_work_error(NO_SLOT, version, context);
 	else
@@ -383,7 +400,7 @@ cf_run_in_worker(const char *version, const char *name, const char *direction, i
 		failure = worker->failure;
 		if (failure == NULL && !worker->completed)
 			failure = no_work_error(WORKER_DIED, version, context);
-		end_worker(worker);
+		cf_worker_end(worker);
 	}
 	if (failure)
 	{
@@ -403,21 +420,20 @@ void
 cf_log_failure_in_worker(const char *payload)
 {
 	CfWorkerHeader header = {.task = CF_TASK_FAILURE};
-	Worker *worker = start_worker(CurrentMemoryContext, &header, NULL, NULL,
-								  GetConfigOption("search_path", false, false), payload);
+	CfWorker *worker = cf_worker_start(CurrentMemoryContext, &header, NULL, NULL,
+									   GetConfigOption("search_path", false, false), payload);
 	const char *reason = NULL;
 
 	if (worker == NULL)
 		reason = "The server has no free background worker.";
 	else
 	{
-		wait_for_worker(worker,
-						TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_WAIT_MS));
+		cf_worker_wait(worker, TimestampTzPlusMilliseconds(GetCurrentTimestamp(), FAILURE_WAIT_MS));
 		if (worker->failure)
 			reason = worker->failure->message;
 		else if (!worker->completed)
 			reason = "The background worker did not end in time.";
-		end_worker(worker);
+		cf_worker_end(worker);
 	}
 	if (reason)
 		cf_warn_not_recorded(reason);

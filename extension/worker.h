@@ -11,13 +11,21 @@
 #include "confiture.h"
 #include "execute.h"
 
+#include "postmaster/bgworker.h"
+#include "storage/dsm.h"
+#include "storage/shm_mq.h"
+#include "utils/elog.h"
+#include "utils/timestamp.h"
+
 #define CF_WORKER_MAGIC 0x636F6E66
 
 /* What a worker is asked to do. */
 typedef enum CfWorkerTask
 {
 	CF_TASK_MIGRATION, /* run a migration statement by statement */
-	CF_TASK_FAILURE	   /* put a failure on record */
+	CF_TASK_FAILURE,   /* put a failure on record */
+	CF_TASK_TOP_LEVEL, /* run statements that make and drop databases */
+	CF_TASK_BUILD	   /* run files into a database */
 } CfWorkerTask;
 
 /* The entries of its shared memory. */
@@ -29,26 +37,52 @@ typedef enum CfWorkerKey
 	CF_KEY_DIRECTION,
 	CF_KEY_SEARCH_PATH,
 	CF_KEY_PAYLOAD,
-	CF_KEY_QUEUE
+	CF_KEY_QUEUE,
+	CF_KEY_INPUT
 } CfWorkerKey;
 
 typedef struct CfWorkerHeader
 {
 	CfWorkerTask task;
-	Oid database;
-	Oid session_user;
+	Oid database;	  /* 0: that of the session that asks */
+	Oid session_user; /* 0: that of the session that asks */
 	Oid current_user;
 	int ordinal; /* of the migration in its run */
 	int of;
+	bool has_input; /* there is a queue to the worker */
+	int encoding;	/* of the session that asks */
 } CfWorkerHeader;
 
+/* A worker that was started. */
+typedef struct CfWorker
+{
+	dsm_segment *segment;
+	shm_mq_handle *queue;
+	shm_mq_handle *input; /* to the worker, or NULL */
+	BackgroundWorkerHandle *handle;
+	pid_t pid;
+	MemoryContext context;
+	ErrorData *failure; /* the error it has ended with */
+	char *result;		/* what it has sent */
+	bool completed;
+} CfWorker;
+
 /* worker.c: the session that asks */
+extern CfWorker *
+cf_worker_start(MemoryContext context, CfWorkerHeader *header, const char *version,
+				const char *direction, const char *search_path, const char *payload);
+extern void cf_worker_wait(CfWorker *worker, TimestampTz deadline);
+extern void cf_worker_end(CfWorker *worker);
+extern void cf_raise_no_worker(void);
 extern void cf_run_in_worker(const char *version, const char *name, const char *direction,
 							 int ordinal, int of, const char *search_path, MemoryContext context);
 extern void cf_log_failure_in_worker(const char *payload);
 
 /* worker_main.c: the worker */
 extern PGDLLEXPORT void cf_worker_main(Datum main_arg);
+
+/* build_main.c: files into a database */
+extern void cf_run_build(const CfWorkerHeader *header, shm_mq_handle *input, const char *payload);
 
 /* stepwise.c: a migration statement by statement */
 extern void cf_run_stepwise(const char *version, const char *direction, const char *search_path,

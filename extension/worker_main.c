@@ -24,6 +24,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "worker.h"
@@ -40,6 +41,45 @@ take_over_session(const CfWorkerHeader *header, void *settings)
 	if (header->current_user != header->session_user)
 		SetCurrentRoleId(header->current_user, superuser_arg(header->current_user));
 	CommitTransactionCommand();
+}
+
+/*
+ * Becomes the role that asked, with the settings that a new session has: what
+ * a build makes depends on nothing that the session that asked has SET.
+ */
+static void
+begin_session(const CfWorkerHeader *header)
+{
+	BackgroundWorkerInitializeConnectionByOid(header->database, header->session_user, 0);
+	StartTransactionCommand();
+	if (PrepareClientEncoding(header->encoding) >= 0)
+		SetClientEncoding(header->encoding);
+	if (header->current_user != header->session_user)
+		SetCurrentRoleId(header->current_user, superuser_arg(header->current_user));
+	CommitTransactionCommand();
+}
+
+/*
+ * Runs statements that make, rename and drop databases, one after the other,
+ * each at the top level.
+ */
+static void
+run_top_level(const char *text)
+{
+	CfScript *script;
+
+	MemoryContextSwitchTo(TopMemoryContext);
+	pgstat_report_activity(STATE_RUNNING, text);
+	StartTransactionCommand();
+	MemoryContextSwitchTo(TopMemoryContext);
+	script = cf_script_parse(text, strlen(text), "confiture");
+	CommitTransactionCommand();
+	for (int i = 0; i < script->count; i++)
+	{
+		CfCost cost = {0};
+
+		cf_execute_top_level(script, &script->statements[i], &cost);
+	}
 }
 
 /* Puts a failure on record, in a transaction of its own. */
@@ -93,8 +133,21 @@ cf_worker_main(Datum main_arg)
 	/* The mapping must outlive the transactions of the work. */
 	dsm_pin_mapping(segment);
 
-	take_over_session(header, shm_toc_lookup(toc, CF_KEY_SETTINGS, false));
-	if (header->task == CF_TASK_MIGRATION)
+	if (header->task == CF_TASK_BUILD || header->task == CF_TASK_TOP_LEVEL)
+		begin_session(header);
+	else
+		take_over_session(header, shm_toc_lookup(toc, CF_KEY_SETTINGS, false));
+	if (header->task == CF_TASK_BUILD)
+	{
+		shm_mq *input = shm_toc_lookup(toc, CF_KEY_INPUT, false);
+
+		shm_mq_set_receiver(input, MyProc);
+		cf_run_build(header, shm_mq_attach(input, segment, NULL),
+					 shm_toc_lookup(toc, CF_KEY_PAYLOAD, true));
+	}
+	else if (header->task == CF_TASK_TOP_LEVEL)
+		run_top_level(shm_toc_lookup(toc, CF_KEY_PAYLOAD, false));
+	else if (header->task == CF_TASK_MIGRATION)
 		cf_run_stepwise(shm_toc_lookup(toc, CF_KEY_VERSION, false),
 						shm_toc_lookup(toc, CF_KEY_DIRECTION, false),
 						shm_toc_lookup(toc, CF_KEY_SEARCH_PATH, false), header->ordinal,

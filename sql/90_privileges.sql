@@ -8,7 +8,9 @@ DECLARE
     routine record;
     readers constant text[] := ARRAY[
         'version', 'statements', 'checksum', 'sort_versions', 'migrate_status', 'migrate_plan', 'history',
-        'estimate_calibration', 'analyze', 'migrate_analyze',
+        'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts',
+        '_snapshot_facts', '_facts_hash', '_facts_relations', '_facts_columns', '_facts_parts', '_facts_types', '_facts_routines',
+        '_facts_others', '_facts_about', '_extension_version',
         '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
         '_plan', '_plan_scripts', '_label', '_lock_holders',
         'intent_get', 'intent_list', 'intent_conflicts', 'intent_history', 'intent_board', 'intent_check',
@@ -16,7 +18,8 @@ DECLARE
         '_intent_agent', '_intent_claims', '_intent_stored_claims', '_intent_objects_json',
         '_intent_conflicts_json', '_intent_row_json', '_intent_json', '_intent_list', '_intent_conflicts',
         '_intent_unknown', '_intent_check_name', '_intent_is_open', '_intent_status',
-        '_intent_affected', '_intent_found', '_intent_severity', '_intent_check_window'];
+        '_intent_affected', '_intent_found', '_intent_severity', '_intent_check_window',
+        'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp', '_build_is_work_name'];
     developers constant text[] := readers || ARRAY[
         'intent_register', 'intent_start', 'intent_complete', 'intent_merge', 'intent_abandon', 'intent_extend',
         'intent_acknowledge', 'intent_resolve', 'reserve_version', '_intent_register'];
@@ -57,7 +60,7 @@ END
 $$;
 COMMENT ON FUNCTION confiture.grant_usage(name, text) IS
 'Grants a role the use of Confiture. Migrations run with the privileges of the role that calls, never with more.
-Arguments: role; level: reader (status, plan, history, analysis; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum; intent_archive).
+Arguments: role; level: reader (status, plan, history, analysis, snapshots; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum; intent_archive).
 Errors: 22023 unknown level; 42704 unknown role; 42501 the caller may not grant.
 Example: SELECT confiture.grant_usage(''deployer'', ''migrator'');';
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from confiture.builder import BuildResult, SchemaBuilder
     from confiture.coordinator import Coordinator
     from confiture.errors import ConfitureError
     from confiture.intents import Conflict, ConflictObject, Intent, IntentCheck, IntentObject, Unseen
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BuildResult",
     "ConfitureError",
     "Conflict",
     "ConflictEntry",
@@ -57,12 +59,14 @@ __all__ = [
     "Migrator",
     "PlannedMigration",
     "Progress",
+    "SchemaBuilder",
     "StatementReport",
     "Unseen",
     "__version__",
 ]
 
 _HOMES = {
+    "BuildResult": "confiture.builder",
     "ConfitureError": "confiture.errors",
     "Conflict": "confiture.intents",
     "ConflictEntry": "confiture.results_intent",
@@ -82,6 +86,7 @@ _HOMES = {
     "Migrator": "confiture.migrator",
     "PlannedMigration": "confiture.results",
     "Progress": "confiture.progress",
+    "SchemaBuilder": "confiture.builder",
     "StatementReport": "confiture.results",
     "Unseen": "confiture.intents",
 }

@@ -34,7 +34,7 @@ PROJECT_KEYS = (
     "coordination_url",
     "agent",
 )
-ENVIRONMENT_KEYS = ("database_url", "coordination_url", "settings")
+ENVIRONMENT_KEYS = ("database_url", "coordination_url", "schema_dirs", "seeds", "settings")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class Environment:
     line: int | None = None
     url: yamlfile.Entry | None = None
     options: Mapping[str, yamlfile.Entry] = field(default_factory=dict)
+    schema_dirs: tuple[str, ...] | None = None
+    seeds: tuple[str, ...] | None = None
     coordination: yamlfile.Entry | None = None
 
     def database_url(self) -> str | None:
@@ -223,8 +225,15 @@ def _environment(name: str, file: Path, node: yaml.Node | None, at: yaml.Node | 
         if key in keys:
             keys[key].text()
     line = at.start_mark.line + 1 if at is not None else 1
+    lists = {key: keys[key].texts() for key in ("schema_dirs", "seeds") if key in keys}
     return Environment(
-        name, file, line, keys.get("database_url"), options, coordination=keys.get("coordination_url")
+        name,
+        file,
+        line,
+        keys.get("database_url"),
+        options,
+        coordination=keys.get("coordination_url"),
+        **lists,
     )
 
 

@@ -26,7 +26,7 @@ OLDEST = 150000
 
 _CONTEXT = r"""
     ^(?:migration\ (?P<version>\S+)\ "(?P<name>.*)"\ \((?P<direction>up|down)\)
-      |script|schema_changes|hook\ "(?P<hook>.*)"\ \(\w+\))
+      |script|schema_changes|file\ "(?P<file>.*)"|hook\ "(?P<hook>.*)"\ \(\w+\))
     (?:,\ statement\ (?P<ordinal>\d+)\ of\ (?P<of>\d+))?
     (?:(?:,\ Python|\ at)\ line\ (?P<line>\d+)(?:,\ column\ (?P<column>\d+))?)?\s*$
 """
@@ -153,6 +153,7 @@ def translate(problem: psycopg.Error, connection: Connection | None = None) -> C
         direction=place.get("direction"),
         ordinal=_number(place.get("ordinal")),
         of=_number(place.get("of")),
+        file=place.get("file"),
         line=_number(place.get("line")),
         column=_number(place.get("column")),
     )
@@ -190,8 +191,9 @@ def _hint(problem: psycopg.Error, connection: Connection | None) -> str | None:
         )
     if isinstance(problem, psycopg.errors.InsufficientPrivilege) and connection is not None:
         role = connection.info.user
-        if find_place(problem.diag.context):
-            return f'The migration runs with the privileges of the role "{role}".'
+        if found := find_place(problem.diag.context):
+            what = "build" if found.get("file") else "migration"
+            return f'The {what} runs with the privileges of the role "{role}".'
         message = problem.diag.message_primary or ""
         level = "admin" if any(message.endswith(f" {name}") for name in _FOR_ADMINS) else "migrator"
         return f"Let a superuser run: SELECT confiture.grant_usage('{role}', '{level}')."

@@ -45,6 +45,7 @@ MEANINGS: Final[dict[int, str]] = {
     22: "refused by the person, or nobody was there to be asked",
     23: "a move that the status of the intent does not allow",
     24: "no such intent or conflict",
+    25: "a database is in the way: it exists and is not to be replaced",
     130: "cancelled (Ctrl-C)",
 }
 
@@ -64,6 +65,8 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF013": 18,
     "CF014": 23,
     "CF015": 24,
+    "CF016": 10,
+    "CF017": 25,
     "55P03": TIMEOUT_LOCK,
     "42501": 20,
     "57014": INTERRUPTED,

@@ -39,6 +39,10 @@ environments:
   #   settings:                        # SET after connecting
   #     confiture.lock_timeout: 2s
   #     confiture.out_of_order: refuse
+
+  # test:
+  #   schema_dirs: [db/schema, db/test_helpers]    # what `confiture build` reads; default schema_dir
+  #   seeds: [common, small]                       # folders of seeds_dir; default common and test
 """
 
 UP = """\

@@ -45,6 +45,17 @@ class Entry:
             return None
         return str(self.node.value)
 
+    def texts(self) -> tuple[str, ...]:
+        """Return the values of a list of single values."""
+        import yaml
+
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise self.complain(f'"{self.key}" must be a list', hint=f"Write {self.key}: [first, second].")
+        return tuple(
+            Entry(f"{self.key}, item {number}", self.file, node, self.key_node).text() or ""
+            for number, node in enumerate(self.node.value, 1)
+        )
+
     def expanded(self, variables: Mapping[str, str] | None = None) -> str | None:
         """Return the value with ``${VAR}`` and ``${VAR:-default}`` replaced."""
         written = self.text()

@@ -36,6 +36,7 @@ SECTIONS = {
         "register_hook",
         "unregister_hook",
     ),
+    "Building": ("build", "build_hash", "builds", "build_prune"),
     "Looking ahead": (
         "dry_run",
         "migrate_dry_run",
@@ -68,6 +69,7 @@ SECTIONS = {
         "intent_board",
         "intent_archive",
     ),
+    "Snapshots": ("snapshot", "snapshot_hash", "snapshot_facts"),
     "Scripts": ("statements", "checksum", "sort_versions"),
     "Privileges and version": ("grant_usage", "version"),
     "Python (extension confiture_py)": ("confiture_py.check", "confiture_py.grant_usage"),
@@ -235,7 +237,7 @@ def signature(row: Row) -> str:
     """Return a function with its arguments; OUT arguments as the columns that they are."""
     given, separator, columns = re.sub(r"^OUT ", ", OUT ", row["arguments"]).partition(", OUT ")
     result = f"TABLE({columns.replace(', OUT ', ', ')})" if separator else row["result"]
-    given = re.sub(r"\bIN |::\w+(\[\])?", "", given)
+    given = re.sub(r"\bIN |::(timestamp with time zone|\w+)(\[\])?", "", given)
     kind = "CALL " if row["kind"] == "p" else ""
     name = f"{kind}{row['schema']}.{row['name']}"
     called = f"{name}({given})"

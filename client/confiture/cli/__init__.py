@@ -13,6 +13,8 @@ from confiture import __version__
 COMMANDS = {
     "init": "confiture.cli.init",
     "migrate": "confiture.cli.migrate",
+    "build": "confiture.cli.build",
+    "testdb": "confiture.cli.testdb",
     "coordinate": "confiture.cli.coordinate",
     "mcp": "confiture.cli.mcp",
     "server": "confiture.cli.server",

@@ -51,14 +51,27 @@ class Session:
         """The folder of migrations, from the option or the configuration."""
         return self.folder or self.project.root / self.project.migrations_dir
 
+    @property
+    def target(self) -> Target:
+        """The database that is meant."""
+        return self.project.target(self.database_url, self.environment)
+
+    def url(self, target: Target | None = None) -> str:
+        """Return its URL; the private server is started if it is the one."""
+        return (target or self.target).url or self._private()
+
+    def forget_project(self) -> None:
+        """Read the configuration anew when it is next needed."""
+        self._project.clear()
+
     def connect(self, target: Target | None = None, *, timeout: int | None = None) -> Connection:
         """Connect to the chosen database; the private server is started if it is the one."""
         from confiture import db
         from confiture.errors import SettingError
 
-        target = target or self.project.target(self.database_url, self.environment)
+        target = target or self.target
         try:
-            connection = db.connect(target.url or self._private(), target.settings, timeout=timeout)
+            connection = db.connect(self.url(target), target.settings, timeout=timeout)
         except SettingError as problem:
             target.point_at(problem)
             raise
@@ -95,8 +108,8 @@ class Session:
         return root if folder.is_relative_to(root) else folder
 
 
-def with_output(command: Command) -> Command:
-    """Add --format and --output, and hand the command a session."""
+def with_terminal(command: Command) -> Command:
+    """Add --format, and hand the command a session."""
 
     @click.option(
         "--format",
@@ -106,18 +119,13 @@ def with_output(command: Command) -> Command:
         show_default=True,
         help="json: standard output carries one JSON document, errors included.",
     )
-    @click.option(
-        "--output",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="Write the result to a file instead of standard output.",
-    )
     @functools.wraps(command)
     def wrapper(
-        *args: Any, output_format: str, output: Path | None, config: Path | None = None, **kwargs: Any
+        *args: Any, output_format: str, result: Path | None = None, config: Path | None = None, **kwargs: Any
     ) -> Any:
         from confiture.terminal import Terminal
 
-        terminal = Terminal(output_format, output)
+        terminal = Terminal(output_format, result)
         session = Session(terminal, config=config)
         try:
             return command(session, *args, **kwargs)
@@ -127,13 +135,36 @@ def with_output(command: Command) -> Command:
     return wrapper
 
 
+def with_output(command: Command) -> Command:
+    """Add --format and --output, and hand the command a session."""
+    return with_terminal(
+        click.option(
+            "--output",
+            "result",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Write the result to a file instead of standard output.",
+        )(command)
+    )
+
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The configuration file; default confiture.yaml, here or in a folder above.",
+)
+DATABASE_URL = click.option(
+    "--database-url",
+    metavar="URL",
+    help="The database: whatever libpq takes, a URL or key=value pairs.",
+)
+ENVIRONMENT = click.option(
+    "--env", "environment", metavar="NAME", help="An environment of the configuration."
+)
+
+
 def with_project(command: Command) -> Command:
     """Add --config, on top of the output options."""
-    return click.option(
-        "--config",
-        type=click.Path(dir_okay=False, path_type=Path),
-        help="The configuration file; default confiture.yaml, here or in a folder above.",
-    )(with_output(command))
+    return CONFIG(with_output(command))
 
 
 def with_folder(command: Command) -> Command:
@@ -159,13 +190,17 @@ def with_files(command: Command) -> Command:
 
 def with_database(command: Command) -> Command:
     """Add --database-url and --env, on top of the options of the files."""
+    return with_files(_with_target(command))
 
-    @click.option(
-        "--database-url",
-        metavar="URL",
-        help="The database: whatever libpq takes, a URL or key=value pairs.",
-    )
-    @click.option("--env", "environment", metavar="NAME", help="An environment of the configuration.")
+
+def with_server(command: Command) -> Command:
+    """Add --config, --database-url and --env: for commands that build databases."""
+    return CONFIG(with_terminal(_with_target(command)))
+
+
+def _with_target(command: Command) -> Command:
+    @DATABASE_URL
+    @ENVIRONMENT
     @functools.wraps(command)
     def wrapper(
         session: Session, *args: Any, database_url: str | None, environment: str | None, **kwargs: Any
@@ -173,7 +208,7 @@ def with_database(command: Command) -> Command:
         session.database_url, session.environment = database_url, environment
         return command(session, *args, **kwargs)
 
-    return with_files(wrapper)
+    return wrapper
 
 
 def with_coordination(command: Command) -> Command:

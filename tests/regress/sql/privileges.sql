@@ -58,6 +58,9 @@ FROM unnest(ARRAY[
     -- fails unless the table could be looked at, and who locks it
     'SELECT 1 / count(*) FROM confiture.analyze(''TABLE confiture.hook'') WHERE error IS NULL',
     'SELECT confiture.history()',
+    'SELECT confiture.snapshot()',
+    'SELECT confiture.snapshot_hash(''{"format": 1, "facts": {}}'')',
+    'SELECT confiture.snapshot_facts(''{"format": 1, "facts": {}}'')',
     'TABLE confiture.tb_confiture',
     'TABLE confiture.migration_log',
     'SELECT confiture.register_migration(''3'', ''three'', ''SELECT 1'')',
