@@ -244,7 +244,7 @@ look(CfGuardFinding *finding, Node *stmt)
 		finding->claims = list_concat(cf_claims_of_statement(stmt, &unseen), cf_guard_query(stmt));
 	if (finding->claims == NIL)
 		return;
-	finding->claims_json = cf_claims_json(finding->claims);
+	finding->claims_json = cf_claims_json(finding->claims, true);
 	if (cf_owner_begin(&owner) && can_ask())
 		finding->conflicts = ask(finding->claims_json, scope ? scope->intent : NULL);
 	else

@@ -10,6 +10,7 @@
  * intent_collect.c		claims of parse trees and scripts
  * intent_change.c		what a statement says of itself: rename, OR REPLACE, IF EXISTS
  * intent_name.c		claims that are declared by name
+ * intent_json.c		claims as JSON
  * intent_call.c		the SQL functions
  *
  * An object is known by its anchor, `relation:public.users`, and what belongs
@@ -77,7 +78,7 @@ extern List *cf_claims_of_statement(Node *stmt, List **unseen);
 extern List *cf_claims_of_script(const CfScript *script, List **unseen);
 
 /* JSON arrays of them, as text. */
-extern char *cf_claims_json(List *claims);
+extern char *cf_claims_json(List *claims, bool details);
 extern char *cf_unseen_json(List *unseen);
 extern const char *cf_claim_action_name(CfClaimAction action);
 
@@ -102,6 +103,7 @@ typedef struct CfClaimed
 	CfClaim claim;			 /* must be first */
 	struct CfClaimed *owner; /* of a part: the whole object */
 	List *overloads;		 /* of a routine without arguments: those with */
+	bool has_parts;			 /* among the claims that are made of the set */
 	bool hidden;			 /* in a schema that is no matter of intents */
 	bool looked_up;			 /* kind and OID are those of the catalogs */
 	bool replaced;			 /* created or dropped: the parts go without saying */

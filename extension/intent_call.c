@@ -252,7 +252,7 @@ confiture_intent_register(PG_FUNCTION_ARGS)
 	values[1] = PG_GETARG_DATUM(ARG_FEATURE);
 	given = collect(fcinfo, ARG_OBJECTS, ARG_TABLES, ARG_CHANGES, &claims, &unseen);
 	check_something(given, claims, unseen);
-	values[2] = jsonb_of(cf_claims_json(claims));
+	values[2] = jsonb_of(cf_claims_json(claims, true));
 	values[3] = jsonb_of(cf_unseen_json(unseen));
 	/* objects and tables make way for claims and unseen; the rest is the same */
 	for (int i = ARG_CHANGES; i <= ARG_STARTS; i++)
@@ -282,7 +282,7 @@ confiture_intent_check(PG_FUNCTION_ARGS)
 	values[0] = CStringGetTextDatum(agent_of(fcinfo, ARG_AGENT));
 	given = collect(fcinfo, ARG_OBJECTS, ARG_TABLES, ARG_CHANGES, &claims, &unseen);
 	check_something(given, claims, unseen);
-	values[1] = jsonb_of(cf_claims_json(claims));
+	values[1] = jsonb_of(cf_claims_json(claims, true));
 	values[2] = jsonb_of(cf_unseen_json(unseen));
 	values[3] = PG_GETARG_DATUM(ARG_DURATION);
 	values[4] = PG_GETARG_DATUM(ARG_STARTS);
@@ -304,8 +304,8 @@ confiture_intent_collect(PG_FUNCTION_ARGS)
 	List *unseen;
 
 	(void) collect(fcinfo, 0, 1, 2, &claims, &unseen);
-	PG_RETURN_DATUM(jsonb_of(psprintf("{\"claims\": %s, \"unseen\": %s}", cf_claims_json(claims),
-									  cf_unseen_json(unseen))));
+	PG_RETURN_DATUM(jsonb_of(psprintf("{\"claims\": %s, \"unseen\": %s}",
+									  cf_claims_json(claims, false), cf_unseen_json(unseen))));
 }
 
 /* Returns when to give up, by an argument that is an interval. */
@@ -391,7 +391,7 @@ objects_are_free(FunctionCallInfo fcinfo)
 	values[0] = CStringGetTextDatum(agent_of(fcinfo, 2));
 	given = collect(fcinfo, 0, -1, -1, &claims, &unseen);
 	check_something(given, claims, unseen);
-	values[1] = jsonb_of(cf_claims_json(claims));
+	values[1] = jsonb_of(cf_claims_json(claims, true));
 	result = run_query(&free_query, values, NULL, true, &isnull);
 	return !isnull && DatumGetBool(result);
 }

@@ -33,7 +33,8 @@ CREATE INDEX intent_expiry_idx ON confiture.intent (expires_at) WHERE active;
 CREATE INDEX intent_closed_idx ON confiture.intent (closed_at) WHERE closed_at IS NOT NULL;
 
 CREATE TABLE confiture.intent_object (
-    intent text NOT NULL REFERENCES confiture.intent ON DELETE CASCADE,
+    -- no foreign key: only functions write here, and this is the hot path
+    intent text NOT NULL,
     ordinal integer NOT NULL,
     -- class and quoted name, such as relation:public.users: what is locked and looked up
     anchor text NOT NULL,
@@ -65,7 +66,7 @@ CREATE INDEX intent_object_name_idx ON confiture.intent_object (name, "column");
 
 CREATE TABLE confiture.intent_conflict (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    -- the newcomer, who was told; no foreign keys: only functions write here, and this is the hot path
+    -- the newcomer, who was told; no foreign keys, as above
     intent text NOT NULL,
     -- the one that was there before
     other text NOT NULL,

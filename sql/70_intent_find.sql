@@ -25,29 +25,6 @@ BEGIN
 END
 $$;
 
--- The claims of an intent as rows.
-CREATE OR REPLACE FUNCTION confiture._intent_claims(claims jsonb)
-RETURNS TABLE (
-    ordinal integer, anchor text, part text, kind text, schema text, name text, "column" text, arguments text,
-    action text, source text, bare boolean, display text)
-LANGUAGE plpgsql IMMUTABLE STRICT
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    SELECT c.ordinal::integer, c.anchor, c.part, c.kind, c.schema, c.name, c."column", c.arguments, c.action, c.source,
-        c.part = '' AND NOT bool_or(c.part <> '') OVER (PARTITION BY c.anchor),
-        -- as in intent_object.display
-        substr(c.anchor, strpos(c.anchor, ':') + 1)
-            || CASE WHEN c.part = '' THEN '' ELSE '.' || substr(c.part, strpos(c.part, ':') + 1) END
-    FROM ROWS FROM (jsonb_to_recordset(claims) AS (
-        anchor text, part text, kind text, schema text, name text, "column" text, arguments text,
-        action text, source text)) WITH ORDINALITY
-        AS c (anchor, part, kind, schema, name, "column", arguments, action, source, ordinal);
-END
-$$;
-
 -- What depends on the objects of claims, or hangs together with them by a foreign key: as more claims.
 -- The bodies of functions that are strings are not looked into: PostgreSQL has no dependencies for them.
 CREATE OR REPLACE FUNCTION confiture._intent_affected(claims jsonb) RETURNS jsonb
@@ -64,45 +41,40 @@ DECLARE
     seeds jsonb;
     found jsonb;
 BEGIN
-    IF NOT claims @? '$[*] ? (@.action == "touch" || @.action == "alter" || @.action == "drop")' THEN
+    -- the collector has said which claims are of something on which others may depend
+    IF NOT claims @? '$[*] ? (exists(@.oid) || @.anchor starts with "routine:" && (@.action == "alter" || @.action == "drop"))' THEN
         RETURN '[]';
     END IF;
-    -- the changed objects that exist: catalog, OID, column (0: the whole, -1: only its children matter), and
-    -- whether it goes away
+    -- the changed objects: catalog, OID, column (0: the whole, -1: only its children matter), and whether it goes away
     WITH changed AS MATERIALIZED (
-        SELECT c.anchor, c.part, c.kind, c.name, c."column", c.arguments, c.action, n.oid AS namespace
-        FROM confiture._intent_claims(claims) AS c
-        JOIN pg_namespace AS n ON n.nspname = c.schema
+        SELECT c.* FROM jsonb_to_recordset(claims) AS c (
+            anchor text, part text, kind text, schema text, name text, "column" text, arguments text, action text,
+            classid oid, oid oid)
         WHERE c.action IN ('touch', 'alter', 'drop')
     ), seed (classid, objid, objsubid, dropped) AS (
-        SELECT 'pg_class'::regclass::oid, r.oid, CASE c.action WHEN 'touch' THEN -1 ELSE 0 END, c.action = 'drop'
+        SELECT c.classid, c.oid, CASE c.action WHEN 'touch' THEN -1 ELSE 0 END, c.action = 'drop'
         FROM changed AS c
-        JOIN pg_class AS r ON r.relnamespace = c.namespace AND r.relname = c.name
-        WHERE c.part = '' AND c.anchor LIKE 'relation:%' AND (c.action <> 'touch' OR r.relhassubclass)
+        WHERE c.part = '' AND c.classid IN ('pg_class'::regclass, 'pg_type'::regclass)
         UNION ALL
         SELECT 'pg_class'::regclass::oid, a.attrelid, a.attnum, false
         FROM changed AS c
-        JOIN pg_class AS r ON r.relnamespace = c.namespace AND r.relname = c.name
-        JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attname = c."column"
-        WHERE c.kind = 'column' AND c.action <> 'touch'
+        JOIN pg_attribute AS a ON a.attname = c."column" AND a.attrelid = CASE c.classid
+            WHEN 'pg_type'::regclass THEN (SELECT t.typrelid FROM pg_type AS t WHERE t.oid = c.oid)
+            ELSE c.oid END
+        WHERE c.kind = 'column' AND c.oid IS NOT NULL
         UNION ALL
         -- a foreign key depends on the index of the key
         SELECT s.classid, s.objid, 0, false
         FROM changed AS c
-        JOIN pg_class AS r ON r.relnamespace = c.namespace AND r.relname = c.name
-        JOIN pg_constraint AS x ON x.conrelid = r.oid AND x.conname = c."column"
+        JOIN pg_constraint AS x ON x.conrelid = c.oid AND x.conname = c."column"
         CROSS JOIN LATERAL (VALUES ('pg_constraint'::regclass::oid, x.oid), ('pg_class'::regclass::oid, x.conindid))
             AS s (classid, objid)
-        WHERE c.kind = 'constraint' AND c.action <> 'touch' AND x.contype IN ('p', 'u', 'x') AND s.objid <> 0
-        UNION ALL
-        SELECT 'pg_type'::regclass::oid, t.oid, 0, false
-        FROM changed AS c
-        JOIN pg_type AS t ON t.typnamespace = c.namespace AND t.typname = c.name
-        WHERE c.part = '' AND c.kind IN ('type', 'domain') AND c.action <> 'touch'
+        WHERE c.kind = 'constraint' AND c.classid = 'pg_class'::regclass AND x.contype IN ('p', 'u', 'x') AND s.objid <> 0
         UNION ALL
         SELECT 'pg_proc'::regclass::oid, p.oid, 0, false
         FROM changed AS c
-        JOIN pg_proc AS p ON p.pronamespace = c.namespace AND p.proname = c.name
+        JOIN pg_namespace AS n ON n.nspname = c.schema
+        JOIN pg_proc AS p ON p.pronamespace = n.oid AND p.proname = c.name
         WHERE c.anchor LIKE 'routine:%' AND c.action <> 'touch'
             AND (c.arguments IS NULL OR c.arguments = oidvectortypes(p.proargtypes) OR NOT EXISTS (
                 SELECT FROM pg_proc AS o
@@ -214,10 +186,12 @@ BEGIN
     )
     SELECT jsonb_agg(jsonb_build_object('anchor', o.anchor, 'part', o.part, 'kind', o.kind, 'schema', o.schema,
         'name', o.name, 'column', o."column", 'arguments', o.arguments, 'source', 'affected',
-        'action', CASE WHEN o.dropped THEN 'drop' ELSE 'affected' END))
+        'action', CASE WHEN o.dropped THEN 'drop' ELSE 'affected' END,
+        'display', o.display || coalesce('.' || quote_ident(o."column"), '')))
     INTO found
     FROM (
         SELECT o.class || ':' || quote_ident(n.nspname) || '.' || quote_ident(o.name) AS anchor,
+            quote_ident(n.nspname) || '.' || quote_ident(o.name) AS display,
             CASE WHEN o."column" IS NULL THEN '' ELSE o.kind || ':' || quote_ident(o."column") END AS part,
             min(o.kind) AS kind, n.nspname AS schema, o.name, o."column", min(o.arguments) AS arguments, bool_or(o.dropped) AS dropped
         FROM object AS o
@@ -229,7 +203,7 @@ BEGIN
     ) AS o
     -- a column of a claimed table is a matter of that table; and what is claimed more strongly says it already
     WHERE NOT EXISTS (
-        SELECT FROM confiture._intent_claims(claims) AS c
+        SELECT FROM jsonb_to_recordset(claims) AS c (anchor text, part text, action text)
         WHERE c.anchor = o.anchor AND c.part IN ('', o.part)
             AND (c.action = 'drop' OR NOT o.dropped AND (c.action = 'alter'
                 OR c.part = o.part AND c.action IN ('touch', 'create'))));
@@ -263,7 +237,8 @@ BEGIN
         -- another overload of a function is another function
         CASE WHEN m.arguments <> h.arguments THEN 'info' ELSE r.severity END,
         r.type, r.suggestion)::confiture._intent_hit) INTO hits
-    FROM confiture._intent_claims(claims) AS m
+    FROM jsonb_to_recordset(claims) AS m (
+        anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
     JOIN confiture.intent_rule AS r ON r.wanted = m.action AND r.scope = CASE
         WHEN m.part <> '' THEN 'object'
         WHEN m.kind IN ('table', 'foreign table', 'relation') THEN 'table'
@@ -277,7 +252,8 @@ BEGIN
     IF claims @? '$[*] ? (@.kind == "column" && (@.action == "alter" || @.action == "drop"))' THEN
         SELECT array_agg((h.intent, m.anchor, m.part, m.display, m.kind, m.action, h.action, r.severity, r.type,
             r.suggestion)::confiture._intent_hit) INTO more
-        FROM confiture._intent_claims(claims) AS m
+        FROM jsonb_to_recordset(claims) AS m (
+            anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
         JOIN confiture.intent_rule AS r ON r.scope = 'part' AND r.wanted = m.action
         JOIN confiture.intent_object AS h ON h.slot = r.held || '  ' || m.anchor AND h.active
         JOIN confiture.intent AS i ON i.id = h.intent
@@ -288,7 +264,8 @@ BEGIN
     IF claims @? '$[*] ? (@.part == "" && @.kind != "schema" && (@.action == "read" || @.action == "reference" || @.action == "write"))' THEN
         SELECT array_agg((h.intent, m.anchor, h.part, h.display, m.kind, m.action, h.action, r.severity, r.type,
             r.suggestion)::confiture._intent_hit) INTO more
-        FROM confiture._intent_claims(claims) AS m
+        FROM jsonb_to_recordset(claims) AS m (
+            anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
         JOIN confiture.intent_object AS h
             ON h.anchor = m.anchor AND h.active AND h.part <> '' AND h.action IN ('alter', 'drop')
         JOIN confiture.intent_rule AS r ON r.scope = 'part' AND r.wanted = m.action AND r.held = h.action
@@ -301,7 +278,8 @@ BEGIN
     IF lasts IS NOT NULL THEN
         SELECT array_agg((h.intent, m.anchor, '', m.display, m.kind, m.action, h.action, r.severity, r.type,
             r.suggestion)::confiture._intent_hit) INTO more
-        FROM confiture._intent_claims(claims) AS m
+        FROM jsonb_to_recordset(claims) AS m (
+            anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
         JOIN confiture.intent_rule AS r ON r.scope = 'window' AND r.wanted = m.action
         JOIN confiture.intent_object AS h ON h.slot = r.held || '  ' || m.anchor AND h.active
         JOIN confiture.intent AS i ON i.id = h.intent
@@ -316,46 +294,37 @@ BEGIN
     END IF;
 
     WITH hit AS MATERIALIZED (
-        SELECT h.* FROM unnest(hits) AS h
-    ), weighed AS (
-        SELECT h.anchor, h.part, h.display, h.kind, h.action, h.held, h.severity, h.suggestion,
-            array_position('{info,warning,error}', h.severity) AS weight,
-            coalesce(h.type, CASE
+        SELECT h.*, array_position('{info,warning,error}', h.severity) AS weight FROM unnest(hits) AS h
+    ), conflict AS (
+        SELECT h.intent, coalesce(h.type, CASE
                 WHEN h.kind IN ('table', 'foreign table', 'relation') THEN 'table'
                 WHEN h.kind IN ('view', 'materialized view') THEN 'view'
                 WHEN h.kind IN ('type', 'domain') THEN 'type'
                 WHEN h.kind IN ('column', 'constraint', 'index', 'trigger', 'policy', 'sequence', 'schema') THEN h.kind
                 WHEN h.kind IN ('function', 'procedure', 'aggregate', 'routine') THEN 'function'
                 ELSE 'object'
-            END) AS type,
-            i.id, i.number, i.agent, i.feature, i.branch, i.status, i.expires_at
+            END) AS type, max(h.weight) AS weight,
+            array_agg(h.suggestion ORDER BY h.weight DESC, h.anchor, h.part) AS suggestions,
+            jsonb_agg(jsonb_build_object('object', h.display, 'kind', h.kind, 'action', h.action,
+                'other_action', h.held, 'severity', h.severity) ORDER BY h.weight DESC, h.anchor, h.part) AS objects
         FROM hit AS h
-        JOIN confiture.intent AS i ON i.id = h.intent
         -- the table of a part is no news where the part is
         WHERE NOT (h.action = 'touch' AND h.held = 'touch' AND h.type IS NULL AND EXISTS (
             SELECT FROM hit AS p WHERE p.intent = h.intent AND p.anchor = h.anchor AND p.part <> ''))
-    ), numbered AS (
-        SELECT w.*, row_number() OVER (PARTITION BY w.id, w.type ORDER BY w.weight DESC, w.anchor, w.part) AS place,
-            count(*) OVER (PARTITION BY w.id, w.type) AS total
-        FROM weighed AS w
-    ), conflict AS (
-        SELECT n.id, n.number, n.agent, n.feature, n.branch, n.status, n.expires_at, n.type, max(n.weight) AS weight,
-            (array_agg(n.suggestion ORDER BY n.place))[1] AS suggestion,
-            jsonb_agg(jsonb_build_object('object', n.display, 'kind', n.kind,
-                'action', n.action, 'other_action', n.held, 'severity', n.severity) ORDER BY n.place)
-            -- an intent with thousands of objects must not give a row of megabytes
-            || CASE WHEN max(n.total) > 100 THEN jsonb_build_array(jsonb_build_object('more', max(n.total) - 100))
-                ELSE '[]' END AS objects
-        FROM numbered AS n
-        WHERE n.place <= 100
-        GROUP BY n.id, n.number, n.agent, n.feature, n.branch, n.status, n.expires_at, n.type
+        GROUP BY 1, 2
     )
-    SELECT jsonb_agg(jsonb_build_object('id', NULL, 'intent', NULL, 'other', c.id, 'agent', c.agent,
-            'feature', c.feature, 'branch', c.branch, 'status', c.status, 'type', c.type,
-            'severity', ('{info,warning,error}'::text[])[c.weight], 'objects', c.objects, 'suggestion', c.suggestion,
-            'state', 'open', 'detected_at', NULL, 'expires_at', c.expires_at, 'note', NULL, 'role', 'newcomer')
-        ORDER BY c.weight DESC, c.number, c.type) INTO found
-    FROM conflict AS c;
+    SELECT jsonb_agg(jsonb_build_object('id', NULL, 'intent', NULL, 'other', i.id, 'agent', i.agent,
+            'feature', i.feature, 'branch', i.branch, 'status', i.status, 'type', c.type,
+            'severity', ('{info,warning,error}'::text[])[c.weight],
+            -- an intent with thousands of objects must not give a row of megabytes
+            'objects', CASE WHEN jsonb_array_length(c.objects) <= 100 THEN c.objects
+                ELSE jsonb_path_query_array(c.objects, '$[0 to 99]')
+                    || jsonb_build_array(jsonb_build_object('more', jsonb_array_length(c.objects) - 100)) END,
+            'suggestion', c.suggestions[1], 'state', 'open', 'detected_at', NULL, 'expires_at', i.expires_at,
+            'note', NULL, 'role', 'newcomer')
+        ORDER BY c.weight DESC, i.number, c.type) INTO found
+    FROM conflict AS c
+    JOIN confiture.intent AS i ON i.id = c.intent;
     RETURN coalesce(found, '[]');
 END
 $$;

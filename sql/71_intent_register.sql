@@ -159,7 +159,9 @@ BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.kind, 'schema', c.schema, 'name', c.name, 'column', c."column",
             'arguments', c.arguments, 'action', c.action, 'source', c.source, 'display', c.display) ORDER BY c.ordinal), '[]')
-        FROM confiture._intent_claims(claims) AS c);
+        FROM ROWS FROM (jsonb_to_recordset(claims) AS (
+            kind text, schema text, name text, "column" text, arguments text, action text, source text, display text))
+            WITH ORDINALITY AS c (kind, schema, name, "column", arguments, action, source, display, ordinal));
 END
 $$;
 
@@ -284,8 +286,11 @@ BEGIN
     INSERT INTO confiture.intent_object (intent, ordinal, anchor, part, kind, schema, name, "column", arguments,
         action, source, bare)
     SELECT new_id, c.ordinal, c.anchor, c.part, c.kind, c.schema, c.name, c."column", c.arguments,
-        c.action, c.source, c.bare
-    FROM confiture._intent_claims(all_claims) AS c;
+        c.action, c.source, coalesce(c.bare, false)
+    FROM ROWS FROM (jsonb_to_recordset(all_claims) AS (
+        anchor text, part text, kind text, schema text, name text, "column" text, arguments text, action text,
+        source text, bare boolean)) WITH ORDINALITY
+        AS c (anchor, part, kind, schema, name, "column", arguments, action, source, bare, ordinal);
     PERFORM confiture._intent_event(new_id, 'registered', new_status, jsonb_build_object('feature', feature,
         'on_conflict', on_conflict, 'queued', blocked AND on_conflict = 'queue'), NULL, agent);
     IF conflicts <> '[]' THEN

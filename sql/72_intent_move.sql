@@ -8,7 +8,7 @@ AS $$
 BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object('anchor', o.anchor, 'part', o.part, 'kind', o.kind, 'schema', o.schema,
-            'name', o.name, 'column', o."column", 'arguments', o.arguments, 'action', o.action, 'source', o.source)
+            'name', o.name, 'column', o."column", 'arguments', o.arguments, 'action', o.action, 'source', o.source, 'display', o.display)
             ORDER BY o.ordinal), '[]')
         FROM (
             SELECT t.* FROM confiture.intent_object AS t

@@ -158,6 +158,7 @@ BEGIN
     ORDER BY a.place;
     DELETE FROM confiture.intent_event AS e WHERE e.intent = ANY (ended);
     DELETE FROM confiture.intent_conflict AS c WHERE c.intent = ANY (ended) OR c.other = ANY (ended);
+    DELETE FROM confiture.intent_object AS o WHERE o.intent = ANY (ended);
     DELETE FROM confiture.intent AS i WHERE i.id = ANY (ended);
 END
 $$;

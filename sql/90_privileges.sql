@@ -15,7 +15,7 @@ DECLARE
         '_plan', '_plan_scripts', '_label', '_lock_holders',
         'intent_get', 'intent_list', 'intent_conflicts', 'intent_history', 'intent_board', 'intent_check',
         'intent_wait', 'intent_wait_turn', '_intent_collect', '_intent_check', '_intent_free', '_intent_has_turn',
-        '_intent_agent', '_intent_claims', '_intent_stored_claims', '_intent_objects_json',
+        '_intent_agent', '_intent_stored_claims', '_intent_objects_json',
         '_intent_conflicts_json', '_intent_row_json', '_intent_json', '_intent_list', '_intent_conflicts',
         '_intent_unknown', '_intent_check_name', '_intent_is_open', '_intent_status',
         '_intent_affected', '_intent_found', '_intent_severity', '_intent_check_window',
