@@ -127,6 +127,7 @@ BEGIN
         ) AS dependent
         WHERE dependent.classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass, 'pg_constraint'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass)
     ), object AS (
+        -- OFFSET 0: what was reached is looked up in a catalog, however large the planner thinks either is
         -- relations and columns
         SELECT 'relation' AS class, c.relnamespace AS namespace, c.relname AS name, a.attname AS "column",
             CASE WHEN r.objsubid > 0 THEN 'column'
@@ -153,19 +154,21 @@ BEGIN
         UNION
         SELECT 'relation', c.relnamespace, c.relname, x.tgname, 'trigger', NULL, false
         FROM reached AS r
-        JOIN pg_trigger AS x ON x.oid = r.objid AND NOT x.tgisinternal
+        CROSS JOIN LATERAL (SELECT t.tgrelid, t.tgname FROM pg_trigger AS t
+            WHERE t.oid = r.objid AND NOT t.tgisinternal OFFSET 0) AS x
         JOIN pg_class AS c ON c.oid = x.tgrelid
         WHERE r.classid = 'pg_trigger'::regclass
         UNION
         SELECT 'relation', c.relnamespace, c.relname, x.polname, 'policy', NULL, false
         FROM reached AS r
-        JOIN pg_policy AS x ON x.oid = r.objid
+        CROSS JOIN LATERAL (SELECT p.polrelid, p.polname FROM pg_policy AS p WHERE p.oid = r.objid OFFSET 0) AS x
         JOIN pg_class AS c ON c.oid = x.polrelid
         WHERE r.classid = 'pg_policy'::regclass
         UNION
         SELECT 'relation', coalesce(c.relnamespace, t.typnamespace), coalesce(c.relname, t.typname), x.conname, 'constraint', NULL, false
         FROM reached AS r
-        JOIN pg_constraint AS x ON x.oid = r.objid AND x.contype = 'c'
+        CROSS JOIN LATERAL (SELECT k.conrelid, k.contypid, k.conname FROM pg_constraint AS k
+            WHERE k.oid = r.objid AND k.contype = 'c' OFFSET 0) AS x
         LEFT JOIN pg_class AS c ON c.oid = x.conrelid
         LEFT JOIN pg_type AS t ON t.oid = x.contypid
         WHERE r.classid = 'pg_constraint'::regclass
@@ -173,14 +176,15 @@ BEGIN
         -- a composite type, by one of its columns
         SELECT 'relation', t.typnamespace, t.typname, NULL, 'type', NULL, false
         FROM reached AS r
-        JOIN pg_class AS c ON c.oid = r.objid AND c.relkind = 'c'
+        CROSS JOIN LATERAL (SELECT k.reltype FROM pg_class AS k WHERE k.oid = r.objid AND k.relkind = 'c' OFFSET 0) AS c
         JOIN pg_type AS t ON t.oid = c.reltype
         WHERE r.classid = 'pg_class'::regclass
         UNION
         -- the tables on both ends of a foreign key
         SELECT 'relation', c.relnamespace, c.relname, NULL, 'table', NULL, false
         FROM reached AS r
-        JOIN pg_constraint AS x ON x.oid = r.objid AND x.contype = 'f'
+        CROSS JOIN LATERAL (SELECT k.conrelid, k.confrelid FROM pg_constraint AS k
+            WHERE k.oid = r.objid AND k.contype = 'f' OFFSET 0) AS x
         JOIN pg_class AS c ON c.oid IN (x.conrelid, x.confrelid)
         WHERE r.classid = 'pg_constraint'::regclass
     )
