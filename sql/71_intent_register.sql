@@ -294,19 +294,17 @@ BEGIN
     PERFORM confiture._intent_event(new_id, 'registered', new_status, jsonb_build_object('feature', feature,
         'on_conflict', on_conflict, 'queued', blocked AND on_conflict = 'queue'), NULL, agent);
     IF conflicts <> '[]' THEN
-        WITH stored AS (
-            INSERT INTO confiture.intent_conflict (intent, other, type, severity, objects, suggestion)
-            SELECT new_id, c.other, c.type, c.severity, c.objects, c.suggestion
-            FROM ROWS FROM (jsonb_to_recordset(conflicts) AS (
-                other text, type text, severity text, objects jsonb, suggestion text)) WITH ORDINALITY
-                AS c (other, type, severity, objects, suggestion, place)
-            ORDER BY c.place
-            RETURNING id, other, type, detected_at
-        )
-        SELECT jsonb_agg(c.item || jsonb_build_object('id', s.id, 'intent', new_id, 'detected_at', s.detected_at) ORDER BY c.place)
+        SELECT jsonb_agg(c.item || jsonb_build_object('id', nextval('confiture.intent_conflict_id_seq'), 'intent', new_id,
+            'detected_at', clock_timestamp()) ORDER BY c.place)
         INTO conflicts
-        FROM jsonb_array_elements(conflicts) WITH ORDINALITY AS c (item, place)
-        JOIN stored AS s ON s.other = c.item ->> 'other' AND s.type = c.item ->> 'type';
+        FROM jsonb_array_elements(conflicts) WITH ORDINALITY AS c (item, place);
+        INSERT INTO confiture.intent_conflict (id, intent, other, type, severity, objects, suggestion, detected_at)
+        OVERRIDING SYSTEM VALUE
+        SELECT c.id, new_id, c.other, c.type, c.severity, c.objects, c.suggestion, c.detected_at
+        FROM jsonb_to_recordset(conflicts) AS c (
+            id bigint, other text, type text, severity text, objects jsonb, suggestion text, detected_at timestamptz);
+    END IF;
+    IF blocked THEN
         -- in the history of the other side as well
         PERFORM confiture._intent_event(c.other, 'conflict', c.status,
             jsonb_build_object('with', new_id, 'agent', agent, 'severity', c.severity), new_id, agent)
