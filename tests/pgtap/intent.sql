@@ -201,8 +201,9 @@ SET LOCAL confiture.intent_expiry = '90s';
 SELECT confiture.intent_register(NULL, 'f', '{default}') AS d \gset
 SELECT is(round(extract(epoch FROM (:'d'::jsonb ->> 'expires_at')::timestamptz - (:'d'::jsonb ->> 'registered_at')::timestamptz)), 90::numeric, 'expires as the setting says');
 SELECT is(:'d'::jsonb ->> 'agent', session_user::text, 'the agent is the role');
-SELECT is(pg_temp.refused('SET confiture.intent_expiry = ''20000d'''),
-    '22023 1728000000 s is outside the valid range for parameter "confiture.intent_expiry" (1 .. 315360000)', 'more than an intent may have is not to be set');
+-- the server's words for the range are other ones since 17
+SELECT matches(pg_temp.refused('SET confiture.intent_expiry = ''20000d'''),
+    '^22023 1728000000 s is outside the valid range for parameter "confiture.intent_expiry"', 'more than an intent may have is not to be set');
 
 SELECT * FROM finish();
 ROLLBACK;
