@@ -280,8 +280,9 @@ class Claims:
             for thing, item in self.items.items()
             if self._counts(thing)
         ]
-        claims += affected(claims)
+        # What is only reached does not say which parts are meant.
         parted = {claim.thing.anchor for claim in claims if claim.thing.part}
+        claims += affected(claims)
         return [
             Claim(c.thing, c.kind, c.action, c.source, not c.thing.part and c.thing.anchor not in parted)
             for c in claims

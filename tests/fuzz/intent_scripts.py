@@ -40,6 +40,10 @@ class Writer:
         style = self.draw(st.integers(0, 3))
         names = [quoted(name) for name in (thing.schema, thing.name) if name]
         in_path = thing.schema == "app" or thing == m.NOTES
+        # What the script makes in the next schema of the path is found where the first has nothing.
+        other = self.claims.items.get(thing._replace(schema="public"))
+        if thing.schema == "app" and not m.exists(thing) and other and other.created:
+            in_path = False
         if in_path and style % 2 and not self.qualify:
             del names[0]
         text = (" . " if style == 3 else ".").join(names)
