@@ -21,6 +21,7 @@
 #include "analyze.h"
 #include "core/cf_core.h"
 #include "execute.h"
+#include "follow.h"
 #include "plan.h"
 
 PG_FUNCTION_INFO_V1(confiture_analyze);
@@ -194,50 +195,17 @@ follow(const char *name, const char *value)
 									 DEBUG5, false);
 }
 
-/* Returns the string that an argument of a function call is, or NULL. */
-static const char *
-string_argument(List *args, int n)
-{
-	A_Const *constant;
-
-	if (list_length(args) <= n || !IsA(list_nth(args, n), A_Const))
-		return NULL;
-	constant = (A_Const *) list_nth(args, n);
-	return !constant->isnull && IsA(&constant->val, String) ? strVal(&constant->val) : NULL;
-}
-
-/* Follows SET, RESET and SELECT set_config(...), as pg_dump writes it. */
+/* Follows what a statement sets, and remembers when it becomes another role. */
 static void
 follow_settings(CfWorld *world, Node *stmt)
 {
+	cf_follow_settings(stmt, follow);
 	if (IsA(stmt, VariableSetStmt))
 	{
-		VariableSetStmt *set = (VariableSetStmt *) stmt;
+		const char *name = ((VariableSetStmt *) stmt)->name;
 
-		if (set->kind == VAR_SET_VALUE)
-			follow(set->name, ExtractSetVariableArgs(set));
-		else if (set->kind == VAR_SET_DEFAULT || set->kind == VAR_RESET)
-			follow(set->name, NULL);
-		world->role_changed |= set->name && (strcmp(set->name, "role") == 0 ||
-											 strcmp(set->name, "session_authorization") == 0);
-	}
-	else if (IsA(stmt, SelectStmt))
-	{
-		ListCell *lc;
-
-		foreach (lc, ((SelectStmt *) stmt)->targetList)
-		{
-			FuncCall *call = (FuncCall *) lfirst_node(ResTarget, lc)->val;
-			const char *name;
-			const char *value;
-
-			if (!IsA(call, FuncCall) || strcmp(strVal(llast(call->funcname)), "set_config") != 0)
-				continue;
-			name = string_argument(call->args, 0);
-			value = string_argument(call->args, 1);
-			if (name && value)
-				follow(name, value);
-		}
+		world->role_changed |=
+			name && (strcmp(name, "role") == 0 || strcmp(name, "session_authorization") == 0);
 	}
 }
 

@@ -196,6 +196,7 @@ extern void cf_world_drop_owned(CfAnalysis *a, const char *owner, bool cascade);
 extern void cf_world_rename_owner(CfAnalysis *a, const char *old, const char *new);
 extern void cf_world_altered(CfAnalysis *a, Oid relid);
 extern char *cf_world_joined(List *columns);
+extern bool cf_an_has_name(List *names, const char *name);
 extern void cf_world_learn_table(CfAnalysis *a, CreateStmt *stmt, char relkind);
 extern void cf_world_learn_alter_table(CfAnalysis *a, AlterTableStmt *stmt);
 extern void cf_world_learn_dropped(CfAnalysis *a, Oid relid);
@@ -276,6 +277,8 @@ extern void cf_an_change_type(CfAnalysis *a, const CfRel *rel, AlterTableCmd *cm
 extern bool cf_an_domain_statement(CfAnalysis *a, Node *stmt);
 
 /* analyze_constraint.c */
+extern void
+cf_an_check_columns(CfAnalysis *a, const CfRel *rel, List *columns, const char *problem);
 extern void cf_an_add_constraint(CfAnalysis *a, const CfRel *rel, Constraint *con, bool recurse,
 								 LOCKMODE lockmode);
 extern void cf_an_check_rows(CfAnalysis *a, const CfRel *rel, const char *name, bool recurse,
@@ -309,7 +312,6 @@ extern ObjectAddress *cf_an_address(Oid class, Oid object, int32 sub);
 
 /* analyze_query.c */
 extern void cf_an_query(CfAnalysis *a, Node *query);
-extern bool cf_an_query_statement(CfAnalysis *a, Node *stmt);
 extern void cf_an_expression(CfAnalysis *a, Node *expr);
 extern void cf_an_read(CfAnalysis *a, const CfRel *rel, LOCKMODE mode, bool recurse);
 

@@ -142,9 +142,9 @@ index_columns(Oid index)
 	return names;
 }
 
-/* Checks that the columns of a key exist. */
-static void
-check_keys(CfAnalysis *a, const CfRel *rel, List *columns)
+/* Checks that columns exist; says in the words of PostgreSQL what is the matter with one that does not. */
+void
+cf_an_check_columns(CfAnalysis *a, const CfRel *rel, List *columns, const char *problem)
 {
 	ListCell *lc;
 	bool found;
@@ -153,9 +153,8 @@ check_keys(CfAnalysis *a, const CfRel *rel, List *columns)
 	{
 		(void) cf_an_find_column(a, rel, strVal(lfirst(lc)), &found);
 		if (!found)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("column \"%s\" named in key does not exist", strVal(lfirst(lc)))));
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+							errmsg("column \"%s\" %s", strVal(lfirst(lc)), problem)));
 	}
 }
 
@@ -186,7 +185,7 @@ add_index_constraint(CfAnalysis *a, const CfRel *rel, Constraint *con, bool recu
 			key_columns_not_null(a, rel, index_columns(index), recurse, lockmode);
 		return;
 	}
-	check_keys(a, rel, con->keys);
+	cf_an_check_columns(a, rel, con->keys, "named in key does not exist");
 	if (con->contype == CONSTR_PRIMARY)
 		key_columns_not_null(a, rel, con->keys, recurse, lockmode);
 	if (recurse || rel->relkind != RELKIND_PARTITIONED_TABLE)

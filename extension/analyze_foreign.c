@@ -202,24 +202,6 @@ warn_without_index(CfAnalysis *a, const CfRel *rel, const CfRel *referenced, Con
 				   rel->name, columns.data, referenced->name);
 }
 
-/* Checks that the columns of a foreign key exist. */
-static void
-check_columns(CfAnalysis *a, const CfRel *rel, List *columns)
-{
-	ListCell *lc;
-	bool found;
-
-	foreach (lc, columns)
-	{
-		(void) cf_an_find_column(a, rel, strVal(lfirst(lc)), &found);
-		if (!found)
-			ereport(ERROR,
-					(errcode(ERRCODE_UNDEFINED_COLUMN),
-					 errmsg("column \"%s\" referenced in foreign key constraint does not exist",
-							strVal(lfirst(lc)))));
-	}
-}
-
 /* Turns a list of String into one of char *. */
 static List *
 names_of(List *strings)
@@ -302,6 +284,7 @@ is_self(CfAnalysis *a, const RangeVar *rv, const CfRel *rel)
 void
 cf_an_foreign_key(CfAnalysis *a, const CfRel *rel, Constraint *con, bool validate)
 {
+	static const char *const problem = "referenced in foreign key constraint does not exist";
 	CfRel referenced;
 	bool self;
 
@@ -313,8 +296,8 @@ cf_an_foreign_key(CfAnalysis *a, const CfRel *rel, Constraint *con, bool validat
 		cf_an_need(a, con->pktable, &referenced);
 		cf_an_lock_rel(a, &referenced, ShareRowExclusiveLock);
 	}
-	check_columns(a, rel, con->fk_attrs);
-	check_columns(a, &referenced, con->pk_attrs);
+	cf_an_check_columns(a, rel, con->fk_attrs, problem);
+	cf_an_check_columns(a, &referenced, con->pk_attrs, problem);
 	if (!self && !referenced.created)
 		cf_world_learn_reference(a, rel, con->conname, referenced.relid);
 	warn_without_index(a, rel, &referenced, con);

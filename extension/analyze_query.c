@@ -33,18 +33,6 @@ typedef struct Locking
 
 static void walk_query(CfAnalysis *a, Node *query, List *ctes, bool locked);
 
-/* Tells whether a list of strings holds a name. */
-static bool
-has_name(List *names, const char *name)
-{
-	ListCell *lc;
-
-	foreach (lc, names)
-		if (strcmp((char *) lfirst(lc), name) == 0)
-			return true;
-	return false;
-}
-
 /* Walker: finds queries in expressions. */
 static bool
 walk_expression(Node *node, Scope *scope)
@@ -114,9 +102,9 @@ cf_an_read(CfAnalysis *a, const CfRel *rel, LOCKMODE mode, bool recurse)
 static bool
 is_locked(const Locking *locking, const Alias *alias, const char *name)
 {
-	return locking->everything || has_name(locking->names, alias  ? alias->aliasname
-														   : name ? name
-																  : "");
+	return locking->everything || cf_an_has_name(locking->names, alias	? alias->aliasname
+																 : name ? name
+																		: "");
 }
 
 /* Walks one item of FROM. */
@@ -133,7 +121,7 @@ walk_from(CfAnalysis *a, Node *item, List *ctes, const Locking *locking)
 		{
 			RangeVar *rv = (RangeVar *) item;
 
-			if (rv->schemaname == NULL && has_name(ctes, rv->relname))
+			if (rv->schemaname == NULL && cf_an_has_name(ctes, rv->relname))
 				return;
 			cf_an_need(a, rv, &rel);
 			cf_an_read(a, &rel,

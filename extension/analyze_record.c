@@ -61,8 +61,8 @@ cf_world_created(CfAnalysis *a, const char *schema, const char *name, char relki
 }
 
 /* Tells whether a list of strings holds a name. */
-static bool
-has_name(List *names, const char *name)
+bool
+cf_an_has_name(List *names, const char *name)
 {
 	ListCell *lc;
 
@@ -88,7 +88,7 @@ cf_world_check_sources(CfAnalysis *a, const CfRel *rel, List *dropped)
 			const CfKnown *known = (const CfKnown *) lfirst(lc);
 			bool goes = false;
 
-			if (!known->exists || !has_name(known->sources, rel->name) ||
+			if (!known->exists || !cf_an_has_name(known->sources, rel->name) ||
 				cf_world_relation(a, known->schema, known->name) != known)
 				continue;
 			foreach (name, dropped)
@@ -115,7 +115,8 @@ cf_world_drop_owned(CfAnalysis *a, const char *owner, bool cascade)
 			CfKnown *known = (CfKnown *) lfirst(lc);
 
 			if (!known->exists || known->schema == NULL ||
-				!(has_name(known->owners, owner) || (cascade && has_name(known->sources, owner))) ||
+				!(cf_an_has_name(known->owners, owner) ||
+				  (cascade && cf_an_has_name(known->sources, owner))) ||
 				cf_world_relation(a, known->schema, known->name) != known)
 				continue;
 			cf_world_remember(a, known->kind, known->schema, known->name, NULL, false);

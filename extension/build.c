@@ -93,21 +93,11 @@ finish_worker(CfWorker *worker, bool hide_place)
 	return result;
 }
 
-/* Waits until a worker has ended and nobody sees it any more. */
+/* Waits until a worker has ended, and returns what it has said. */
 static char *
 wait_for_end(CfWorker *worker, bool hide_place)
 {
-	PG_TRY();
-	{
-		cf_worker_wait(worker, 0);
-		(void) WaitForBackgroundWorkerShutdown(worker->handle);
-	}
-	PG_CATCH();
-	{
-		cf_worker_end(worker);
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	cf_worker_finish(worker);
 	return finish_worker(worker, hide_place);
 }
 

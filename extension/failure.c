@@ -15,12 +15,12 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "failure.h"
 #include "json.h"
 #include "ledger.h"
+#include "subtransaction.h"
 #include "worker.h"
 
 /* Which migration this session is running. */
@@ -105,6 +105,23 @@ record_failure(const char *json, const char *search_path)
 		elog(ERROR, "confiture._failed() failed");
 }
 
+/* A failure that is to be put on record. */
+typedef struct Failure
+{
+	ErrorData *edata;
+	TimestampTz started;
+	const char *search_path;
+} Failure;
+
+/* Puts a failure on record, as an attempt. */
+static void
+attempt_record(void *arg)
+{
+	Failure *failure = (Failure *) arg;
+
+	record_failure(cf_failure_json(failure->edata, failure->started), failure->search_path);
+}
+
 /*
  * Puts a failure on record in a transaction of its own, and raises it again.
  * The caller, a non-atomic procedure connected to SPI, has rolled back. What
@@ -113,27 +130,9 @@ record_failure(const char *json, const char *search_path)
 void
 cf_fail(ErrorData *edata, TimestampTz started, const char *search_path)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile problem = NULL;
+	Failure failure = {edata, started, search_path};
+	ErrorData *problem = cf_try(attempt_record, &failure, CurrentMemoryContext);
 
-	BeginInternalSubTransaction("confiture failure");
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		record_failure(cf_failure_json(edata, started), search_path);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		problem = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (problem)
 		cf_warn_not_recorded(problem->message);
 	SPI_commit();

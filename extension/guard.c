@@ -33,11 +33,11 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 #include "guard.h"
 #include "intent.h"
+#include "subtransaction.h"
 
 PG_FUNCTION_INFO_V1(confiture_guard_start);
 PG_FUNCTION_INFO_V1(confiture_guard_drop);
@@ -252,31 +252,27 @@ look(CfGuardFinding *finding, Node *stmt)
 	cf_owner_end(&owner);
 }
 
+/* What is looked at, for try_look(). */
+typedef struct Look
+{
+	CfGuardFinding *finding;
+	Node *stmt;
+} Look;
+
+/* Looks, as an attempt. */
+static void
+attempt_look(void *arg)
+{
+	look(((Look *) arg)->finding, ((Look *) arg)->stmt);
+}
+
 /* The same where nothing but a warning may come of it, whatever goes wrong. */
 static void
 try_look(CfGuardFinding *finding, Node *stmt)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile edata = NULL;
+	Look what = {finding, stmt};
+	ErrorData *edata = cf_try(attempt_look, &what, CurrentMemoryContext);
 
-	BeginInternalSubTransaction("confiture guard");
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		look(finding, stmt);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (edata == NULL)
 		return;
 	if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)

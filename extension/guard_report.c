@@ -188,15 +188,6 @@ read_conflicts(const CfGuardFinding *finding)
  * Who may go on
  * ------------------------------------------------------------------- */
 
-/* What a claim is called in front of people, as confiture.intent_object.display has it. */
-static char *
-display(const CfClaim *claim)
-{
-	const char *name = strchr(claim->anchor, ':') + 1;
-
-	return claim->part[0] ? psprintf("%s.%s", name, strchr(claim->part, ':') + 1) : pstrdup(name);
-}
-
 /* Finds the claim that an object in conflict is about, or NULL. */
 static const CfClaim *
 claim_of(List *claims, const Object *object)
@@ -207,7 +198,7 @@ claim_of(List *claims, const Object *object)
 	{
 		const CfClaim *claim = (const CfClaim *) lfirst(lc);
 
-		if (strcmp(display(claim), object->name) == 0)
+		if (strcmp(cf_claim_display(claim), object->name) == 0)
 			return claim;
 	}
 	return NULL;

@@ -80,6 +80,7 @@ extern List *cf_claims_of_script(const CfScript *script, List **unseen);
 /* JSON arrays of them, as text. */
 extern char *cf_claims_json(List *claims, bool details);
 extern char *cf_unseen_json(List *unseen);
+extern char *cf_claim_display(const CfClaim *claim);
 extern const char *cf_claim_action_name(CfClaimAction action);
 
 /* The agent: the argument, else confiture.agent, else the session's role. */

@@ -9,6 +9,7 @@
 
 #include "utils/guc.h"
 
+#include "follow.h"
 #include "intent.h"
 
 /* Tells whether ALTER TABLE adds what has no name of its own. */
@@ -194,44 +195,11 @@ cf_change_objects(Node *stmt, ObjectType *type)
 
 /* Sets the search_path for the rest of a script, if it can be that. */
 static void
-set_search_path(const char *value)
+set_search_path(const char *name, const char *value)
 {
-	(void) set_config_option("search_path", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, DEBUG5, false);
-}
-
-/* Returns the string that an argument of a function call is, or NULL. */
-static const char *
-string_argument(List *args, int n)
-{
-	A_Const *constant;
-
-	if (list_length(args) <= n || !IsA(list_nth(args, n), A_Const))
-		return NULL;
-	constant = (A_Const *) list_nth(args, n);
-	return !constant->isnull && IsA(&constant->val, String) ? strVal(&constant->val) : NULL;
-}
-
-/* Follows SELECT set_config('search_path', ...), as pg_dump writes it. */
-static void
-follow_select(SelectStmt *stmt)
-{
-	ListCell *lc;
-
-	foreach (lc, stmt->targetList)
-	{
-		FuncCall *call = (FuncCall *) lfirst_node(ResTarget, lc)->val;
-		const char *name;
-		const char *value;
-
-		if (call == NULL || !IsA(call, FuncCall) ||
-			strcmp(strVal(llast(call->funcname)), "set_config") != 0)
-			continue;
-		name = string_argument(call->args, 0);
-		value = string_argument(call->args, 1);
-		if (name != NULL && value != NULL && pg_strcasecmp(name, "search_path") == 0)
-			set_search_path(value);
-	}
+	if (pg_strcasecmp(name, "search_path") == 0)
+		(void) set_config_option("search_path", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, DEBUG5, false);
 }
 
 /*
@@ -241,17 +209,5 @@ follow_select(SelectStmt *stmt)
 void
 cf_change_search_path(Node *stmt)
 {
-	if (IsA(stmt, SelectStmt))
-		follow_select((SelectStmt *) stmt);
-	else if (IsA(stmt, VariableSetStmt))
-	{
-		VariableSetStmt *set = (VariableSetStmt *) stmt;
-
-		if (set->name == NULL || pg_strcasecmp(set->name, "search_path") != 0)
-			return;
-		if (set->kind == VAR_SET_VALUE)
-			set_search_path(ExtractSetVariableArgs(set));
-		else if (set->kind == VAR_SET_DEFAULT || set->kind == VAR_RESET)
-			set_search_path(NULL);
-	}
+	cf_follow_settings(stmt, set_search_path);
 }

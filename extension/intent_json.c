@@ -16,6 +16,15 @@
 #include "intent.h"
 #include "json.h"
 
+/* What a claim is called in front of people, as confiture.intent_object.display has it. */
+char *
+cf_claim_display(const CfClaim *claim)
+{
+	const char *name = strchr(claim->anchor, ':') + 1;
+
+	return claim->part[0] ? psprintf("%s.%s", name, strchr(claim->part, ':') + 1) : pstrdup(name);
+}
+
 /* Tells whether tables inherit from a relation. */
 static bool
 has_children(Oid relid)
@@ -66,10 +75,7 @@ note_parts(List *claims)
 static void
 add_details(StringInfo json, const CfClaim *claim)
 {
-	const char *dot = claim->part[0] == '\0' ? "" : ".";
-	const char *part = claim->part[0] == '\0' ? "" : strchr(claim->part, ':') + 1;
-
-	cf_json_text(json, "display", psprintf("%s%s%s", strchr(claim->anchor, ':') + 1, dot, part));
+	cf_json_text(json, "display", cf_claim_display(claim));
 	if (claim->part[0] == '\0' && !((const CfClaimed *) claim)->has_parts)
 		cf_json_bool(json, "bare", true);
 	if (is_seed(claim))

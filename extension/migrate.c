@@ -24,12 +24,12 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "execute.h"
 #include "failure.h"
 #include "ledger.h"
+#include "subtransaction.h"
 #include "worker.h"
 
 PG_FUNCTION_INFO_V1(confiture_migrate_up);
@@ -122,6 +122,27 @@ run_in_transaction(ReturnSetInfo *rsinfo, const char *direction, Datum target, b
 	SPI_finish();
 }
 
+/* The arguments of run_in_transaction(). */
+typedef struct AtomicRun
+{
+	ReturnSetInfo *rsinfo;
+	const char *direction;
+	Datum target;
+	bool target_null;
+	Datum steps;
+	bool steps_null;
+} AtomicRun;
+
+/* Runs migrations, as an attempt. */
+static void
+attempt_atomic(void *arg)
+{
+	AtomicRun *run = (AtomicRun *) arg;
+
+	run_in_transaction(run->rsinfo, run->direction, run->target, run->target_null, run->steps,
+					   run->steps_null);
+}
+
 /*
  * Runs migrations in the caller's transaction. They run in a subtransaction,
  * so that a failure can be put on record by a worker after its locks are
@@ -131,11 +152,10 @@ static Datum
 run_atomic(FunctionCallInfo fcinfo, const char *direction, Datum target, bool target_null,
 		   Datum steps, bool steps_null)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	AtomicRun run = {
+		(ReturnSetInfo *) fcinfo->resultinfo, direction, target, target_null, steps, steps_null};
 	TimestampTz started = GetCurrentTimestamp();
-	ErrorData *volatile edata = NULL;
+	ErrorData *edata;
 
 	InitMaterializedSRF(fcinfo, 0);
 	refuse_recursion();
@@ -143,24 +163,7 @@ run_atomic(FunctionCallInfo fcinfo, const char *direction, Datum target, bool ta
 	cf_check_enforcement();
 	cf_note_current(NULL, NULL, direction);
 	running = true;
-
-	BeginInternalSubTransaction("confiture");
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		run_in_transaction(rsinfo, direction, target, target_null, steps, steps_null);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	edata = cf_try(attempt_atomic, &run, CurrentMemoryContext);
 	running = false;
 
 	if (edata)
@@ -210,6 +213,23 @@ spi_select(const char *query, int nargs, Oid *types, Datum *values, const char *
 /* What one part of a run does, in a subtransaction of its own. */
 typedef void (*run_part)(PlannedRun *run, void *arg);
 
+/* A part with its arguments. */
+typedef struct Part
+{
+	PlannedRun *run;
+	run_part part;
+	void *arg;
+} Part;
+
+/* Does a part, as an attempt. */
+static void
+attempt_part(void *arg)
+{
+	Part *part = (Part *) arg;
+
+	part->part(part->run, part->arg);
+}
+
 /*
  * Does one part of a run in a subtransaction. Returns the error that it has
  * failed with, in the context of the run, or NULL.
@@ -217,31 +237,13 @@ typedef void (*run_part)(PlannedRun *run, void *arg);
 static ErrorData *
 try_part(PlannedRun *run, run_part part, void *arg)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData *volatile edata = NULL;
+	Part whole = {run, part, arg};
+	ErrorData *edata;
 
 	/* A script may have given up the session's lock: hold the transaction's. */
 	if (!cf_try_lock(CF_LOCK_RUN, ExclusiveLock, false))
 		cf_lock_migrations(false);
-	BeginInternalSubTransaction("confiture");
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		part(run, arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(run->context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		MemoryContextSwitchTo(context);
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	edata = cf_try(attempt_part, &whole, run->context);
 	if (edata)
 		cf_trim_error_context(edata);
 	return edata;

@@ -13,7 +13,6 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "storage/lock.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
@@ -21,6 +20,7 @@
 
 #include "json.h"
 #include "report.h"
+#include "values.h"
 
 /* Says what other sessions can't do on a relation under a lock. */
 const char *
@@ -155,19 +155,6 @@ compare_texts(const ListCell *a, const ListCell *b)
 	return strcmp((const char *) lfirst(a), (const char *) lfirst(b));
 }
 
-/* Returns a list of strings as text[]. */
-static Datum
-texts_datum(List *texts)
-{
-	Datum *datums = palloc(Max(1, list_length(texts)) * sizeof(Datum));
-	int n = 0;
-	ListCell *lc;
-
-	foreach (lc, texts)
-		datums[n++] = CStringGetTextDatum((char *) lfirst(lc));
-	return PointerGetDatum(construct_array(datums, n, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
 /* Puts a JSON text into a column, or NULL. */
 static void
 put_json(Datum *value, bool *isnull, const char *json)
@@ -205,10 +192,10 @@ cf_report_put(ReturnSetInfo *rsinfo, const char *version, const char *name, cons
 	values[n++] = locks_datum(row->locks);
 	list_sort(row->rewrites, compare_texts);
 	list_sort(row->scans, compare_texts);
-	values[n++] = texts_datum(row->rewrites);
-	values[n++] = texts_datum(row->scans);
+	values[n++] = cf_names_array(row->rewrites);
+	values[n++] = cf_names_array(row->scans);
 	values[n++] = BoolGetDatum(row->stmt->needs_top_level);
-	values[n++] = texts_datum(row->warnings);
+	values[n++] = cf_names_array(row->warnings);
 	put_json(&values[n], &nulls[n], row->estimate);
 	n++;
 	put_json(&values[n], &nulls[n], row->error);

@@ -354,17 +354,13 @@ no_work_error(NoWork why, const char *version, MemoryContext context)
 	return edata;
 }
 
-/* Waits for a worker without holding a snapshot; ends it on error. */
-static void
-wait_without_snapshot(CfWorker *worker)
+/* Waits until a worker has ended and nobody sees it any more; ends it on error. */
+void
+cf_worker_finish(CfWorker *worker)
 {
-	InvalidateCatalogSnapshot();
-	if (HaveRegisteredOrActiveSnapshot())
-		elog(ERROR, "a snapshot is held while waiting for a worker");
 	PG_TRY();
 	{
 		cf_worker_wait(worker, 0);
-		/* Its lock must be free before the next worker wants it. */
 		(void) WaitForBackgroundWorkerShutdown(worker->handle);
 	}
 	PG_CATCH();
@@ -373,6 +369,16 @@ wait_without_snapshot(CfWorker *worker)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
+}
+
+/* Waits for a worker without holding a snapshot. Its lock must be free before the next one wants it. */
+static void
+wait_without_snapshot(CfWorker *worker)
+{
+	InvalidateCatalogSnapshot();
+	if (HaveRegisteredOrActiveSnapshot())
+		elog(ERROR, "a snapshot is held while waiting for a worker");
+	cf_worker_finish(worker);
 }
 
 /*

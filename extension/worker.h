@@ -73,6 +73,7 @@ cf_worker_start(MemoryContext context, CfWorkerHeader *header, const char *versi
 				const char *direction, const char *search_path, const char *payload);
 extern void cf_worker_wait(CfWorker *worker, TimestampTz deadline);
 extern void cf_worker_end(CfWorker *worker);
+extern void cf_worker_finish(CfWorker *worker);
 extern void cf_raise_no_worker(void);
 extern void cf_run_in_worker(const char *version, const char *name, const char *direction,
 							 int ordinal, int of, const char *search_path, MemoryContext context);

@@ -100,6 +100,12 @@ COMMENT ON TABLE confiture.intent_event IS
 'The audit trail of intents: rows are added, and never changed. Only confiture.intent_archive() removes them.';
 CREATE INDEX intent_event_intent_idx ON confiture.intent_event (intent);
 
+-- A claim, as the collector in C gives it in JSON; no table, and nothing to be dumped. bare: the whole, and
+-- nothing says which parts; classid and oid: where pg_depend may have dependents of it.
+CREATE TYPE confiture._intent_claim AS (
+    anchor text, part text, kind text, schema text, name text, "column" text, arguments text, action text,
+    source text, display text, bare boolean, classid oid, oid oid);
+
 -- What confiture._intent_found() has found of one object: no table, and nothing to be dumped.
 CREATE TYPE confiture._intent_hit AS (
     intent text, anchor text, part text, display text, kind text, action text, held text, severity text, type text,

@@ -47,9 +47,7 @@ BEGIN
     END IF;
     -- the changed objects: catalog, OID, column (0: the whole, -1: only its children matter), and whether it goes away
     WITH changed AS MATERIALIZED (
-        SELECT c.* FROM jsonb_to_recordset(claims) AS c (
-            anchor text, part text, kind text, schema text, name text, "column" text, arguments text, action text,
-            classid oid, oid oid)
+        SELECT c.* FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS c
         WHERE c.action IN ('touch', 'alter', 'drop')
     ), seed (classid, objid, objsubid, dropped) AS (
         SELECT c.classid, c.oid, CASE c.action WHEN 'touch' THEN -1 ELSE 0 END, c.action = 'drop'
@@ -207,7 +205,7 @@ BEGIN
     ) AS o
     -- a column of a claimed table is a matter of that table; and what is claimed more strongly says it already
     WHERE NOT EXISTS (
-        SELECT FROM jsonb_to_recordset(claims) AS c (anchor text, part text, action text)
+        SELECT FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS c
         WHERE c.anchor = o.anchor AND c.part IN ('', o.part)
             AND (c.action = 'drop' OR NOT o.dropped AND (c.action = 'alter'
                 OR c.part = o.part AND c.action IN ('touch', 'create'))));
@@ -241,8 +239,7 @@ BEGIN
         -- another overload of a function is another function
         CASE WHEN m.arguments <> h.arguments THEN 'info' ELSE r.severity END,
         r.type, r.suggestion)::confiture._intent_hit) INTO hits
-    FROM jsonb_to_recordset(claims) AS m (
-        anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
+    FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS m
     JOIN confiture.intent_rule AS r ON r.wanted = m.action AND r.scope = CASE
         WHEN m.part <> '' THEN 'object'
         WHEN m.kind IN ('table', 'foreign table', 'relation') THEN 'table'
@@ -256,8 +253,7 @@ BEGIN
     IF claims @? '$[*] ? (@.kind == "column" && (@.action == "alter" || @.action == "drop"))' THEN
         SELECT array_agg((h.intent, m.anchor, m.part, m.display, m.kind, m.action, h.action, r.severity, r.type,
             r.suggestion)::confiture._intent_hit) INTO more
-        FROM jsonb_to_recordset(claims) AS m (
-            anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
+        FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS m
         JOIN confiture.intent_rule AS r ON r.scope = 'part' AND r.wanted = m.action
         JOIN confiture.intent_object AS h ON h.slot = r.held || '  ' || m.anchor AND h.active
         JOIN confiture.intent AS i ON i.id = h.intent
@@ -268,8 +264,7 @@ BEGIN
     IF claims @? '$[*] ? (@.part == "" && @.kind != "schema" && (@.action == "read" || @.action == "reference" || @.action == "write"))' THEN
         SELECT array_agg((h.intent, m.anchor, h.part, h.display, m.kind, m.action, h.action, r.severity, r.type,
             r.suggestion)::confiture._intent_hit) INTO more
-        FROM jsonb_to_recordset(claims) AS m (
-            anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
+        FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS m
         JOIN confiture.intent_object AS h
             ON h.anchor = m.anchor AND h.active AND h.part <> '' AND h.action IN ('alter', 'drop')
         JOIN confiture.intent_rule AS r ON r.scope = 'part' AND r.wanted = m.action AND r.held = h.action
@@ -282,8 +277,7 @@ BEGIN
     IF lasts IS NOT NULL THEN
         SELECT array_agg((h.intent, m.anchor, '', m.display, m.kind, m.action, h.action, r.severity, r.type,
             r.suggestion)::confiture._intent_hit) INTO more
-        FROM jsonb_to_recordset(claims) AS m (
-            anchor text, part text, display text, kind text, arguments text, action text, bare boolean)
+        FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS m
         JOIN confiture.intent_rule AS r ON r.scope = 'window' AND r.wanted = m.action
         JOIN confiture.intent_object AS h ON h.slot = r.held || '  ' || m.anchor AND h.active
         JOIN confiture.intent AS i ON i.id = h.intent

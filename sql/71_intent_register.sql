@@ -31,7 +31,7 @@ BEGIN
     SELECT 1668247143, 0, jsonb_array_length(claims) <= 60
     UNION ALL
     (SELECT 1668247144, hashtext(c.anchor), bool_and(c.action IN ('read', 'reference', 'affected'))
-     FROM jsonb_to_recordset(claims) AS c (anchor text, action text)
+     FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS c
      WHERE jsonb_array_length(claims) <= 60
      GROUP BY hashtext(c.anchor)
      ORDER BY hashtext(c.anchor));
@@ -159,9 +159,8 @@ BEGIN
     RETURN (
         SELECT coalesce(jsonb_agg(jsonb_build_object('kind', c.kind, 'schema', c.schema, 'name', c.name, 'column', c."column",
             'arguments', c.arguments, 'action', c.action, 'source', c.source, 'display', c.display) ORDER BY c.ordinal), '[]')
-        FROM ROWS FROM (jsonb_to_recordset(claims) AS (
-            kind text, schema text, name text, "column" text, arguments text, action text, source text, display text))
-            WITH ORDINALITY AS c (kind, schema, name, "column", arguments, action, source, display, ordinal));
+        FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) WITH ORDINALITY
+            AS c (anchor, part, kind, schema, name, "column", arguments, action, source, display, bare, classid, oid, ordinal));
 END
 $$;
 
@@ -287,10 +286,8 @@ BEGIN
         action, source, bare)
     SELECT new_id, c.ordinal, c.anchor, c.part, c.kind, c.schema, c.name, c."column", c.arguments,
         c.action, c.source, coalesce(c.bare, false)
-    FROM ROWS FROM (jsonb_to_recordset(all_claims) AS (
-        anchor text, part text, kind text, schema text, name text, "column" text, arguments text, action text,
-        source text, bare boolean)) WITH ORDINALITY
-        AS c (anchor, part, kind, schema, name, "column", arguments, action, source, bare, ordinal);
+    FROM jsonb_populate_recordset(NULL::confiture._intent_claim, all_claims) WITH ORDINALITY
+        AS c (anchor, part, kind, schema, name, "column", arguments, action, source, display, bare, classid, oid, ordinal);
     PERFORM confiture._intent_event(new_id, 'registered', new_status, jsonb_build_object('feature', feature,
         'on_conflict', on_conflict, 'queued', blocked AND on_conflict = 'queue'), NULL, agent);
     IF conflicts <> '[]' THEN

@@ -38,7 +38,7 @@ BEGIN
             WHERE m.agent = ANY (own) AND m.active AND m.expires_at > clock_timestamp() AND m.number < o.number
                 AND EXISTS (
                     SELECT FROM confiture.intent_object AS h
-                    JOIN jsonb_to_recordset(claims) AS s (anchor text, part text, action text) ON s.anchor = h.anchor AND s.part = h.part
+                    JOIN jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS s ON s.anchor = h.anchor AND s.part = h.part
                     JOIN confiture.intent_object AS theirs ON theirs.intent = o.id AND theirs.anchor = h.anchor
                     WHERE h.intent = m.id AND h.action IN ('touch', 'alter', 'create', 'drop')
                         AND s.action IN ('touch', 'alter', 'create', 'drop')));
@@ -59,7 +59,7 @@ BEGIN
     FOR passed IN SELECT DISTINCT c ->> 'other' FROM jsonb_array_elements(conflicts) AS c ORDER BY 1 LOOP
         PERFORM confiture._intent_event(passed, 'override', NULL, jsonb_build_object('reason', reason, 'command', command,
             'objects', (SELECT jsonb_agg(DISTINCT c.display)
-                FROM jsonb_to_recordset(claims) AS c (action text, display text) WHERE c.action NOT IN ('read', 'reference'))), NULL, agent);
+                FROM jsonb_populate_recordset(NULL::confiture._intent_claim, claims) AS c WHERE c.action NOT IN ('read', 'reference'))), NULL, agent);
     END LOOP;
 END
 $$;

@@ -19,8 +19,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict, Unpack
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -77,33 +76,16 @@ class Declaration(Claims, total=False):
     starts_at: str | dt.datetime | None
 
 
-class Coordinator:
+class Coordinator(db.OnConnection):
     """The intents of one database. ``agent`` is who calls; None leaves it to the server.
 
     The server takes ``confiture.agent`` then, or the role that has logged in.
     """
 
     def __init__(self, connection: psycopg.Connection[Any] | str, *, agent: str | None = None) -> None:
-        self._own = isinstance(connection, str)
-        self.connection = db.connect(connection) if isinstance(connection, str) else connection
+        super().__init__(connection)
         self.agent = agent
         self._listening = False
-
-    def close(self) -> None:
-        """Close the connection, if this object has opened it."""
-        if self._own:
-            self.connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def register(self, feature: str, **declaration: Unpack[Declaration]) -> Intent:
         """Declare what is about to be changed; return the intent with the conflicts it has."""

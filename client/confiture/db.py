@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import psycopg
 from psycopg.rows import dict_row
@@ -104,6 +105,30 @@ def connection_error(problem: psycopg.Error, url: str) -> ConnectionFailedError:
         hint = "Give the password in the URL, in PGPASSWORD or in ~/.pgpass."
     detail = "\n".join(line for line in lines[1:] if not line.startswith("Is the server running"))
     return ConnectionFailedError(f"cannot connect: {message}", detail=detail or None, hint=hint)
+
+
+class OnConnection:
+    """What works on a connection: its own, made of a URL, or the caller's, which it never closes."""
+
+    def __init__(self, connection: Connection | str) -> None:
+        self._own = isinstance(connection, str)
+        self.connection = connect(connection) if isinstance(connection, str) else connection
+
+    def close(self) -> None:
+        """Close the connection, if this object has opened it."""
+        if self._own:
+            self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def fetch(connection: Connection, query: str, arguments: tuple[Any, ...] = ()) -> list[Row]:

@@ -19,8 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg.pq import PipelineStatus, TransactionStatus
@@ -45,7 +44,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 _RUN_LOCK: Final = (0x636F6E66, 1)
 
 
-class Migrator:
+class Migrator(db.OnConnection):
     r"""The migrations of a folder (or an explicit list of them) and one database.
 
     ``migrations`` None means: work with what is registered in the database, read no files.
@@ -61,30 +60,13 @@ class Migrator:
         root: PathLike | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
-        self._own = isinstance(connection, str)
-        self.connection = db.connect(connection) if isinstance(connection, str) else connection
+        super().__init__(connection)
         self.on_progress = on_progress
         self._source = migrations
         self._root = root
         self._read: list[Migration] | None = None
         self._known: dict[str, Migration] | None = None
         self._checked = False
-
-    def close(self) -> None:
-        """Close the connection, if this object has opened it."""
-        if self._own:
-            self.connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def migrations(self) -> list[Migration]:

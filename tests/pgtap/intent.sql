@@ -1,5 +1,5 @@
 -- Registering and asking: what comes back, what is refused, what is queued; the shapes of JSON; bad input.
--- What the names in objects mean is in intent_objects.sql, the rules are in intent_rules.sql.
+-- What the names in objects mean is in intent_names.sql, the rules are in intent_rules.sql.
 BEGIN;
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;

@@ -5,7 +5,7 @@ BEGIN;
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(90);
+SELECT plan(91);
 
 CREATE FUNCTION pg_temp.text_of(found jsonb) RETURNS text[] LANGUAGE sql AS $$
     SELECT coalesce(array_agg(concat_ws(' ', o ->> 'action', o ->> 'kind', o ->> 'display', '[' || (o ->> 'arguments') || ']')
@@ -249,6 +249,8 @@ SELECT is(pg_temp.told(held, wanted), expected, format('%s; %s', held, wanted)) 
     ('ALTER TABLE calc DROP a', 'ALTER TABLE calc DROP b', 'drop_use warning app.calc.b'),
     ('ALTER TYPE mood ADD VALUE ''bad''', 'ALTER TABLE moods ALTER m TYPE text', 'dependency warning app.moods.m'),
     ('ALTER TABLE guarded DROP owner CASCADE', 'ALTER POLICY own ON guarded USING (true)', 'dependency warning app.guarded.own'),
+    -- that one column is reached does not say that only that one is read
+    ('ALTER TYPE mood ADD VALUE ''bad''; SELECT FROM moods', 'ALTER TABLE moods ALTER x TYPE integer USING 1', 'dependency info app.moods.x'),
     -- a partition goes with its table
     ('DROP TABLE part', 'ALTER TABLE part1 ALTER k SET NOT NULL', 'drop_use error app.part1'),
     ('ALTER TABLE part1 ALTER k SET NOT NULL', 'DROP TABLE part', 'drop_use error app.part1'),

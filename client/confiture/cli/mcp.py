@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from confiture.cli.options import Session, with_agent, with_folder, with_project
+from confiture.cli.options import ENVIRONMENT, Session, with_agent, with_folder, with_project
 from confiture.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _CONNECT_SECONDS: Final = 20
     metavar="URL",
     help="The database, for the intents as well: whatever libpq takes, a URL or key=value pairs.",
 )
-@click.option("--env", "environment", metavar="NAME", help="An environment of the configuration.")
+@ENVIRONMENT
 @with_project
 @with_agent
 @with_folder

@@ -157,6 +157,13 @@ DATABASE_URL = click.option(
     metavar="URL",
     help="The database: whatever libpq takes, a URL or key=value pairs.",
 )
+COORDINATION_URL = click.option(
+    "--db-url",
+    "--database-url",
+    "database_url",
+    metavar="URL",
+    help="The database of the intents; default coordination_url, else the project's database.",
+)
 ENVIRONMENT = click.option(
     "--env", "environment", metavar="NAME", help="An environment of the configuration."
 )
@@ -198,8 +205,13 @@ def with_server(command: Command) -> Command:
     return CONFIG(with_terminal(_with_target(command)))
 
 
-def _with_target(command: Command) -> Command:
-    @DATABASE_URL
+def with_coordination(command: Command) -> Command:
+    """Add --db-url and --env, on top of the options of the project."""
+    return with_project(_with_target(command, COORDINATION_URL))
+
+
+def _with_target(command: Command, url: Callable[[Command], Command] = DATABASE_URL) -> Command:
+    @url
     @ENVIRONMENT
     @functools.wraps(command)
     def wrapper(
@@ -209,27 +221,6 @@ def _with_target(command: Command) -> Command:
         return command(session, *args, **kwargs)
 
     return wrapper
-
-
-def with_coordination(command: Command) -> Command:
-    """Add --db-url and --env, on top of the options of the project."""
-
-    @click.option(
-        "--db-url",
-        "--database-url",
-        "database_url",
-        metavar="URL",
-        help="The database of the intents; default coordination_url, else the project's database.",
-    )
-    @click.option("--env", "environment", metavar="NAME", help="An environment of the configuration.")
-    @functools.wraps(command)
-    def wrapper(
-        session: Session, *args: Any, database_url: str | None, environment: str | None, **kwargs: Any
-    ) -> Any:
-        session.database_url, session.environment = database_url, environment
-        return command(session, *args, **kwargs)
-
-    return with_project(wrapper)
 
 
 def with_agent(command: Command) -> Command:
