@@ -78,7 +78,7 @@ extension_version(void)
 
 /*
  * confiture.snapshot(schemas text[]). What makes texts depend on the session,
- * such as search_path, is pinned by the declaration in sql/63_snapshot.sql.
+ * such as search_path, is pinned by the declaration in sql/66_snapshot.sql.
  */
 Datum
 confiture_snapshot(PG_FUNCTION_ARGS)

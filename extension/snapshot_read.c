@@ -2,7 +2,7 @@
  *
  * snapshot_read.c
  *	  Collects the facts of a snapshot: runs the queries of
- *	  sql/62_snapshot_*.sql, and gives every fact its identity.
+ *	  sql/65_snapshot_*.sql, and gives every fact its identity.
  *
  *-------------------------------------------------------------------------
  */
