@@ -31,6 +31,13 @@ ifneq ($(PGXS),)
 include $(PGXS)
 endif
 
+# Out of tree, objects of the sources' own tree must not count: VPATH would find
+# them, and nothing would be built.
+ifneq ($(VPATH),)
+$(OBJS): FORCE
+.PHONY: FORCE
+endif
+
 # PGXS makes no folders for objects when the build is out of tree, and a rule
 # for them would find those of the sources by VPATH.
 OBJ_DIRS := $(shell mkdir -p $(sort $(dir $(OBJS))))

@@ -46,6 +46,7 @@ lint: deps
 	@rm -rf build/werror && mkdir -p build/werror
 	$(MAKE) -s --no-print-directory -C build/werror -f $(CURDIR)/Makefile VPATH=$(CURDIR) \
 		PG_CFLAGS='-Werror -DUSE_ASSERT_CHECKING' all
+	@test -e build/werror/confiture.so # or nothing was compiled
 	@$(MAKE) -s --no-print-directory $(BUILT)
 	tests/pgspot.sh build
 
