@@ -72,9 +72,12 @@ BEGIN
     RETURN (
         SELECT jsonb_build_object('id', i.id, 'agent', i.agent, 'feature', i.feature, 'branch', i.branch,
             'description', i.description,
-            'status', confiture._intent_status(i), 'queued', i.queued AND confiture._intent_status(i) = 'conflicted', 'estimated_duration', i.estimated_duration, 'starts_at', i.starts_at,
+            'status', s.status, 'queued', i.queued AND s.status = 'conflicted',
+            'estimated_duration', i.estimated_duration, 'starts_at', i.starts_at,
             'registered_at', i.registered_at, 'updated_at', i.updated_at, 'expires_at', i.expires_at,
-            'closed_at', i.closed_at, 'registered_by', i.registered_by, 'metadata', i.metadata));
+            'closed_at', i.closed_at, 'registered_by', i.registered_by, 'metadata', i.metadata)
+        -- OFFSET 0: asked once, used twice
+        FROM (SELECT confiture._intent_status(i) AS status OFFSET 0) AS s);
 END
 $$;
 
@@ -153,8 +156,8 @@ BEGIN
             WHEN 'all' THEN NULL
             WHEN 'active' THEN 'i.active AND i.expires_at > $4'
             WHEN 'expired' THEN '(i.status = $1 OR i.active AND i.expires_at <= $4)'
-            WHEN 'registered' THEN 'i.active AND i.expires_at > $4 AND confiture._intent_status(i) = $1'
-            WHEN 'conflicted' THEN 'i.status = $1 AND i.expires_at > $4 AND confiture._intent_status(i) = $1'
+            WHEN 'registered' THEN 'i.active AND i.expires_at > $4 AND s.status = $1'
+            WHEN 'conflicted' THEN 'i.status = $1 AND i.expires_at > $4 AND s.status = $1'
             ELSE 'i.status = $1 AND (NOT i.active OR i.expires_at > $4)'
         END,
         CASE cardinality(names)
@@ -166,7 +169,7 @@ BEGIN
         END);
     RETURN QUERY EXECUTE format($query$
         SELECT i.id, i.agent, i.feature, i.branch, i.description,
-            confiture._intent_status(i), i.queued AND confiture._intent_status(i) = 'conflicted',
+            s.status, i.queued AND s.status = 'conflicted',
             ARRAY(SELECT o.display FROM confiture.intent_object AS o
                   WHERE o.intent = i.id AND o.source <> 'affected' AND o.kind <> 'schema'
                       -- the table of a column is not named apart
@@ -178,6 +181,7 @@ BEGIN
                WHERE c.state <> 'resolved' AND c.severity <> 'info' AND c.other = i.id AND confiture._intent_is_open(c)),
             i.registered_at, i.updated_at, i.expires_at, i.closed_at
         FROM confiture.intent AS i
+        CROSS JOIN LATERAL (SELECT confiture._intent_status(i) AS status OFFSET 0) AS s
         WHERE %s
         ORDER BY i.number DESC
         LIMIT $5$query$, conditions)
