@@ -91,6 +91,13 @@
 #define cf_sets_expression(subtype) false
 #endif
 
+/* So a generated column can get another expression. */
+#if PG_VERSION_NUM >= 170000
+#define CF_CAN_SET_EXPRESSION true
+#else
+#define CF_CAN_SET_EXPRESSION false
+#endif
+
 /* Generated columns may be virtual since 18. */
 #if PG_VERSION_NUM >= 180000
 #define cf_is_virtual(con) ((con)->generated_kind == 'v')

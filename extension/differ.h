@@ -1,0 +1,283 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ.h
+ *	  The difference between two snapshots, as statements.
+ *
+ * differ.c			confiture.diff(): arguments, result
+ * differ_load.c	a snapshot as facts that know each other
+ * differ_text.c	what a payload says
+ * differ_match.c	which facts are the same object, and what becomes of each
+ * differ_close.c	what has to go, and come back, along with others
+ * differ_order.c	actions, what waits for what, their order
+ * differ_emit.c	statements: groups, hazards, locks
+ * differ_kind.c	the table of kinds
+ * differ_*.c		one for each family of kinds
+ *
+ * A fact of the source that has no twin in the target is dropped, one of the
+ * target that has none in the source is created; what both have and differs is
+ * altered, or dropped and created. Each of these is an action; the kind of the
+ * fact says how it is written.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CF_DIFFER_H
+#define CF_DIFFER_H
+
+#include "compat.h"
+
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/hsearch.h"
+#include "utils/jsonb.h"
+
+typedef struct CfdFact CfdFact;
+typedef struct CfdAction CfdAction;
+typedef struct CfdPlan CfdPlan;
+
+/* How one fact depends on another, as the snapshot has it. */
+typedef enum CfdHow
+{
+	CFD_AUTO,	  /* goes with it */
+	CFD_INTERNAL, /* is a part of it */
+	CFD_NORMAL	  /* stands in its way */
+} CfdHow;
+
+typedef struct CfdDepend
+{
+	CfdFact *fact;
+	CfdHow how;
+} CfdDepend;
+
+/* What becomes of a fact that both sides have and that differs. */
+typedef enum CfdChange
+{
+	CFD_SAME,	/* nothing: what differs comes by itself, or does not count */
+	CFD_ALTER,	/* statements change it where it is */
+	CFD_REPLACE /* it is dropped and created */
+} CfdChange;
+
+/* Bits of what a kind is. */
+#define CFD_RELATION 1 /* its name is one of the relations of its schema */
+#define CFD_TYPE 2	   /* its name is one of the types of its schema */
+#define CFD_ROUTINE 4  /* functions, procedures and aggregates share their names */
+
+typedef struct CfdKind
+{
+	const char *name;
+	int rank;  /* where dependencies leave a choice: lower is created sooner, dropped later */
+	int flags; /* of the bits above */
+
+	/* Both sides have it, and it differs. NULL: it is replaced. */
+	CfdChange (*compare)(CfdPlan *plan, CfdFact *old, CfdFact *new);
+	/* Write the statements. NULL for drop: it goes with its parent. */
+	void (*create)(CfdPlan *plan, CfdFact *fact);
+	void (*alter)(CfdPlan *plan, CfdFact *old, CfdFact *new);
+	void (*drop)(CfdPlan *plan, CfdFact *fact);
+	/*
+	 * The fact in whose CREATE this one is contained, or NULL when it has one of its
+	 * own; asked for facts that are created. NULL for the function: it has its own.
+	 */
+	CfdFact *(*carrier)(CfdPlan *plan, CfdFact *fact);
+	/* Whether its statements want transactions of their own; old or new may be NULL. */
+	bool (*late)(CfdPlan *plan, CfdFact *old, CfdFact *new);
+	/*
+	 * What remains to be done when the parts of the fact are there, such as ATTACH
+	 * PARTITION; and whether there is anything. old may be NULL.
+	 */
+	bool (*finishes)(CfdPlan *plan, CfdFact *old, CfdFact *new);
+	void (*finish)(CfdPlan *plan, CfdFact *old, CfdFact *new);
+} CfdKind;
+
+struct CfdFact
+{
+	const CfdKind *kind;
+	const char *identity;
+	const char *schema; /* the names are as they are, not quoted; NULL where there is none */
+	const char *name;
+	const char *part;
+	const char *arguments;
+	const char *role;
+	const char *above; /* the identity of its parent, which may be no fact */
+	const char *hash;
+	int position; /* of a column, from 1 */
+	JsonbContainer *payload;
+	CfdFact *parent;	 /* or NULL */
+	List *children;		 /* CfdFact *, in the order of the snapshot: columns by position */
+	List *depends;		 /* CfdDepend *: what it needs */
+	List *dependents;	 /* CfdDepend *: who needs it */
+	CfdFact *twin;		 /* the same object on the other side, or NULL */
+	bool in_target;		 /* on which side it is */
+	CfdChange change;	 /* of a fact with a twin */
+	bool dropped;		 /* of the source: it goes, maybe to come back */
+	bool created;		 /* of the target: it is made */
+	const char *because; /* of a dropped one that comes back: for whom it goes; or NULL */
+	CfdAction *drop;	 /* of the source */
+	CfdAction *create;	 /* of the target */
+	CfdAction *alter;	 /* of either */
+	CfdAction *finish;	 /* of the target */
+};
+
+typedef enum CfdVerb
+{
+	CFD_CREATE,
+	CFD_ALTER_IT,
+	CFD_FINISH,
+	CFD_DROP
+} CfdVerb;
+
+struct CfdAction
+{
+	CfdVerb verb;
+	CfdFact *fact;	 /* of the source for a drop, else of the target */
+	List *members;	 /* CfdFact *: what it does along, itself first */
+	List *followers; /* CfdAction *: who waits for it */
+	int waits;		 /* for so many that are not done */
+	bool late;		 /* needs transactions of its own: when nothing else is left */
+	bool done;
+	bool visited;	 /* while a circle is looked for */
+	int group_first; /* of its statements, when it has any */
+	int group_last;
+};
+
+/* A statement of the plan. */
+typedef struct CfdStatement
+{
+	char *text;
+	const char *object; /* an identity */
+	const char *kind;
+	const char *change;
+	const char *lock; /* "ACCESS EXCLUSIVE on public.a", or NULL */
+	List *hazards;	  /* char * */
+	bool top_level;
+	int group;
+	const char *join; /* the beginning of an ALTER TABLE that others may be joined to, or NULL */
+} CfdStatement;
+
+struct CfdPlan
+{
+	HTAB *source; /* identity to CfdFact * */
+	HTAB *target;
+	List *old; /* all CfdFact * of the source, in order */
+	List *new;
+	bool online;
+	bool from_nothing; /* the source is empty */
+	const char *owner; /* the role whose ownership is not declared, or NULL */
+	JsonbContainer *renames;
+	JsonbContainer *equal;
+	JsonbContainer *ignore;
+	JsonbContainer *using; /* column identity to the expression of its ALTER TYPE */
+	List *actions;
+	List *statements; /* CfdStatement * */
+	List *hazards;	  /* for the next statement */
+	CfdAction *current;
+	int group;
+	bool alone;	 /* the next statement begins a new group */
+	List *queue; /* facts that were dropped, and whose dependents are to be looked at */
+};
+
+/* Flags of cfd_emit(). */
+#define CFD_TOP_LEVEL 1 /* can't run in a transaction block */
+#define CFD_NEW_GROUP 2 /* not in one transaction with what stands before */
+#define CFD_ONLY 4		/* cfd_alter_table(): ALTER TABLE ONLY */
+#define CFD_NEW_STATEMENT \
+	8 /* cfd_alter_table(): not joined to the one before, nor the next to it */
+
+/* differ_load.c */
+extern HTAB *cfd_load(CfdPlan *plan, Jsonb *snapshot, bool target, List **facts);
+extern CfdFact *cfd_find(HTAB *facts, const char *identity);
+
+/* differ_text.c: the payload, names */
+extern char *cfd_text(const CfdFact *fact, const char *key);
+extern char *cfd_text_in(JsonbContainer *object, const char *key);
+extern bool cfd_bool(const CfdFact *fact, const char *key);
+extern bool cfd_has(const CfdFact *fact, const char *key);
+extern List *cfd_list(const CfdFact *fact, const char *key);
+extern List *cfd_list_in(JsonbContainer *container, const char *key);
+extern List *cfd_pairs(const CfdFact *fact, const char *key);
+extern JsonbContainer *cfd_object(const CfdFact *fact, const char *key);
+extern bool cfd_equal(const CfdFact *old, const CfdFact *new, const char *key);
+extern bool cfd_equal_but(const CfdFact *old, const CfdFact *new, const char *const *keys);
+extern bool cfd_contains(JsonbContainer *array, const char *text);
+extern const char *cfd_name(const CfdFact *fact);
+extern const char *cfd_table(const CfdFact *fact);
+extern const char *cfd_part(const CfdFact *fact);
+extern const char *cfd_quote(const char *name);
+extern const char *cfd_literal(const char *text);
+extern char *cfd_options(const CfdFact *fact, const char *key, const char *prefix);
+extern char *cfd_options_alter(const CfdFact *old, const CfdFact *new, const char *key, bool set);
+extern char *cfd_option_value(const char *value);
+extern char *cfd_foreign_options(const CfdFact *old, const CfdFact *new, const char *key);
+
+/* One pair of an object; value is NULL for a JSON null. */
+typedef struct CfdPair
+{
+	char *key;
+	char *value;
+	JsonbContainer *object; /* when the value is an object or an array */
+} CfdPair;
+
+/* differ_server.c: what this server knows of types and expressions */
+extern bool cfd_parse_type(const char *type, Oid *oid, int32 *modifier);
+extern const char *cfd_default_storage(const char *type);
+extern bool cfd_is_constant(const char *expression);
+
+/* differ_match.c */
+extern void cfd_match(CfdPlan *plan);
+extern bool cfd_is(const CfdFact *fact, const char *kind);
+
+/* differ_close.c */
+extern void cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because);
+extern void cfd_close(CfdPlan *plan);
+
+/* differ_order.c */
+extern void cfd_order(CfdPlan *plan);
+
+/* differ_emit.c */
+extern void cfd_run(CfdPlan *plan, CfdAction *action);
+extern CfdStatement *cfd_emit(CfdPlan *plan, const CfdFact *fact, const char *change, int flags,
+							  const char *lock, const char *format, ...) pg_attribute_printf(6, 7);
+extern CfdStatement *
+cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flags,
+				const CfdFact *table, const char *format, ...) pg_attribute_printf(6, 7);
+extern void cfd_hazard(CfdPlan *plan, const char *format, ...) pg_attribute_printf(2, 3);
+extern const char *cfd_lock(const char *mode, const char *relation);
+
+/* differ_kind.c */
+extern const CfdKind *cfd_kind(const char *name);
+extern void cfd_refuse(CfdPlan *plan, CfdFact *fact);
+
+/* differ_*.c: the kinds, each array ends with one without a name */
+extern const CfdKind cfd_schema_kinds[];	 /* schema, sequence */
+extern const CfdKind cfd_table_kinds[];		 /* table, foreign table */
+extern const CfdKind cfd_column_kinds[];	 /* column, default */
+extern const CfdKind cfd_constraint_kinds[]; /* constraint */
+extern const CfdKind cfd_index_kinds[];		 /* index */
+extern const CfdKind cfd_view_kinds[];		 /* view, materialized view, rule */
+extern const CfdKind cfd_trigger_kinds[];	 /* trigger, policy, statistics, event trigger */
+extern const CfdKind cfd_routine_kinds[];	 /* function, procedure, aggregate */
+extern const CfdKind cfd_type_kinds[]; /* type, attribute, domain, domain constraint, collation */
+extern const CfdKind cfd_operator_kinds[]; /* operator, its class, its family, cast, conversion */
+extern const CfdKind cfd_language_kinds[]; /* language, transform, access method, extension */
+extern const CfdKind cfd_search_kinds[];   /* text search */
+extern const CfdKind cfd_about_kinds[];	   /* owner, comment, security label */
+extern const CfdKind cfd_grant_kinds[];	   /* grant, default privileges */
+extern const CfdKind cfd_foreign_kinds[];  /* foreign data wrapper, server, user mapping */
+extern const CfdKind cfd_publication_kinds[]; /* publication and its parts, subscription */
+
+/* differ_column.c, also used by tables */
+extern void cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column);
+extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
+
+/* differ_schema.c */
+extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type);
+
+/* differ_constraint.c */
+extern bool cfd_makes_index(const CfdFact *constraint);
+
+/* differ_order.c */
+extern bool cfd_leads_to(const CfdFact *fact, const CfdFact *to);
+
+/* Whether a relation exists only since this plan: nobody waits for a lock on it. */
+extern bool cfd_is_new(const CfdFact *fact);
+
+#endif /* CF_DIFFER_H */

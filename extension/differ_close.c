@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_close.c
+ *	  What has to go along with what goes, and what of that comes back.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "differ.h"
+
+/*
+ * Lets a fact of the source go. If the target has it, it comes back; because says
+ * for whose sake it went, when not for its own.
+ */
+void
+cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because)
+{
+	if (fact->dropped)
+		return;
+	fact->dropped = true;
+	fact->because = fact->twin ? because : NULL;
+	if (fact->twin)
+		fact->twin->created = true;
+	plan->queue = lappend(plan->queue, fact);
+}
+
+static bool
+depends_on(const CfdFact *fact, const char *identity)
+{
+	ListCell *lc;
+
+	foreach (lc, fact->depends)
+		if (strcmp(((CfdDepend *) lfirst(lc))->fact->identity, identity) == 0)
+			return true;
+	return false;
+}
+
+/* Tells whether a change of a fact takes away that it needs what goes. */
+static bool
+detaches(const CfdFact *dependent, const CfdFact *gone)
+{
+	return dependent->twin && dependent->change == CFD_ALTER &&
+		   !depends_on(dependent->twin, gone->identity);
+}
+
+/* Lets go what can't stay without a fact, and what is a part of it. */
+static void
+follow(CfdPlan *plan, CfdFact *gone)
+{
+	ListCell *lc;
+
+	foreach (lc, gone->children)
+		cfd_drop(plan, (CfdFact *) lfirst(lc), gone->identity);
+	foreach (lc, gone->dependents)
+	{
+		CfdFact *dependent = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (!dependent->dropped && !detaches(dependent, gone))
+			cfd_drop(plan, dependent, gone->identity);
+	}
+	if (gone->twin)
+		foreach (lc, gone->twin->children)
+		{
+			CfdFact *child = (CfdFact *) lfirst(lc);
+
+			if (child->twin)
+				cfd_drop(plan, child->twin, gone->identity);
+			child->created = true;
+		}
+}
+
+/* Follows all that goes, until nothing more does. */
+void
+cfd_close(CfdPlan *plan)
+{
+	while (plan->queue != NIL)
+	{
+		List *queue = plan->queue;
+		ListCell *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		plan->queue = NIL;
+		foreach (lc, queue)
+			follow(plan, (CfdFact *) lfirst(lc));
+		list_free(queue);
+	}
+}

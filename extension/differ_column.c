@@ -1,0 +1,555 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_column.c
+ *	  Columns of tables and their defaults.
+ *
+ * The columns of a view come with it, the attributes of a composite type are
+ * those of differ_type.c.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_type.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "differ.h"
+
+/* Whether a fact is a part of a table, not of a view. */
+static bool
+of_table(const CfdFact *fact)
+{
+	return cfd_is(fact->parent, "table") || cfd_is(fact->parent, "foreign table");
+}
+
+/*
+ * The part of a parent table that a part of the target is inherited from; NULL
+ * when it is not, or when it has to be said all the same.
+ */
+CfdFact *
+cfd_inherited_from(CfdPlan *plan, const CfdFact *part)
+{
+	HTAB *side = part->in_target ? plan->target : plan->source;
+	List *parents;
+	ListCell *lc;
+
+	if (!cfd_bool(part, "inherited") || part->parent == NULL)
+		return NULL;
+	parents = cfd_list(part->parent, "inherits");
+	if (cfd_has(part->parent, "partition_of"))
+		parents = list_make1(cfd_text(part->parent, "partition_of"));
+	foreach (lc, parents)
+	{
+		CfdFact *from = cfd_find(side, psprintf("%s %s.%s", part->kind->name, (char *) lfirst(lc),
+												quote_identifier(part->part)));
+
+		if (from)
+			return from;
+	}
+	return NULL;
+}
+
+/* The default of a column, or NULL. */
+static CfdFact *
+default_of(const CfdFact *column)
+{
+	ListCell *lc;
+
+	foreach (lc, column->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "default"))
+			return (CfdFact *) lfirst(lc);
+	return NULL;
+}
+
+/* The sequence of an identity column, or NULL. */
+static CfdFact *
+sequence_of(const CfdFact *column)
+{
+	ListCell *lc;
+
+	foreach (lc, column->dependents)
+	{
+		CfdFact *fact = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(fact, "sequence") && cfd_bool(fact, "identity"))
+			return fact;
+	}
+	return NULL;
+}
+
+/* GENERATED ... AS IDENTITY with its options. */
+static void
+identity_clause(StringInfo out, const CfdFact *column)
+{
+	CfdFact *sequence = sequence_of(column);
+	StringInfoData options;
+
+	appendStringInfo(out, "GENERATED %s AS IDENTITY",
+					 strcmp(cfd_text(column, "identity"), "always") == 0 ? "ALWAYS" : "BY DEFAULT");
+	if (sequence == NULL)
+		return;
+	initStringInfo(&options);
+	if (strcmp(sequence->name, psprintf("%s_%s_seq", column->name, column->part)) != 0 ||
+		strcmp(sequence->schema, column->schema) != 0)
+		appendStringInfo(&options, " SEQUENCE NAME %s", cfd_table(sequence));
+	cfd_sequence_options(&options, sequence, false);
+	if (options.len)
+		appendStringInfo(out, " (%s)", options.data + 1);
+}
+
+/* Whether a NOT NULL constraint with a name of its own says it for a column (since 18). */
+static bool
+has_named_not_null(const CfdFact *column)
+{
+	char *definition = psprintf("NOT NULL %s", cfd_part(column));
+	ListCell *lc;
+
+	foreach (lc, column->parent->children)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		if (cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "not null") == 0 &&
+			strncmp(cfd_text(fact, "definition"), definition, strlen(definition)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Appends a column as CREATE TABLE and ADD COLUMN have it. */
+void
+cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column)
+{
+	CfdFact *value = default_of(column);
+	char *text;
+
+	appendStringInfo(out, "%s %s", cfd_part(column), cfd_text(column, "type"));
+	if ((text = cfd_foreign_options(NULL, column, "foreign_options")) != NULL)
+		appendStringInfoString(out, text);
+	if ((text = cfd_text(column, "compression")) != NULL)
+		appendStringInfo(out, " COMPRESSION %s", text);
+	if ((text = cfd_text(column, "collation")) != NULL)
+		appendStringInfo(out, " COLLATE %s", text);
+	if (value && value->create == column->create)
+		appendStringInfo(out, " DEFAULT %s", cfd_text(value, "expression"));
+	if ((text = cfd_text(column, "generated")) != NULL)
+		appendStringInfo(out, " GENERATED ALWAYS AS (%s) %s", cfd_text(column, "expression"),
+						 strcmp(text, "virtual") == 0 ? "VIRTUAL" : "STORED");
+	if (cfd_has(column, "identity"))
+	{
+		appendStringInfoChar(out, ' ');
+		identity_clause(out, column);
+	}
+	if (cfd_bool(column, "not_null") && !has_named_not_null(column))
+		appendStringInfoString(out, " NOT NULL");
+}
+
+/* What a column has that its clause can't say. */
+static void
+set_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
+{
+	const char *name = cfd_part(new);
+	const char *change = old ? "alter" : "create";
+	CfdFact *table = new->parent;
+	char *options;
+	const char *text;
+
+	if (old ? !cfd_equal(old, new, "storage") : cfd_has(new, "storage"))
+	{
+		text = cfd_text(new, "storage");
+		if (text == NULL)
+			text = cfd_default_storage(cfd_text(new, "type"));
+		cfd_alter_table(plan, new, change, CFD_ONLY, table, "ALTER COLUMN %s SET STORAGE %s", name,
+						text);
+	}
+	if (old && !cfd_equal(old, new, "compression"))
+	{
+		text = cfd_text(new, "compression");
+		cfd_alter_table(plan, new, change, CFD_ONLY, table, "ALTER COLUMN %s SET COMPRESSION %s",
+						name, text ? text : "default");
+	}
+	if (old ? !cfd_equal(old, new, "statistics") : cfd_has(new, "statistics"))
+	{
+		text = cfd_text(new, "statistics");
+		cfd_alter_table(plan, new, change, CFD_ONLY, table, "ALTER COLUMN %s SET STATISTICS %s",
+						name, text ? text : "-1");
+	}
+	options = cfd_options_alter(old, new, "options", true);
+	if (options)
+		cfd_alter_table(plan, new, change, CFD_ONLY, table, "ALTER COLUMN %s SET (%s)", name,
+						options);
+	options = old ? cfd_options_alter(old, new, "options", false) : NULL;
+	if (options)
+		cfd_alter_table(plan, new, change, CFD_ONLY, table, "ALTER COLUMN %s RESET (%s)", name,
+						options);
+	if (old && (text = cfd_foreign_options(old, new, "foreign_options")) != NULL)
+		cfd_alter_table(plan, new, change, 0, table, "ALTER COLUMN %s %s", name, text);
+}
+
+/* A column of a new table is contained in that. */
+static CfdFact *
+column_carrier(CfdPlan *plan, CfdFact *fact)
+{
+	return fact->parent;
+}
+
+static void
+create_column(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *from = cfd_inherited_from(plan, fact);
+	CfdFact *value = default_of(fact);
+	StringInfoData clause;
+
+	if (!of_table(fact))
+		return; /* of a view */
+	if (from && (from->created || from->alter))
+		return; /* it has come with that of the parent */
+	initStringInfo(&clause);
+	cfd_column_clause(&clause, plan, fact);
+	if (value && value->create == fact->create && !cfd_is_constant(cfd_text(value, "expression")))
+		cfd_hazard(plan, "rewrite: %s is written anew, unless its default is the same for all rows",
+				   fact->parent->identity);
+	if (cfd_has(fact, "generated") && strcmp(cfd_text(fact, "generated"), "stored") == 0)
+		cfd_hazard(plan, "rewrite: %s is written anew with the values of %s",
+				   fact->parent->identity, fact->identity);
+	if (cfd_has(fact, "identity"))
+		cfd_hazard(plan, "rewrite: %s is written anew with numbers", fact->parent->identity);
+	if (cfd_bool(fact, "not_null") && value == NULL && !cfd_has(fact, "identity") &&
+		!cfd_has(fact, "generated") && !cfd_is(fact->parent, "foreign table"))
+		cfd_hazard(plan, "may fail: %s is NOT NULL without a default, and %s may have rows",
+				   fact->identity, fact->parent->identity);
+	cfd_alter_table(plan, fact, "create", 0, fact->parent, "ADD COLUMN %s", clause.data);
+	set_attributes(plan, NULL, fact);
+}
+
+static void
+drop_column(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *from = cfd_inherited_from(plan, fact);
+
+	if (!of_table(fact) || (from && from->dropped))
+		return;
+	if (!cfd_is(fact->parent, "foreign table"))
+		cfd_hazard(plan, "data loss: all values of %s", fact->identity);
+	if (fact->twin)
+		cfd_hazard(plan, "not reversible: %s is dropped and made anew", fact->identity);
+	cfd_alter_table(plan, fact, "drop", 0, fact->parent, "DROP COLUMN %s", cfd_part(fact));
+}
+
+static bool
+type_changes(const CfdFact *old, const CfdFact *new)
+{
+	return !cfd_equal(old, new, "type") || !cfd_equal(old, new, "collation");
+}
+
+/* Lets go what stands in the way of another type: PostgreSQL changes indexes and constraints itself. */
+static void
+disturb(CfdPlan *plan, CfdFact *old)
+{
+	ListCell *lc;
+
+	foreach (lc, old->dependents)
+	{
+		CfdFact *dependent = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(dependent, "index") || cfd_is(dependent, "constraint") ||
+			cfd_is(dependent, "statistics") || cfd_is(dependent, "sequence"))
+			continue;
+		cfd_drop(plan, dependent, old->identity);
+	}
+	foreach (lc, old->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "default"))
+			cfd_drop(plan, (CfdFact *) lfirst(lc), old->identity);
+}
+
+static CfdChange
+compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	static const char *const bookkeeping[] = {"inherited", "local", NULL};
+
+	if (!of_table(new) || cfd_equal_but(old, new, bookkeeping))
+		return CFD_SAME;
+	if (cfd_has(new, "generated") &&
+		(!cfd_has(old, "generated") || !cfd_equal(old, new, "generated")))
+		return CFD_REPLACE;
+	if (cfd_has(old, "generated") && !cfd_has(new, "generated") &&
+		strcmp(cfd_text(old, "generated"), "virtual") == 0)
+		return CFD_REPLACE;
+	if (cfd_has(new, "generated") && !cfd_equal(old, new, "expression") && !CF_CAN_SET_EXPRESSION)
+		return CFD_REPLACE;
+	if (type_changes(old, new))
+		disturb(plan, old);
+	return CFD_ALTER;
+}
+
+/* Tells whether the parent's column changes in the same way, and brings a change along. */
+static bool
+comes_along(CfdPlan *plan, const CfdFact *old, const CfdFact *new, const char *key)
+{
+	CfdFact *from = cfd_inherited_from(plan, new);
+
+	return from && from->twin && !from->created && !cfd_equal(from->twin, from, key) &&
+		   cfd_equal(from->twin, old, key) && cfd_equal(from, new, key);
+}
+
+/* Whether the server can tell that values need not be touched for another type. */
+static bool
+keeps_values(const char *old_type, const char *new_type)
+{
+	Oid old_oid;
+	Oid new_oid;
+	int32 old_mod;
+	int32 new_mod;
+	Oid function;
+
+	if (!cfd_parse_type(old_type, &old_oid, &old_mod) ||
+		!cfd_parse_type(new_type, &new_oid, &new_mod))
+		return false;
+	if (old_oid != new_oid && find_coercion_pathway(new_oid, old_oid, COERCION_ASSIGNMENT,
+													&function) != COERCION_PATH_RELABELTYPE)
+		return false;
+	if (new_mod < 0)
+		return true;
+	if (old_mod < 0)
+		return false;
+	switch (new_oid)
+	{
+		case VARCHAROID:
+		case VARBITOID:
+			return (old_oid == VARCHAROID || old_oid == VARBITOID) && new_mod >= old_mod;
+		case NUMERICOID:
+			/* the scale must stay */
+			return ((new_mod - VARHDRSZ) & 0x7ff) == ((old_mod - VARHDRSZ) & 0x7ff) &&
+				   new_mod >= old_mod;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+		case TIMEOID:
+		case TIMETZOID:
+			return old_oid == new_oid && new_mod >= old_mod;
+		default:
+			return old_oid == new_oid && old_mod == new_mod;
+	}
+}
+
+/* Whether an assignment converts one type to another: else USING must say how. */
+static bool
+is_assignable(const char *old_type, const char *new_type)
+{
+	Oid old_oid;
+	Oid new_oid;
+	int32 mod;
+
+	return cfd_parse_type(old_type, &old_oid, &mod) && cfd_parse_type(new_type, &new_oid, &mod) &&
+		   can_coerce_type(1, &old_oid, &new_oid, COERCION_ASSIGNMENT);
+}
+
+static void
+alter_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	char *old_type = cfd_text(old, "type");
+	char *new_type = cfd_text(new, "type");
+	char *collation = cfd_text(new, "collation");
+	char *using = plan->using ? cfd_text_in(plan->using, new->identity) : NULL;
+	StringInfoData clause;
+
+	initStringInfo(&clause);
+	appendStringInfo(&clause, "ALTER COLUMN %s TYPE %s", cfd_part(new), new_type);
+	if (collation)
+		appendStringInfo(&clause, " COLLATE %s", collation);
+	if (using)
+		appendStringInfo(&clause, " USING %s", using);
+	else if (strcmp(old_type, new_type) != 0 && !is_assignable(old_type, new_type))
+		appendStringInfo(&clause, " USING %s::%s", cfd_part(new), new_type);
+	if (using || !keeps_values(old_type, new_type))
+	{
+		cfd_hazard(plan, "rewrite: %s is written anew", new->parent->identity);
+		cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity, new_type);
+	}
+	else if (!cfd_equal(old, new, "collation"))
+		cfd_hazard(plan, "long lock: indexes on %s are built anew", new->identity);
+	cfd_alter_table(plan, new, "alter", 0, new->parent, "%s", clause.data);
+}
+
+/* Whether a valid check says already that a column has no NULL. */
+static bool
+is_checked(const CfdFact *column)
+{
+	char *wanted = psprintf("CHECK ((%s IS NOT NULL))", cfd_part(column));
+	ListCell *lc;
+
+	foreach (lc, column->parent->children)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		if (cfd_is(fact, "constraint") && !fact->created && cfd_bool(fact, "valid") &&
+			strcmp(cfd_text(fact, "definition"), wanted) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+gets_not_null(const CfdFact *old, const CfdFact *new)
+{
+	return cfd_bool(new, "not_null") && !cfd_bool(old, "not_null");
+}
+
+/* SET NOT NULL reads the whole table under its lock, unless a check has been validated before. */
+static void
+set_not_null(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	CfdFact *table = new->parent;
+	const char *name = cfd_table(table);
+	const char *check = cfd_quote(psprintf("%.*s_not_null", NAMEDATALEN - 11, new->part));
+
+	cfd_hazard(plan, "may fail: %s may have NULLs", new->identity);
+	if (is_checked(new))
+		plan->hazards = NIL;
+	else if (plan->online && !cfd_is(table, "foreign table"))
+	{
+		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, table,
+						"ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID", check, cfd_part(new));
+		cfd_hazard(plan, "may fail: %s may have NULLs", new->identity);
+		cfd_emit(plan, new, "validate", CFD_NEW_GROUP, cfd_lock("SHARE UPDATE EXCLUSIVE", name),
+				 "ALTER TABLE %s VALIDATE CONSTRAINT %s", name, check);
+		plan->alone = true;
+		cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s SET NOT NULL",
+						cfd_part(new));
+		cfd_alter_table(plan, new, "alter", 0, table, "DROP CONSTRAINT %s", check);
+		return;
+	}
+	else
+		cfd_hazard(plan, "long lock: all of %s is read", table->identity);
+	cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s SET NOT NULL", cfd_part(new));
+}
+
+/* ADD GENERATED, SET GENERATED or DROP IDENTITY. */
+static void
+alter_identity(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	StringInfoData clause;
+
+	initStringInfo(&clause);
+	if (!cfd_has(new, "identity"))
+	{
+		cfd_hazard(plan, "data loss: the position of the sequence of %s", old->identity);
+		cfd_alter_table(plan, new, "alter", 0, new->parent, "ALTER COLUMN %s DROP IDENTITY",
+						cfd_part(new));
+	}
+	else if (!cfd_has(old, "identity"))
+	{
+		identity_clause(&clause, new);
+		cfd_hazard(plan, "changes results: the numbers of %s begin at the start of a new sequence",
+				   new->identity);
+		cfd_alter_table(plan, new, "alter", 0, new->parent, "ALTER COLUMN %s ADD %s", cfd_part(new),
+						clause.data);
+	}
+	else
+		cfd_alter_table(plan, new, "alter", 0, new->parent, "ALTER COLUMN %s SET GENERATED %s",
+						cfd_part(new),
+						strcmp(cfd_text(new, "identity"), "always") == 0 ? "ALWAYS" : "BY DEFAULT");
+}
+
+static void
+alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	CfdFact *table = new->parent;
+
+	if (cfd_has(old, "generated") && !cfd_has(new, "generated") &&
+		!comes_along(plan, old, new, "generated"))
+		cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s DROP EXPRESSION",
+						cfd_part(new));
+	if (cfd_has(new, "generated") && !cfd_equal(old, new, "expression"))
+	{
+		cfd_hazard(plan, "rewrite: %s is written anew", table->identity);
+		cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s SET EXPRESSION AS (%s)",
+						cfd_part(new), cfd_text(new, "expression"));
+	}
+	/* SET NOT NULL comes before ADD GENERATED, DROP NOT NULL after DROP IDENTITY. */
+	if (!cfd_equal(old, new, "identity") && !cfd_has(new, "identity"))
+		alter_identity(plan, old, new);
+	if (type_changes(old, new) && !comes_along(plan, old, new, "type") &&
+		!comes_along(plan, old, new, "collation"))
+		alter_type(plan, old, new);
+	set_attributes(plan, old, new);
+	if (gets_not_null(old, new) && !has_named_not_null(new) &&
+		!comes_along(plan, old, new, "not_null"))
+		set_not_null(plan, old, new);
+	else if (cfd_bool(old, "not_null") && !cfd_bool(new, "not_null") && !has_named_not_null(old) &&
+			 !comes_along(plan, old, new, "not_null"))
+		cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s DROP NOT NULL",
+						cfd_part(new));
+	if (!cfd_equal(old, new, "identity") && cfd_has(new, "identity"))
+		alter_identity(plan, old, new);
+}
+
+static bool
+column_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	return plan->online && old && new && of_table(new) && gets_not_null(old, new) &&
+		   !is_checked(new);
+}
+
+/* A default is said with its column, unless it needs something that needs the table. */
+static CfdFact *
+default_carrier(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *column = fact->parent;
+	CfdFact *table = column ? column->parent : NULL;
+
+	if (table == NULL || !of_table(column) || cfd_leads_to(fact, table))
+		return NULL;
+	if (cfd_bool(column, "inherited") && !cfd_bool(column, "local"))
+	{
+		/* that of a partition is said when it is made as a table of its own */
+		if (!table->created || cfd_has(table, "inherits"))
+			return NULL;
+	}
+	return column;
+}
+
+static void
+create_default(CfdPlan *plan, CfdFact *fact)
+{
+	cfd_alter_table(plan, fact, fact->twin ? "alter" : "create",
+					of_table(fact->parent) ? CFD_ONLY : 0, fact->parent->parent,
+					"ALTER COLUMN %s SET DEFAULT %s", cfd_part(fact), cfd_text(fact, "expression"));
+}
+
+static CfdChange
+compare_defaults(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	return CFD_ALTER;
+}
+
+static void
+alter_default(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	create_default(plan, new);
+}
+
+static void
+drop_default(CfdPlan *plan, CfdFact *fact)
+{
+	cfd_alter_table(plan, fact, "drop", of_table(fact->parent) ? CFD_ONLY : 0, fact->parent->parent,
+					"ALTER COLUMN %s DROP DEFAULT", cfd_part(fact));
+}
+
+const CfdKind cfd_column_kinds[] = {{.name = "column",
+									 .rank = 32,
+									 .compare = compare_columns,
+									 .create = create_column,
+									 .alter = alter_column,
+									 .drop = drop_column,
+									 .carrier = column_carrier,
+									 .late = column_is_late},
+									{.name = "default",
+									 .rank = 40,
+									 .compare = compare_defaults,
+									 .create = create_default,
+									 .alter = alter_default,
+									 .drop = drop_default,
+									 .carrier = default_carrier},
+									{0}};

@@ -1,0 +1,206 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_emit.c
+ *	  The statements of a plan: which transaction each belongs to, what it locks,
+ *	  what it may do to data and to those who work with it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "differ.h"
+
+/* Adds a hazard to the statement that is written next. */
+void
+cfd_hazard(CfdPlan *plan, const char *format, ...)
+{
+	StringInfoData text;
+	va_list args;
+	int needed;
+
+	initStringInfo(&text);
+	for (;;)
+	{
+		va_start(args, format);
+		needed = appendStringInfoVA(&text, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+	plan->hazards = lappend(plan->hazards, text.data);
+}
+
+/* "ACCESS EXCLUSIVE on public.a" */
+const char *
+cfd_lock(const char *mode, const char *relation)
+{
+	return psprintf("%s on %s", mode, relation);
+}
+
+/* Gives a statement its place: behind the others, in their transaction where it may. */
+static CfdStatement *
+add_statement(CfdPlan *plan, const CfdFact *fact, const char *change, int flags, const char *lock,
+			  char *text)
+{
+	CfdStatement *last = plan->statements ? (CfdStatement *) llast(plan->statements) : NULL;
+	CfdStatement *statement = palloc0(sizeof(CfdStatement));
+
+	if (last == NULL || last->top_level || plan->alone ||
+		(flags & (CFD_TOP_LEVEL | CFD_NEW_GROUP)) != 0)
+		plan->group++;
+	plan->alone = false;
+	statement->text = text;
+	statement->object = fact->identity;
+	statement->kind = fact->kind->name;
+	statement->change = change;
+	statement->lock = lock;
+	statement->hazards = plan->hazards;
+	statement->top_level = (flags & CFD_TOP_LEVEL) != 0;
+	statement->group = plan->group;
+	plan->hazards = NIL;
+	plan->statements = lappend(plan->statements, statement);
+	if (plan->current)
+	{
+		if (plan->current->group_first == 0)
+			plan->current->group_first = statement->group;
+		plan->current->group_last = statement->group;
+	}
+	return statement;
+}
+
+/* Writes a statement, without its semicolon. */
+CfdStatement *
+cfd_emit(CfdPlan *plan, const CfdFact *fact, const char *change, int flags, const char *lock,
+		 const char *format, ...)
+{
+	StringInfoData text;
+	va_list args;
+	int needed;
+
+	initStringInfo(&text);
+	for (;;)
+	{
+		va_start(args, format);
+		needed = appendStringInfoVA(&text, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+	return add_statement(plan, fact, change, flags, lock, text.data);
+}
+
+/* The kind of table that an ALTER has to name. */
+static const char *
+table_word(const CfdFact *table)
+{
+	if (cfd_is(table, "foreign table"))
+		return "FOREIGN TABLE";
+	if (cfd_is(table, "view"))
+		return "VIEW";
+	if (cfd_is(table, "materialized view"))
+		return "MATERIALIZED VIEW";
+	return "TABLE";
+}
+
+/*
+ * Writes a part of an ALTER TABLE that takes an ACCESS EXCLUSIVE lock. What follows directly
+ * on another one of the same table becomes one statement with it, so that the
+ * table is locked, and rewritten, once.
+ */
+CfdStatement *
+cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flags,
+				const CfdFact *table, const char *format, ...)
+{
+	CfdStatement *last = plan->statements ? (CfdStatement *) llast(plan->statements) : NULL;
+	const char *name = cfd_table(table);
+	const char *join =
+		psprintf("ALTER %s %s%s", table_word(table), (flags & CFD_ONLY) != 0 ? "ONLY " : "", name);
+	StringInfoData text;
+	va_list args;
+	int needed;
+
+	initStringInfo(&text);
+	for (;;)
+	{
+		va_start(args, format);
+		needed = appendStringInfoVA(&text, format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&text, needed);
+	}
+	if ((flags & ~CFD_ONLY) == 0 && !plan->alone && last && last->join &&
+		strcmp(last->join, join) == 0)
+	{
+		last->text = psprintf("%s,\n    %s", last->text, text.data);
+		last->hazards = list_concat(last->hazards, plan->hazards);
+		plan->hazards = NIL;
+		if (strcmp(last->object, fact->identity) != 0)
+		{
+			last->object = table->identity;
+			last->kind = table->kind->name;
+			last->change = "alter";
+		}
+		if (plan->current)
+		{
+			if (plan->current->group_first == 0)
+				plan->current->group_first = last->group;
+			plan->current->group_last = last->group;
+		}
+		return last;
+	}
+	last = add_statement(plan, fact, change, flags, cfd_lock("ACCESS EXCLUSIVE", name),
+						 psprintf("%s %s", join, text.data));
+	if ((flags & CFD_NEW_STATEMENT) == 0)
+		last->join = join;
+	return last;
+}
+
+/* What is dropped and comes back in another transaction is missing in between. */
+static void
+note_gap(CfdPlan *plan, const CfdAction *action)
+{
+	const CfdFact *old = action->fact->twin;
+	CfdStatement *statement = plan->statements ? (CfdStatement *) llast(plan->statements) : NULL;
+
+	if (old && old->drop && old->drop->fact == old && old->drop->group_last > 0 && statement &&
+		action->group_first > old->drop->group_last)
+		statement->hazards =
+			lappend(statement->hazards,
+					psprintf("long lock: %s is missing between transactions %d and %d",
+							 old->identity, old->drop->group_last, action->group_first));
+}
+
+/* Writes the statements of an action. */
+void
+cfd_run(CfdPlan *plan, CfdAction *action)
+{
+	CfdFact *fact = action->fact;
+	const CfdKind *kind = fact->kind;
+
+	plan->current = action;
+	switch (action->verb)
+	{
+		case CFD_CREATE:
+			if (kind->create)
+				kind->create(plan, fact);
+			note_gap(plan, action);
+			break;
+		case CFD_ALTER_IT:
+			if (kind->alter)
+				kind->alter(plan, fact->twin, fact);
+			break;
+		case CFD_FINISH:
+			kind->finish(plan, fact->created ? NULL : fact->twin, fact);
+			break;
+		case CFD_DROP:
+			if (kind->drop)
+				kind->drop(plan, fact);
+			break;
+	}
+	plan->current = NULL;
+}

@@ -1,0 +1,192 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_index.c
+ *	  Indexes. On tables that are in use they are built and dropped
+ *	  CONCURRENTLY; another definition is built beside the old one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "differ.h"
+
+static bool
+is_partitioned(const CfdFact *table)
+{
+	return cfd_has(table, "partition_by");
+}
+
+static bool
+concurrently(CfdPlan *plan, const CfdFact *fact)
+{
+	return plan->online && !cfd_is_new(fact->parent) && !is_partitioned(fact->parent) &&
+		   !(fact->parent->twin && fact->parent->twin->created);
+}
+
+/*
+ * The definition with another name, and CONCURRENTLY where it is wanted. PostgreSQL writes it
+ * as CREATE [UNIQUE] INDEX name ON ...
+ */
+static char *
+definition(const CfdFact *fact, const char *name, bool concurrent)
+{
+	const char *text = cfd_text(fact, "definition");
+	const char *begin = cfd_bool(fact, "unique") ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
+
+	Assert(strncmp(text, begin, strlen(begin)) == 0);
+	text += strlen(begin) + strlen(cfd_quote(fact->name));
+	return psprintf("%s%s%s%s", begin, concurrent ? "CONCURRENTLY " : "", name, text);
+}
+
+/* What an index has that its definition does not say. */
+static void
+set_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
+{
+	const char *change = old ? "alter" : "create";
+	char *tablespace = cfd_text(new, "tablespace");
+	ListCell *lc;
+
+	foreach (lc, cfd_pairs(new, "statistics"))
+	{
+		CfdPair *pair = (CfdPair *) lfirst(lc);
+		char *was = old ? cfd_text_in(cfd_object(old, "statistics"), pair->key) : NULL;
+
+		if (was == NULL || strcmp(was, pair->value) != 0)
+			cfd_emit(plan, new, change, 0, cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(new)),
+					 "ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s", cfd_table(new), pair->key,
+					 pair->value);
+	}
+	if (old)
+		foreach (lc, cfd_pairs(old, "statistics"))
+		{
+			CfdPair *pair = (CfdPair *) lfirst(lc);
+
+			if (cfd_text_in(cfd_object(new, "statistics"), pair->key) == NULL)
+				cfd_emit(plan, new, change, 0, cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(new)),
+						 "ALTER INDEX %s ALTER COLUMN %s SET STATISTICS -1", cfd_table(new),
+						 pair->key);
+		}
+	if (old ? !cfd_equal(old, new, "tablespace") : tablespace != NULL)
+	{
+		if (old)
+			cfd_hazard(plan, "rewrite: the index is copied to another tablespace");
+		cfd_emit(plan, new, change, 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(new)),
+				 "ALTER INDEX %s SET TABLESPACE %s", cfd_table(new),
+				 tablespace ? cfd_quote(tablespace) : "pg_default");
+	}
+}
+
+static void
+build(CfdPlan *plan, CfdFact *fact, const char *change, const char *name)
+{
+	bool concurrent = concurrently(plan, fact);
+	const char *table = cfd_table(fact->parent);
+
+	if (cfd_bool(fact, "unique") && !cfd_is_new(fact->parent))
+		cfd_hazard(plan, "may fail: there may be duplicates");
+	if (!concurrent && !cfd_is_new(fact->parent) && !is_partitioned(fact->parent))
+		cfd_hazard(plan, "long lock: nobody can write to %s while the index is built",
+				   fact->parent->identity);
+	cfd_emit(plan, fact, change, concurrent ? CFD_TOP_LEVEL : 0,
+			 cfd_is_new(fact->parent)
+				 ? NULL
+				 : cfd_lock(concurrent ? "SHARE UPDATE EXCLUSIVE" : "SHARE", table),
+			 "%s", definition(fact, name, concurrent));
+}
+
+static void
+create_index(CfdPlan *plan, CfdFact *fact)
+{
+	build(plan, fact, "create", cfd_quote(fact->name));
+	set_attributes(plan, NULL, fact);
+}
+
+static CfdChange
+compare_indexes(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	static const char *const validity[] = {"valid", NULL};
+
+	/* That of a partitioned table becomes valid when those of all partitions are attached. */
+	if (is_partitioned(new->parent) && cfd_equal_but(old, new, validity))
+		return CFD_SAME;
+	if (!cfd_bool(old, "valid") && cfd_bool(new, "valid"))
+		return CFD_REPLACE;
+	if (cfd_equal(old, new, "definition"))
+		return cfd_has(old, "partition_of") && !cfd_equal(old, new, "partition_of") ? CFD_REPLACE
+																					: CFD_ALTER;
+	if (!concurrently(plan, new) || old->dependents != NIL || cfd_has(old, "partition_of"))
+		return CFD_REPLACE;
+	return CFD_ALTER;
+}
+
+static void
+alter_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	if (!cfd_equal(old, new, "definition"))
+	{
+		const char *name = cfd_quote(psprintf("%.*s_new", NAMEDATALEN - 5, new->name));
+
+		build(plan, new, "replace", name);
+		cfd_emit(plan, new, "replace", CFD_TOP_LEVEL,
+				 cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(new->parent)),
+				 "DROP INDEX CONCURRENTLY %s", cfd_table(new));
+		cfd_emit(plan, new, "replace", 0, cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(new)),
+				 "ALTER INDEX %s.%s RENAME TO %s", cfd_quote(new->schema), name,
+				 cfd_quote(new->name));
+		set_attributes(plan, NULL, new);
+	}
+	else
+		set_attributes(plan, old, new);
+}
+
+static void
+drop_index(CfdPlan *plan, CfdFact *fact)
+{
+	bool concurrent =
+		plan->online && !is_partitioned(fact->parent) && !cfd_has(fact, "partition_of");
+
+	cfd_emit(plan, fact, "drop", concurrent ? CFD_TOP_LEVEL : 0,
+			 cfd_lock(concurrent ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE",
+					  cfd_table(fact->parent)),
+			 "DROP INDEX %s%s", concurrent ? "CONCURRENTLY " : "", cfd_table(fact));
+}
+
+static bool
+index_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	if (new == NULL)
+		return plan->online && !is_partitioned(old->parent) && !cfd_has(old, "partition_of");
+	return concurrently(plan, new) && (old == NULL || !cfd_equal(old, new, "definition"));
+}
+
+static bool
+index_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	CfdFact *whole;
+
+	if (!cfd_has(new, "partition_of"))
+		return false;
+	whole = cfd_find(plan->target, psprintf("index %s", cfd_text(new, "partition_of")));
+	return old == NULL || !cfd_equal(old, new, "partition_of") || (whole && whole->created);
+}
+
+static void
+finish_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	cfd_emit(plan, new, "alter", 0, NULL, "ALTER INDEX %s ATTACH PARTITION %s",
+			 cfd_text(new, "partition_of"), cfd_table(new));
+}
+
+const CfdKind cfd_index_kinds[] = {{.name = "index",
+									.rank = 55,
+									.flags = CFD_RELATION,
+									.compare = compare_indexes,
+									.create = create_index,
+									.alter = alter_index,
+									.drop = drop_index,
+									.late = index_is_late,
+									.finishes = index_finishes,
+									.finish = finish_index},
+								   {0}};

@@ -1,0 +1,126 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_match.c
+ *	  Which facts of the two sides are the same object, and what becomes of
+ *	  those that differ.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "differ.h"
+
+bool
+cfd_is(const CfdFact *fact, const char *kind)
+{
+	return fact && strcmp(fact->kind->name, kind) == 0;
+}
+
+/* Whether a relation exists only since this plan: nobody waits for a lock on it. */
+bool
+cfd_is_new(const CfdFact *fact)
+{
+	return fact->created;
+}
+
+/* Tells whether an identity is like one of the patterns. */
+static bool
+is_like(const char *identity, List *patterns)
+{
+	Datum text = CStringGetTextDatum(identity);
+	ListCell *lc;
+
+	foreach (lc, patterns)
+		if (DatumGetBool(DirectFunctionCall2Coll(textlike, C_COLLATION_OID, text,
+												 CStringGetTextDatum((char *) lfirst(lc)))))
+			return true;
+	return false;
+}
+
+/* Tells whether a fact, or what it belongs to, is to be left alone. */
+static bool
+is_ignored(const CfdFact *fact, List *patterns)
+{
+	for (; fact; fact = fact->parent)
+		if (is_like(fact->identity, patterns))
+			return true;
+	return false;
+}
+
+/* Takes what is to be left alone out of a side. */
+static List *
+without_ignored(List *facts, List *patterns)
+{
+	List *kept = NIL;
+	ListCell *lc;
+
+	if (patterns == NIL)
+		return facts;
+	foreach (lc, facts)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_ignored(fact, patterns))
+			kept = lappend(kept, fact);
+	}
+	return kept;
+}
+
+/* Says what becomes of a fact that both sides have. */
+static CfdChange
+compare(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	if (strcmp(old->hash, new->hash) == 0 || cfd_contains(plan->equal, new->identity))
+		return CFD_SAME;
+	return new->kind->compare ? new->kind->compare(plan, old, new) : CFD_REPLACE;
+}
+
+/* Finds the twins, and says what becomes of every fact. */
+void
+cfd_match(CfdPlan *plan)
+{
+	List *patterns = cfd_list_in(plan->ignore, NULL);
+	ListCell *lc;
+
+	plan->old = without_ignored(plan->old, patterns);
+	plan->new = without_ignored(plan->new, patterns);
+	foreach (lc, plan->new)
+	{
+		CfdFact *new = (CfdFact *) lfirst(lc);
+		CfdFact *old = cfd_find(plan->source, new->identity);
+
+		if (old)
+		{
+			old->twin = new;
+			new->twin = old;
+		}
+		else
+			new->created = true;
+	}
+	foreach (lc, plan->new)
+	{
+		CfdFact *new = (CfdFact *) lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		if (new->twin == NULL)
+			continue;
+		new->change = compare(plan, new->twin, new);
+		new->twin->change = new->change;
+		if (new->change == CFD_REPLACE)
+			cfd_drop(plan, new->twin, NULL);
+	}
+	foreach (lc, plan->old)
+	{
+		CfdFact *old = (CfdFact *) lfirst(lc);
+
+		if (old->twin == NULL)
+			cfd_drop(plan, old, NULL);
+	}
+}

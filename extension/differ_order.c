@@ -1,0 +1,478 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_order.c
+ *	  The actions of a plan, what has to wait for what, and their order: a
+ *	  topological sort that prefers creating to dropping, and leaves what needs
+ *	  transactions of its own to the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/binaryheap.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "differ.h"
+
+/* A name that two objects can't have at once, and the drop that frees it. */
+typedef struct FreedName
+{
+	char name[NAMEDATALEN * 2 + 8]; /* hash key: class, schema, name */
+	CfdAction *drop;
+} FreedName;
+
+static CfdAction *
+new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact)
+{
+	CfdAction *action = palloc0(sizeof(CfdAction));
+
+	action->verb = verb;
+	action->fact = fact;
+	action->members = list_make1(fact);
+	plan->actions = lappend(plan->actions, action);
+	return action;
+}
+
+/* Lets one action wait for another. */
+static void
+wait_for(CfdAction *later, CfdAction *sooner)
+{
+	if (sooner == NULL || later == NULL || sooner == later)
+		return;
+	sooner->followers = lappend(sooner->followers, later);
+	later->waits++;
+}
+
+/* Returns the action that creates a fact: its own, or that of what it is contained in. */
+static CfdAction *
+create_action(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *carrier;
+
+	if (fact->create)
+		return fact->create;
+	carrier = fact->kind->carrier ? fact->kind->carrier(plan, fact) : NULL;
+	if (carrier && carrier->created)
+	{
+		fact->create = create_action(plan, carrier);
+		fact->create->members = lappend(fact->create->members, fact);
+	}
+	else
+	{
+		fact->create = new_action(plan, CFD_CREATE, fact);
+		fact->create->late = fact->kind->late && fact->kind->late(plan, NULL, fact);
+	}
+	return fact->create;
+}
+
+/* Returns what takes a fact along when it is dropped, or NULL. */
+static CfdFact *
+taken_by(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (fact->parent && fact->parent->dropped)
+		return fact->parent;
+	foreach (lc, fact->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->how != CFD_NORMAL && depend->fact->dropped)
+			return depend->fact;
+	}
+	return NULL;
+}
+
+static CfdAction *
+drop_action(CfdPlan *plan, CfdFact *fact, int depth)
+{
+	CfdFact *taker;
+
+	if (fact->drop)
+		return fact->drop;
+	taker = depth < 100 ? taken_by(fact) : NULL;
+	if (taker)
+	{
+		CfdAction *action = drop_action(plan, taker, depth + 1);
+
+		if (fact->drop == NULL)
+		{
+			fact->drop = action;
+			action->members = lappend(action->members, fact);
+		}
+	}
+	else
+	{
+		fact->drop = new_action(plan, CFD_DROP, fact);
+		fact->drop->late = fact->kind->late && fact->kind->late(plan, fact, NULL);
+	}
+	return fact->drop;
+}
+
+/*
+ * A sequence that belongs to a column is there before it, since the default of the column
+ * needs it; that it belongs to the column is said at last.
+ */
+static bool
+comes_first(const CfdFact *fact, const CfdDepend *depend)
+{
+	return depend->how == CFD_AUTO && cfd_is(fact, "sequence");
+}
+
+/* Tells whether what has to be created for a fact leads to another one, or to a part of it. */
+static bool
+leads_to(const CfdFact *fact, const CfdFact *to, int depth)
+{
+	ListCell *lc;
+
+	if (fact == to || fact->parent == to)
+		return true;
+	if (depth > 50)
+		return true;
+	foreach (lc, fact->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->fact->created && !comes_first(fact, depend) &&
+			leads_to(depend->fact, to, depth + 1))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Tells whether a part of a table has to be created after it, since something else that it
+ * needs does.
+ */
+bool
+cfd_leads_to(const CfdFact *part, const CfdFact *table)
+{
+	ListCell *lc;
+
+	foreach (lc, part->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->fact == table || depend->fact->parent == table || !depend->fact->created)
+			continue;
+		if (leads_to(depend->fact, table, 0))
+			return true;
+	}
+	return false;
+}
+
+/* Makes the actions. */
+static void
+make_actions(CfdPlan *plan)
+{
+	ListCell *lc;
+
+	foreach (lc, plan->new)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+		CfdFact *old = fact->created ? NULL : fact->twin;
+
+		CHECK_FOR_INTERRUPTS();
+		if (fact->created)
+			(void) create_action(plan, fact);
+		else if (fact->change == CFD_ALTER)
+		{
+			fact->alter = old->alter = new_action(plan, CFD_ALTER_IT, fact);
+			fact->alter->late = fact->kind->late && fact->kind->late(plan, old, fact);
+		}
+		if (fact->kind->finishes && fact->kind->finishes(plan, old, fact))
+			fact->finish = new_action(plan, CFD_FINISH, fact);
+	}
+	foreach (lc, plan->old)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		if (fact->dropped)
+			(void) drop_action(plan, fact, 0);
+	}
+}
+
+/* The action after which a fact of the target is what it will be. */
+static CfdAction *
+provider(const CfdFact *fact)
+{
+	return fact->created ? fact->create : fact->alter;
+}
+
+/* A foreign key needs the whole index of a partitioned table, with those of the partitions. */
+static void
+wait_for_parts(CfdAction *action, const CfdFact *needed)
+{
+	ListCell *lc;
+
+	foreach (lc, needed->dependents)
+		wait_for(action, ((CfdDepend *) lfirst(lc))->fact->finish);
+}
+
+/* What is made or changed comes after all that it needs. */
+static void
+wait_for_needs(CfdAction *action, const CfdFact *fact)
+{
+	ListCell *lc;
+	char *type = cfd_is(fact, "constraint") ? cfd_text(fact, "type") : NULL;
+
+	wait_for(action, fact->parent ? provider(fact->parent) : NULL);
+	foreach (lc, fact->depends)
+	{
+		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (comes_first(fact, (CfdDepend *) lfirst(lc)))
+			continue;
+		wait_for(action, provider(needed));
+		if (type && strcmp(type, "foreign key") == 0)
+			wait_for_parts(action, needed);
+	}
+}
+
+/* What goes is gone before that what it needed goes or changes. */
+static void
+free_needs(CfdAction *action, const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (fact->parent)
+	{
+		wait_for(fact->parent->drop, action);
+		wait_for(fact->parent->alter, action);
+	}
+	foreach (lc, fact->depends)
+	{
+		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+
+		wait_for(needed->drop, action);
+		wait_for(needed->alter, action);
+	}
+}
+
+/* What changes is changed before that what it needed goes. */
+static void
+leave_needs(CfdAction *action, const CfdFact *old)
+{
+	ListCell *lc;
+
+	foreach (lc, old->depends)
+		wait_for(((CfdDepend *) lfirst(lc))->fact->drop, action);
+}
+
+/* The last steps of a fact come after its parts, and those of its parent. */
+static void
+wait_for_parts_of(CfdAction *action, const CfdFact *fact)
+{
+	ListCell *lc;
+
+	wait_for(action, provider(fact));
+	foreach (lc, fact->children)
+		wait_for(action, provider((CfdFact *) lfirst(lc)));
+	foreach (lc, fact->depends)
+	{
+		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+
+		wait_for(action, provider(needed));
+	}
+	if (fact->parent)
+		wait_for(action, fact->parent->finish);
+}
+
+/* Writes the key of the name that a fact takes; false when it takes none. */
+static bool
+taken_name(const CfdFact *fact, char class, FreedName *key)
+{
+	const char *name = fact->name;
+	int flags = fact->kind->flags;
+
+	memset(key, 0, sizeof(FreedName));
+	if (class == 'r' && cfd_is(fact, "constraint"))
+	{
+		const char *type = cfd_text(fact, "type");
+
+		if (strcmp(type, "primary key") != 0 && strcmp(type, "unique") != 0 &&
+			strcmp(type, "exclusion") != 0)
+			return false;
+		name = fact->part;
+	}
+	else if (!(class == 'r' && (flags & CFD_RELATION)) && !(class == 't' && (flags & CFD_TYPE)) &&
+			 !(class == 'f' && (flags & CFD_ROUTINE)))
+		return false;
+	if (fact->schema == NULL || name == NULL)
+		return false;
+	snprintf(key->name, sizeof(key->name), "%c%s%c%s", class, fact->schema, 1, name);
+	return true;
+}
+
+/* A name is freed before it is taken by something else. */
+static void
+wait_for_names(CfdPlan *plan)
+{
+	HASHCTL control = {.keysize = sizeof(((FreedName *) 0)->name),
+					   .entrysize = sizeof(FreedName),
+					   .hcxt = CurrentMemoryContext};
+	HTAB *freed = hash_create("freed names", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	const char *classes = "rtf";
+	FreedName key;
+	ListCell *lc;
+
+	foreach (lc, plan->old)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		if (!fact->dropped)
+			continue;
+		for (int i = 0; classes[i]; i++)
+			if (taken_name(fact, classes[i], &key))
+				((FreedName *) hash_search(freed, key.name, HASH_ENTER, NULL))->drop = fact->drop;
+	}
+	if (hash_get_num_entries(freed) == 0)
+		return;
+	foreach (lc, plan->new)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		if (!fact->created)
+			continue;
+		for (int i = 0; classes[i]; i++)
+			if (taken_name(fact, classes[i], &key))
+			{
+				FreedName *entry = (FreedName *) hash_search(freed, key.name, HASH_FIND, NULL);
+
+				if (entry)
+					wait_for(fact->create, entry->drop);
+			}
+	}
+}
+
+/* Lets every action wait for what it needs. */
+static void
+link_actions(CfdPlan *plan)
+{
+	ListCell *lc;
+	ListCell *lm;
+
+	foreach (lc, plan->actions)
+	{
+		CfdAction *action = (CfdAction *) lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		foreach (lm, action->members)
+		{
+			CfdFact *fact = (CfdFact *) lfirst(lm);
+
+			switch (action->verb)
+			{
+				case CFD_CREATE:
+					wait_for_needs(action, fact);
+					if (fact->twin)
+						wait_for(action, fact->twin->drop);
+					break;
+				case CFD_ALTER_IT:
+					wait_for_needs(action, fact);
+					leave_needs(action, fact->twin);
+					break;
+				case CFD_FINISH:
+					wait_for_parts_of(action, fact);
+					break;
+				case CFD_DROP:
+					free_needs(action, fact);
+					break;
+			}
+		}
+	}
+	wait_for_names(plan);
+}
+
+/* Which of two actions comes first, where both could. */
+static int
+compare_actions(const CfdAction *a, const CfdAction *b)
+{
+	int rank_a = a->fact->kind->rank;
+	int rank_b = b->fact->kind->rank;
+
+	if (a->late != b->late)
+		return a->late ? 1 : -1;
+	if ((a->verb == CFD_DROP) != (b->verb == CFD_DROP))
+		return a->verb == CFD_DROP ? 1 : -1;
+	if (rank_a != rank_b)
+		return (rank_a < rank_b) == (a->verb == CFD_DROP) ? 1 : -1;
+	return strcmp(a->fact->identity, b->fact->identity);
+}
+
+static int
+by_preference(Datum a, Datum b, void *arg)
+{
+	/* The heap gives its greatest first. */
+	return -compare_actions((CfdAction *) DatumGetPointer(a), (CfdAction *) DatumGetPointer(b));
+}
+
+/* Names one circle among the actions that wait for each other. */
+static void
+raise_circle(CfdPlan *plan)
+{
+	StringInfoData names;
+	int count = 0;
+	ListCell *lc;
+
+	initStringInfo(&names);
+	foreach (lc, plan->actions)
+	{
+		CfdAction *action = (CfdAction *) lfirst(lc);
+
+		if (action->done || count++ >= 10)
+			continue;
+		appendStringInfo(&names, "%s%s%s", names.len ? ", " : "",
+						 action->verb == CFD_DROP ? "drop of " : "", action->fact->identity);
+	}
+	ereport(
+		ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+		errmsg("there is no order for the changes: they wait for each other in a circle"),
+		errdetail("Among them: %s.", names.data),
+		errhint(
+			"Make the change in two steps: first without the dependency that closes the circle."));
+}
+
+/*
+ * Runs the actions in their order. The statements are written on the way, so that a
+ * circle costs nothing but the error.
+ */
+void
+cfd_order(CfdPlan *plan)
+{
+	binaryheap *heap;
+	int left;
+	ListCell *lc;
+
+	make_actions(plan);
+	link_actions(plan);
+	left = list_length(plan->actions);
+	heap = binaryheap_allocate(Max(left, 1), by_preference, NULL);
+	foreach (lc, plan->actions)
+	{
+		CfdAction *action = (CfdAction *) lfirst(lc);
+
+		if (action->waits == 0)
+			binaryheap_add_unordered(heap, PointerGetDatum(action));
+	}
+	binaryheap_build(heap);
+	while (!binaryheap_empty(heap))
+	{
+		CfdAction *action = (CfdAction *) DatumGetPointer(binaryheap_remove_first(heap));
+
+		CHECK_FOR_INTERRUPTS();
+		cfd_run(plan, action);
+		action->done = true;
+		left--;
+		foreach (lc, action->followers)
+		{
+			CfdAction *follower = (CfdAction *) lfirst(lc);
+
+			if (--follower->waits == 0)
+				binaryheap_add(heap, PointerGetDatum(follower));
+		}
+	}
+	if (left > 0)
+		raise_circle(plan);
+}

@@ -1,0 +1,176 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_schema.c
+ *	  Schemas and sequences.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "differ.h"
+
+static void
+create_schema(CfdPlan *plan, CfdFact *fact)
+{
+	cfd_emit(plan, fact, "create", 0, NULL, "CREATE SCHEMA %s", cfd_quote(fact->schema));
+}
+
+static void
+drop_schema(CfdPlan *plan, CfdFact *fact)
+{
+	cfd_emit(plan, fact, "drop", 0, NULL, "DROP SCHEMA %s", cfd_quote(fact->schema));
+}
+
+/* Which values a sequence has when nothing is said. */
+static void
+default_bounds(const CfdFact *fact, const char **minimum, const char **maximum)
+{
+	const char *type = cfd_text(fact, "type");
+	bool descends = cfd_text(fact, "increment")[0] == '-';
+
+	if (strcmp(type, "smallint") == 0)
+	{
+		*minimum = descends ? "-32768" : "1";
+		*maximum = descends ? "-1" : "32767";
+	}
+	else if (strcmp(type, "integer") == 0)
+	{
+		*minimum = descends ? "-2147483648" : "1";
+		*maximum = descends ? "-1" : "2147483647";
+	}
+	else
+	{
+		*minimum = descends ? "-9223372036854775808" : "1";
+		*maximum = descends ? "-1" : "9223372036854775807";
+	}
+}
+
+/* Appends what differs from what a sequence has when nothing is said. */
+void
+cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type)
+{
+	const char *minimum;
+	const char *maximum;
+	const char *start;
+
+	default_bounds(fact, &minimum, &maximum);
+	start = cfd_text(fact, "increment")[0] == '-' ? cfd_text(fact, "maximum")
+												  : cfd_text(fact, "minimum");
+	if (with_type && strcmp(cfd_text(fact, "type"), "bigint") != 0)
+		appendStringInfo(out, " AS %s", cfd_text(fact, "type"));
+	if (strcmp(cfd_text(fact, "increment"), "1") != 0)
+		appendStringInfo(out, " INCREMENT BY %s", cfd_text(fact, "increment"));
+	if (strcmp(cfd_text(fact, "minimum"), minimum) != 0)
+		appendStringInfo(out, " MINVALUE %s", cfd_text(fact, "minimum"));
+	if (strcmp(cfd_text(fact, "maximum"), maximum) != 0)
+		appendStringInfo(out, " MAXVALUE %s", cfd_text(fact, "maximum"));
+	if (strcmp(cfd_text(fact, "start"), start) != 0)
+		appendStringInfo(out, " START WITH %s", cfd_text(fact, "start"));
+	if (strcmp(cfd_text(fact, "cache"), "1") != 0)
+		appendStringInfo(out, " CACHE %s", cfd_text(fact, "cache"));
+	if (cfd_bool(fact, "cycle"))
+		appendStringInfoString(out, " CYCLE");
+}
+
+static void
+create_sequence(CfdPlan *plan, CfdFact *fact)
+{
+	StringInfoData options;
+
+	/* That of an identity column is made with it. */
+	if (cfd_bool(fact, "identity"))
+		return;
+	initStringInfo(&options);
+	cfd_sequence_options(&options, fact, true);
+	cfd_emit(plan, fact, "create", 0, NULL, "CREATE %sSEQUENCE %s%s",
+			 cfd_has(fact, "persistence") ? "UNLOGGED " : "", cfd_table(fact), options.data);
+}
+
+/* The identity column that a sequence is a part of, or NULL. */
+static CfdFact *
+sequence_carrier(CfdPlan *plan, CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (!cfd_bool(fact, "identity"))
+		return NULL;
+	foreach (lc, fact->depends)
+		if (cfd_is(((CfdDepend *) lfirst(lc))->fact, "column"))
+			return ((CfdDepend *) lfirst(lc))->fact;
+	return NULL;
+}
+
+static CfdChange
+compare_sequences(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	/* Of a column that becomes, or ceases to be, an identity column. */
+	return cfd_equal(old, new, "identity") ? CFD_ALTER : CFD_REPLACE;
+}
+
+static void
+alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	static const char *const words[][2] = {{"type", "AS"},			{"increment", "INCREMENT BY"},
+										   {"minimum", "MINVALUE"}, {"maximum", "MAXVALUE"},
+										   {"start", "START WITH"}, {"cache", "CACHE"}};
+	const char *lock = cfd_lock("SHARE ROW EXCLUSIVE", cfd_table(new));
+	StringInfoData options;
+
+	initStringInfo(&options);
+	for (int i = 0; i < lengthof(words); i++)
+		if (!cfd_equal(old, new, words[i][0]) ||
+			/* another type brings other bounds */
+			(strcmp(words[i][0], "minimum") == 0 || strcmp(words[i][0], "maximum") == 0
+				 ? !cfd_equal(old, new, "type")
+				 : false))
+			appendStringInfo(&options, " %s %s", words[i][1], cfd_text(new, words[i][0]));
+	if (!cfd_equal(old, new, "cycle"))
+		appendStringInfoString(&options, cfd_bool(new, "cycle") ? " CYCLE" : " NO CYCLE");
+	if (options.len)
+		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s", cfd_table(new), options.data);
+	if (!cfd_equal(old, new, "persistence"))
+		cfd_emit(plan, new, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(new)),
+				 "ALTER SEQUENCE %s SET %s", cfd_table(new),
+				 cfd_has(new, "persistence") ? "UNLOGGED" : "LOGGED");
+	if (!cfd_equal(old, new, "owned_by") && cfd_has(old, "owned_by"))
+		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s OWNED BY NONE", cfd_table(new));
+}
+
+/* Whose a sequence is can be said when the column is there. */
+static bool
+sequence_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	return cfd_has(new, "owned_by") && !cfd_bool(new, "identity") &&
+		   (old == NULL || !cfd_equal(old, new, "owned_by"));
+}
+
+static void
+finish_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	cfd_emit(plan, new, "alter", 0, cfd_lock("SHARE ROW EXCLUSIVE", cfd_table(new)),
+			 "ALTER SEQUENCE %s OWNED BY %s", cfd_table(new), cfd_text(new, "owned_by"));
+}
+
+static void
+drop_sequence(CfdPlan *plan, CfdFact *fact)
+{
+	if (cfd_bool(fact, "identity"))
+		return;
+	cfd_hazard(plan, "data loss: the position of %s is lost", fact->identity);
+	cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact)),
+			 "DROP SEQUENCE %s", cfd_table(fact));
+}
+
+const CfdKind cfd_schema_kinds[] = {
+	{.name = "schema", .rank = 1, .create = create_schema, .drop = drop_schema},
+	{.name = "sequence",
+	 .rank = 20,
+	 .flags = CFD_RELATION,
+	 .compare = compare_sequences,
+	 .create = create_sequence,
+	 .alter = alter_sequence,
+	 .drop = drop_sequence,
+	 .carrier = sequence_carrier,
+	 .finishes = sequence_finishes,
+	 .finish = finish_sequence},
+	{0}};

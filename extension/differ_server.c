@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_server.c
+ *	  What this server knows of types and expressions. A snapshot may speak of
+ *	  types that are not here: then the answer is the careful one.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "catalog/pg_type.h"
+#include "parser/parse_type.h"
+#include "parser/parser.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "differ.h"
+
+/*
+ * Finds a type of the system by its name, with its modifier; false for any other. A type
+ * of a user may be another one here.
+ */
+bool
+cfd_parse_type(const char *type, Oid *oid, int32 *modifier)
+{
+	TypeName *name;
+	Type tuple;
+	List *parsed = raw_parser(type, RAW_PARSE_TYPE_NAME);
+
+	name = linitial_node(TypeName, parsed);
+	/* What is qualified with another schema is none of the system. */
+	if (list_length(name->names) > 1 && strcmp(strVal(linitial(name->names)), "pg_catalog") != 0)
+		return false;
+	tuple = LookupTypeName(NULL, name, modifier, true);
+	if (tuple == NULL)
+		return false;
+	*oid = typeTypeId(tuple);
+	ReleaseSysCache(tuple);
+	return *oid < FirstNormalObjectId;
+}
+
+/* The storage that the columns of a type have when nothing is said. */
+const char *
+cfd_default_storage(const char *type)
+{
+	Oid oid;
+	int32 modifier;
+	char storage = TYPSTORAGE_EXTENDED;
+
+	if (cfd_parse_type(type, &oid, &modifier))
+		storage = get_typstorage(oid);
+	switch (storage)
+	{
+		case TYPSTORAGE_PLAIN:
+			return "PLAIN";
+		case TYPSTORAGE_EXTERNAL:
+			return "EXTERNAL";
+		case TYPSTORAGE_MAIN:
+			return "MAIN";
+		default:
+			return "EXTENDED";
+	}
+}
+
+/* Tells whether an expression is a constant, maybe with casts. */
+bool
+cfd_is_constant(const char *expression)
+{
+	List *parsed = raw_parser(expression, RAW_PARSE_PLPGSQL_EXPR);
+	SelectStmt *select;
+	Node *node;
+
+	if (list_length(parsed) != 1)
+		return false;
+	select = (SelectStmt *) linitial_node(RawStmt, parsed)->stmt;
+	if (!IsA(select, SelectStmt) || list_length(select->targetList) != 1 || select->fromClause)
+		return false;
+	node = linitial_node(ResTarget, select->targetList)->val;
+	while (IsA(node, TypeCast))
+		node = castNode(TypeCast, node)->arg;
+	return IsA(node, A_Const);
+}
