@@ -81,9 +81,12 @@ typedef struct CfdKind
 	/* Whether its statements want transactions of their own; old or new may be NULL. */
 	bool (*late)(CfdPlan *plan, CfdFact *old, CfdFact *new);
 	/*
-	 * What remains to be done when the parts of the fact are there, such as ATTACH
-	 * PARTITION; and whether there is anything. old may be NULL.
+	 * What is done when the parts of the fact, and those of its parents, are what they will
+	 * be: leave, DETACH PARTITION, then finish, such as ATTACH PARTITION; and whether
+	 * there is anything. old may be NULL for the latter.
 	 */
+	bool (*leaves)(CfdPlan *plan, CfdFact *old, CfdFact *new);
+	void (*leave)(CfdPlan *plan, CfdFact *old, CfdFact *new);
 	bool (*finishes)(CfdPlan *plan, CfdFact *old, CfdFact *new);
 	void (*finish)(CfdPlan *plan, CfdFact *old, CfdFact *new);
 } CfdKind;
@@ -114,6 +117,7 @@ struct CfdFact
 	CfdAction *drop;	 /* of the source */
 	CfdAction *create;	 /* of the target */
 	CfdAction *alter;	 /* of either */
+	CfdAction *leave;	 /* of the target */
 	CfdAction *finish;	 /* of the target */
 };
 
@@ -121,6 +125,7 @@ typedef enum CfdVerb
 {
 	CFD_CREATE,
 	CFD_ALTER_IT,
+	CFD_LEAVE, /* a partition leaves its table */
 	CFD_FINISH,
 	CFD_DROP
 } CfdVerb;
@@ -264,9 +269,15 @@ extern const CfdKind cfd_grant_kinds[];	   /* grant, default privileges */
 extern const CfdKind cfd_foreign_kinds[];  /* foreign data wrapper, server, user mapping */
 extern const CfdKind cfd_publication_kinds[]; /* publication and its parts, subscription */
 
+/* differ_table.c */
+extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
+extern bool cfd_stays_child(const CfdFact *table, const char *parent);
+
 /* differ_column.c, also used by tables */
 extern void cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column);
+extern void cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new);
 extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
+extern CfdFact *cfd_comes_with(CfdPlan *plan, const CfdFact *part);
 
 /* differ_schema.c */
 extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type);

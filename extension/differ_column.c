@@ -52,6 +52,18 @@ cfd_inherited_from(CfdPlan *plan, const CfdFact *part)
 	return NULL;
 }
 
+/*
+ * The part of a parent table with which a part comes and goes; NULL when the table becomes a
+ * child, or ceases to be one, in this plan.
+ */
+CfdFact *
+cfd_comes_with(CfdPlan *plan, const CfdFact *part)
+{
+	CfdFact *from = cfd_inherited_from(plan, part);
+
+	return from && cfd_stays_child(part->parent, cfd_table(from->parent)) ? from : NULL;
+}
+
 /* The default of a column, or NULL. */
 static CfdFact *
 default_of(const CfdFact *column)
@@ -147,8 +159,8 @@ cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column)
 }
 
 /* What a column has that its clause can't say. */
-static void
-set_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
+void
+cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
 {
 	const char *name = cfd_part(new);
 	const char *change = old ? "alter" : "create";
@@ -198,14 +210,20 @@ column_carrier(CfdPlan *plan, CfdFact *fact)
 static void
 create_column(CfdPlan *plan, CfdFact *fact)
 {
-	CfdFact *from = cfd_inherited_from(plan, fact);
+	CfdFact *from = cfd_comes_with(plan, fact);
 	CfdFact *value = default_of(fact);
 	StringInfoData clause;
 
 	if (!of_table(fact))
 		return; /* of a view */
 	if (from && (from->created || from->alter))
-		return; /* it has come with that of the parent */
+	{
+		/* It has come with that of the parent, and its default. */
+		if (default_of(from) && value == NULL)
+			cfd_alter_table(plan, fact, "create", CFD_ONLY, fact->parent,
+							"ALTER COLUMN %s DROP DEFAULT", cfd_part(fact));
+		return;
+	}
 	initStringInfo(&clause);
 	cfd_column_clause(&clause, plan, fact);
 	if (value && value->create == fact->create && !cfd_is_constant(cfd_text(value, "expression")))
@@ -221,13 +239,13 @@ create_column(CfdPlan *plan, CfdFact *fact)
 		cfd_hazard(plan, "may fail: %s is NOT NULL without a default, and %s may have rows",
 				   fact->identity, fact->parent->identity);
 	cfd_alter_table(plan, fact, "create", 0, fact->parent, "ADD COLUMN %s", clause.data);
-	set_attributes(plan, NULL, fact);
+	cfd_column_attributes(plan, NULL, fact);
 }
 
 static void
 drop_column(CfdPlan *plan, CfdFact *fact)
 {
-	CfdFact *from = cfd_inherited_from(plan, fact);
+	CfdFact *from = cfd_comes_with(plan, fact);
 
 	if (!of_table(fact) || (from && from->dropped))
 		return;
@@ -288,7 +306,7 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static bool
 comes_along(CfdPlan *plan, const CfdFact *old, const CfdFact *new, const char *key)
 {
-	CfdFact *from = cfd_inherited_from(plan, new);
+	CfdFact *from = cfd_comes_with(plan, new);
 
 	return from && from->twin && !from->created && !cfd_equal(from->twin, from, key) &&
 		   cfd_equal(from->twin, old, key) && cfd_equal(from, new, key);
@@ -345,6 +363,18 @@ is_assignable(const char *old_type, const char *new_type)
 		   can_coerce_type(1, &old_oid, &new_oid, COERCION_ASSIGNMENT);
 }
 
+/* Whether every value of one type is one of another: there is an implicit cast, and no limit. */
+static bool
+is_widening(const char *old_type, const char *new_type)
+{
+	Oid old_oid;
+	Oid new_oid;
+	int32 mod;
+
+	return cfd_parse_type(old_type, &old_oid, &mod) && cfd_parse_type(new_type, &new_oid, &mod) &&
+		   mod < 0 && can_coerce_type(1, &old_oid, &new_oid, COERCION_IMPLICIT);
+}
+
 static void
 alter_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -365,7 +395,9 @@ alter_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (using || !keeps_values(old_type, new_type))
 	{
 		cfd_hazard(plan, "rewrite: %s is written anew", new->parent->identity);
-		cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity, new_type);
+		if (using || !is_widening(old_type, new_type))
+			cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity,
+					   new_type);
 	}
 	else if (!cfd_equal(old, new, "collation"))
 		cfd_hazard(plan, "long lock: indexes on %s are built anew", new->identity);
@@ -473,7 +505,7 @@ alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (type_changes(old, new) && !comes_along(plan, old, new, "type") &&
 		!comes_along(plan, old, new, "collation"))
 		alter_type(plan, old, new);
-	set_attributes(plan, old, new);
+	cfd_column_attributes(plan, old, new);
 	if (gets_not_null(old, new) && !has_named_not_null(new) &&
 		!comes_along(plan, old, new, "not_null"))
 		set_not_null(plan, old, new);
@@ -510,9 +542,21 @@ default_carrier(CfdPlan *plan, CfdFact *fact)
 	return column;
 }
 
+/* Whether a default has come with the column of a parent. */
+static bool
+default_comes_along(CfdPlan *plan, const CfdFact *fact)
+{
+	CfdFact *from = fact->parent->created ? cfd_comes_with(plan, fact->parent) : NULL;
+	CfdFact *other = from && from->created ? default_of(from) : NULL;
+
+	return other && other->create == from->create && cfd_equal(other, fact, "expression");
+}
+
 static void
 create_default(CfdPlan *plan, CfdFact *fact)
 {
+	if (default_comes_along(plan, fact))
+		return;
 	cfd_alter_table(plan, fact, fact->twin ? "alter" : "create",
 					of_table(fact->parent) ? CFD_ONLY : 0, fact->parent->parent,
 					"ALTER COLUMN %s SET DEFAULT %s", cfd_part(fact), cfd_text(fact, "expression"));

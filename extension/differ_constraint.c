@@ -195,9 +195,15 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 static void
 create_constraint(CfdPlan *plan, CfdFact *fact)
 {
-	/* It has come with that of the parent. */
 	if (is_only_inherited(fact) && !cfd_makes_index(fact))
-		return;
+	{
+		/* It comes with that of the parent, unless the table becomes a child only now. */
+		CfdFact *table = fact->parent;
+
+		if (is_type(fact, "foreign key") || cfd_comes_with(plan, fact) ||
+			(table->created && !cfd_has(table, "partition_of")))
+			return;
+	}
 	add_constraint(plan, fact, "create", "");
 }
 
@@ -270,7 +276,8 @@ alter_constraint(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 drop_constraint(CfdPlan *plan, CfdFact *fact)
 {
-	if (is_only_inherited(fact))
+	if (is_only_inherited(fact) &&
+		(is_type(fact, "foreign key") || cfd_makes_index(fact) || cfd_comes_with(plan, fact)))
 		return;
 	cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact->parent)),
 			 "ALTER %s %s DROP CONSTRAINT %s",
@@ -312,7 +319,7 @@ constraint_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	CfdFact *whole = partitioned_key(new);
 
-	return whole && (old == NULL || whole->created);
+	return whole && (old == NULL || whole->created) && !cfd_attaches_all(new->parent, whole);
 }
 
 static void

@@ -194,6 +194,9 @@ cfd_run(CfdPlan *plan, CfdAction *action)
 			if (kind->alter)
 				kind->alter(plan, fact->twin, fact);
 			break;
+		case CFD_LEAVE:
+			kind->leave(plan, fact->twin, fact);
+			break;
 		case CFD_FINISH:
 			kind->finish(plan, fact->created ? NULL : fact->twin, fact);
 			break;

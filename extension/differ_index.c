@@ -169,7 +169,8 @@ index_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (!cfd_has(new, "partition_of"))
 		return false;
 	whole = cfd_find(plan->target, psprintf("index %s", cfd_text(new, "partition_of")));
-	return old == NULL || !cfd_equal(old, new, "partition_of") || (whole && whole->created);
+	return (old == NULL || !cfd_equal(old, new, "partition_of") || (whole && whole->created)) &&
+		   !(whole && cfd_attaches_all(new->parent, whole));
 }
 
 static void

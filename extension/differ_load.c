@@ -132,6 +132,23 @@ depend_on(CfdFact *fact, CfdHow how)
 	return depend;
 }
 
+/*
+ * Tells whether a foreign key needs something only because a partition of the table that it
+ * refers to has it.
+ */
+static bool
+is_by_partition(const CfdFact *fact, const CfdFact *needed)
+{
+	const CfdFact *table = needed->parent ? needed->parent : needed;
+	const char *definition;
+
+	if (!cfd_is(fact, "constraint") || table == fact->parent || !cfd_has(table, "partition_of"))
+		return false;
+	definition = cfd_text(fact, "definition");
+	return strncmp(definition, "FOREIGN KEY ", 12) == 0 &&
+		   strstr(definition, psprintf(" REFERENCES %s(", cfd_table(table))) == NULL;
+}
+
 /* Reads what a fact needs. */
 static void
 link_depends(CfdFact *fact, JsonbContainer *depends, HTAB *facts)
@@ -147,7 +164,7 @@ link_depends(CfdFact *fact, JsonbContainer *depends, HTAB *facts)
 		CfdHow how;
 
 		(void) JsonbIteratorNext(&iterator, &value, true);
-		if (other == NULL || other == fact)
+		if (other == NULL || other == fact || is_by_partition(fact, other))
 			continue;
 		how = how_of(&value);
 		fact->depends = lappend(fact->depends, depend_on(other, how));
@@ -206,15 +223,18 @@ cfd_load(CfdPlan *plan, Jsonb *facts, bool target, List **list)
 		*list = lappend(*list, fact);
 		depends = lappend(depends, needs);
 	}
-	forboth(lc, *list, ld, depends)
+	foreach (lc, *list)
 	{
 		CfdFact *fact = (CfdFact *) lfirst(lc);
 
-		if (lfirst(ld))
-			link_depends(fact, (JsonbContainer *) lfirst(ld), table);
 		fact->parent = cfd_find(table, fact->above);
 		if (fact->parent)
 			fact->parent->children = lappend(fact->parent->children, fact);
+	}
+	forboth(lc, *list, ld, depends)
+	{
+		if (lfirst(ld))
+			link_depends((CfdFact *) lfirst(lc), (JsonbContainer *) lfirst(ld), table);
 	}
 	foreach (lc, *list)
 		list_sort(((CfdFact *) lfirst(lc))->children, by_position);

@@ -181,6 +181,8 @@ make_actions(CfdPlan *plan)
 			fact->alter = old->alter = new_action(plan, CFD_ALTER_IT, fact);
 			fact->alter->late = fact->kind->late && fact->kind->late(plan, old, fact);
 		}
+		if (old && !fact->created && fact->kind->leaves && fact->kind->leaves(plan, old, fact))
+			fact->leave = new_action(plan, CFD_LEAVE, fact);
 		if (fact->kind->finishes && fact->kind->finishes(plan, old, fact))
 			fact->finish = new_action(plan, CFD_FINISH, fact);
 	}
@@ -243,10 +245,12 @@ free_needs(CfdAction *action, const CfdFact *fact)
 	}
 	foreach (lc, fact->depends)
 	{
-		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
 
-		wait_for(needed->drop, action);
-		wait_for(needed->alter, action);
+		/* What goes with either of two may go with the other before. */
+		if (depend->how == CFD_NORMAL || action->fact == fact)
+			wait_for(depend->fact->drop, action);
+		wait_for(depend->fact->alter, action);
 	}
 }
 
@@ -258,6 +262,30 @@ leave_needs(CfdAction *action, const CfdFact *old)
 
 	foreach (lc, old->depends)
 		wait_for(((CfdDepend *) lfirst(lc))->fact->drop, action);
+}
+
+/* The partitions that go are gone before an index of one that stays is attached. */
+static void
+wait_for_partitions(CfdAction *action, const CfdFact *index)
+{
+	ListCell *lc;
+
+	foreach (lc, index->depends)
+	{
+		CfdFact *whole = ((CfdDepend *) lfirst(lc))->fact;
+		CfdFact *table = whole->parent ? whole->parent->twin : NULL;
+		ListCell *ld;
+
+		if (whole->kind != index->kind || table == NULL)
+			continue;
+		foreach (ld, table->dependents)
+		{
+			CfdFact *partition = ((CfdDepend *) lfirst(ld))->fact;
+
+			if (cfd_is(partition, "table") && partition->drop != table->drop)
+				wait_for(action, partition->drop);
+		}
+	}
 }
 
 /* The last steps of a fact come after its parts, and those of its parent. */
@@ -277,6 +305,39 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 	}
 	if (fact->parent)
 		wait_for(action, fact->parent->finish);
+	/* An index becomes valid with the last partition, not when one goes that has none. */
+	if (fact->parent && fact->parent->parent != NULL && !cfd_is(fact, "table"))
+		wait_for_partitions(action, fact);
+}
+
+/*
+ * A partition leaves its table when both are, column by column, what they will be: as long
+ * as it belongs to it, it changes with it. All have left before others are attached.
+ */
+static void
+wait_to_leave(CfdAction *action, const CfdFact *fact)
+{
+	CfdFact *old = fact->twin;
+	ListCell *lc;
+
+	wait_for(action, provider(fact));
+	foreach (lc, fact->children)
+		wait_for(action, provider((CfdFact *) lfirst(lc)));
+	foreach (lc, old->depends)
+	{
+		CfdFact *parent = ((CfdDepend *) lfirst(lc))->fact;
+		ListCell *ld;
+
+		wait_for(parent->drop, action);
+		if (parent->twin == NULL || !cfd_has(parent, "partition_by"))
+			continue;
+		foreach (ld, parent->twin->children)
+			if (cfd_is((CfdFact *) lfirst(ld), "column"))
+				wait_for(action, provider((CfdFact *) lfirst(ld)));
+		foreach (ld, parent->twin->dependents)
+			wait_for(((CfdDepend *) lfirst(ld))->fact->finish, action);
+	}
+	wait_for(fact->finish, action);
 }
 
 /* Writes the key of the name that a fact takes; false when it takes none. */
@@ -373,6 +434,9 @@ link_actions(CfdPlan *plan)
 					wait_for_needs(action, fact);
 					leave_needs(action, fact->twin);
 					break;
+				case CFD_LEAVE:
+					wait_to_leave(action, fact);
+					break;
 				case CFD_FINISH:
 					wait_for_parts_of(action, fact);
 					break;
@@ -408,28 +472,65 @@ by_preference(Datum a, Datum b, void *arg)
 	return -compare_actions((CfdAction *) DatumGetPointer(a), (CfdAction *) DatumGetPointer(b));
 }
 
+/* What an action is, for a message. */
+static char *
+action_name(const CfdAction *action)
+{
+	static const char *const verbs[] = {"create", "alter", "detach", "finish", "drop"};
+
+	return psprintf("%s %s", verbs[action->verb], action->fact->identity);
+}
+
+/* Finds the first action, of those that wait, that waits for this one. */
+static CfdAction *
+next_in_circle(CfdPlan *plan, const CfdAction *action)
+{
+	ListCell *lc;
+
+	foreach (lc, plan->actions)
+	{
+		CfdAction *other = (CfdAction *) lfirst(lc);
+
+		if (!other->done && list_member_ptr(other->followers, action))
+			return other;
+	}
+	return NULL;
+}
+
 /* Names one circle among the actions that wait for each other. */
 static void
 raise_circle(CfdPlan *plan)
 {
+	CfdAction *action = NULL;
+	CfdAction *first;
 	StringInfoData names;
-	int count = 0;
 	ListCell *lc;
 
-	initStringInfo(&names);
 	foreach (lc, plan->actions)
+		if (!((CfdAction *) lfirst(lc))->done)
+			action = (CfdAction *) lfirst(lc);
+	/* Backwards from any that waits one comes into a circle. */
+	while (action && !action->visited)
 	{
-		CfdAction *action = (CfdAction *) lfirst(lc);
-
-		if (action->done || count++ >= 10)
-			continue;
-		appendStringInfo(&names, "%s%s%s", names.len ? ", " : "",
-						 action->verb == CFD_DROP ? "drop of " : "", action->fact->identity);
+		action->visited = true;
+		action = next_in_circle(plan, action);
+	}
+	initStringInfo(&names);
+	first = action;
+	while (action)
+	{
+		appendStringInfo(&names, "%s%s", names.len ? ", after " : "", action_name(action));
+		action = next_in_circle(plan, action);
+		if (action == first)
+		{
+			appendStringInfo(&names, ", after %s", action_name(action));
+			break;
+		}
 	}
 	ereport(
 		ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 		errmsg("there is no order for the changes: they wait for each other in a circle"),
-		errdetail("Among them: %s.", names.data),
+		errdetail("%s.", names.data),
 		errhint(
 			"Make the change in two steps: first without the dependency that closes the circle."));
 }

@@ -95,6 +95,7 @@ create_table(CfdPlan *plan, CfdFact *fact)
 	char *method = cfd_text(fact, "access_method");
 	char *tablespace = cfd_text(fact, "tablespace");
 	StringInfoData out;
+	ListCell *lc;
 
 	initStringInfo(&out);
 	appendStringInfo(&out, "CREATE %sTABLE %s (",
@@ -124,6 +125,10 @@ create_table(CfdPlan *plan, CfdFact *fact)
 			appendStringInfo(&out, " TABLESPACE %s", cfd_quote(tablespace));
 	}
 	cfd_emit(plan, fact, "create", 0, NULL, "%s", out.data);
+	foreach (lc, fact->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "column") &&
+			((CfdFact *) lfirst(lc))->create == fact->create)
+			cfd_column_attributes(plan, NULL, (CfdFact *) lfirst(lc));
 	if (cfd_has(fact, "of_type"))
 		cfd_alter_table(plan, fact, "create", 0, fact, "OF %s", cfd_text(fact, "of_type"));
 	if (cfd_bool(fact, "row_security"))
@@ -173,30 +178,50 @@ alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		cfd_alter_table(plan, new, "alter", 0, new, "SET (%s)", list);
 }
 
-/* NO INHERIT and INHERIT. */
-static void
-alter_parents(CfdPlan *plan, CfdFact *old, CfdFact *new)
+/* How many of the parents stay where they are: INHERIT appends. */
+static int
+parents_kept(const CfdFact *old, const CfdFact *new)
 {
 	List *was = cfd_list(old, "inherits");
 	List *is = cfd_list(new, "inherits");
-	bool ordered = true;
-	ListCell *lc;
-	int i = 0;
+	int kept = 0;
 
-	/* INHERIT appends: what does not stand at the place it will get is taken off first. */
-	foreach (lc, was)
-	{
-		if (i >= list_length(is) || strcmp((char *) lfirst(lc), (char *) list_nth(is, i)) != 0)
-			ordered = false;
-		if (!ordered)
-			cfd_alter_table(plan, new, "alter", 0, new, "NO INHERIT %s", (char *) lfirst(lc));
-		else
-			i++;
-	}
-	foreach (lc, is)
-		if (foreach_current_index(lc) >= i)
-			cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "INHERIT %s",
-							(char *) lfirst(lc));
+	while (kept < list_length(was) && kept < list_length(is) &&
+		   strcmp((char *) list_nth(was, kept), (char *) list_nth(is, kept)) == 0)
+		kept++;
+	return kept;
+}
+
+/* Takes away the parents that do not stay. */
+static void
+leave_parents(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	List *was = cfd_list(old, "inherits");
+
+	for (int i = parents_kept(old, new); i < list_length(was); i++)
+		cfd_alter_table(plan, new, "alter", 0, new, "NO INHERIT %s", (char *) list_nth(was, i));
+}
+
+/* Whether a table is a child of another one, by name, before and after the plan. */
+bool
+cfd_stays_child(const CfdFact *table, const char *parent)
+{
+	const CfdFact *other = table->twin;
+	char *before;
+	char *after;
+	int kept;
+
+	if (other == NULL || table->created || other->created)
+		return false;
+	before = cfd_text(table, "partition_of");
+	after = cfd_text(other, "partition_of");
+	if (before && after)
+		return strcmp(before, after) == 0 && strcmp(before, parent) == 0;
+	kept = parents_kept(table, other);
+	for (int i = 0; i < kept; i++)
+		if (strcmp((char *) list_nth(cfd_list(table, "inherits"), i), parent) == 0)
+			return true;
+	return false;
 }
 
 static void
@@ -204,8 +229,8 @@ alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	char *value;
 
-	if (cfd_has(old, "partition_of") &&
-		(!cfd_equal(old, new, "partition_of") || !cfd_equal(old, new, "partition_bound")))
+	/* With other bounds only, it leaves later. */
+	if (cfd_has(old, "partition_of") && !cfd_equal(old, new, "partition_of"))
 	{
 		CfdFact *parent =
 			cfd_find(plan->source, psprintf("table %s", cfd_text(old, "partition_of")));
@@ -224,7 +249,7 @@ alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			cfd_alter_table(plan, new, "alter", 0, new, "NOT OF");
 	}
 	if (!cfd_equal(old, new, "inherits"))
-		alter_parents(plan, old, new);
+		leave_parents(plan, old, new);
 	if (!cfd_equal(old, new, "persistence"))
 	{
 		cfd_hazard(plan, "rewrite: %s is written anew", new->identity);
@@ -301,18 +326,52 @@ names_index(CfdFact *old, CfdFact *new, const char *key)
 }
 
 static bool
-attaches(CfdFact *old, CfdFact *new)
+attaches(const CfdFact *old, const CfdFact *new)
 {
 	return cfd_has(new, "partition_of") && (old == NULL || !cfd_equal(old, new, "partition_of") ||
 											!cfd_equal(old, new, "partition_bound"));
+}
+
+/*
+ * Whether the indexes of a partition are attached along with it: the index of its table
+ * is there before.
+ */
+bool
+cfd_attaches_all(const CfdFact *table, const CfdFact *whole)
+{
+	return attaches(table->created ? NULL : table->twin, table) && !whole->created;
+}
+
+/* Whether a partition gets other bounds in the same table. */
+static bool
+table_leaves(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	return cfd_has(new, "partition_of") && cfd_equal(old, new, "partition_of") &&
+		   !cfd_equal(old, new, "partition_bound");
+}
+
+static void
+leave_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	const char *parent = cfd_text(old, "partition_of");
+
+	cfd_emit(plan, new, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", parent),
+			 "ALTER TABLE %s DETACH PARTITION %s", parent, cfd_table(new));
+}
+
+static bool
+gets_parents(CfdFact *old, CfdFact *new)
+{
+	return old && parents_kept(old, new) < list_length(cfd_list(new, "inherits"));
 }
 
 /* What can be said of a table only when its indexes are there. */
 static bool
 table_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return attaches(old, new) || names_index(old, new, "replica_identity_index") ||
-		   names_index(old, new, "cluster_on") || (old == NULL && cfd_has(new, "replica_identity"));
+	return attaches(old, new) || gets_parents(old, new) ||
+		   names_index(old, new, "replica_identity_index") || names_index(old, new, "cluster_on") ||
+		   (old == NULL && cfd_has(new, "replica_identity"));
 }
 
 static void
@@ -328,6 +387,10 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 				 "ALTER TABLE ONLY %s ATTACH PARTITION %s %s", parent, cfd_table(new),
 				 cfd_text(new, "partition_bound"));
 	}
+	if (gets_parents(old, new))
+		for (int i = parents_kept(old, new); i < list_length(cfd_list(new, "inherits")); i++)
+			cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "INHERIT %s",
+							(char *) list_nth(cfd_list(new, "inherits"), i));
 	if (names_index(old, new, "replica_identity_index"))
 		cfd_alter_table(plan, new, "alter", 0, new, "REPLICA IDENTITY USING INDEX %s",
 						cfd_quote(cfd_text(new, "replica_identity_index")));
@@ -340,10 +403,37 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 						cfd_quote(cfd_text(new, "cluster_on")));
 }
 
+/* Whether foreign keys refer to a table, or to one that it is a partition of. */
+static bool
+is_referred_to(CfdPlan *plan, const CfdFact *table)
+{
+	char *whole = cfd_text(table, "partition_of");
+	CfdFact *parent = whole ? cfd_find(plan->source, psprintf("table %s", whole)) : NULL;
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, table->children)
+		foreach (ld, ((CfdFact *) lfirst(lc))->dependents)
+		{
+			CfdFact *fact = ((CfdDepend *) lfirst(ld))->fact;
+
+			if (cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0)
+				return true;
+		}
+	return parent && is_referred_to(plan, parent);
+}
+
 static void
 drop_table(CfdPlan *plan, CfdFact *fact)
 {
 	bool foreign = cfd_is(fact, "foreign table");
+	char *whole = cfd_text(fact, "partition_of");
+	CfdFact *table = whole ? cfd_find(plan->source, psprintf("table %s", whole)) : NULL;
+
+	/* A partition of a table that foreign keys refer to can't just be dropped. */
+	if (table && !table->dropped && is_referred_to(plan, table))
+		cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", whole),
+				 "ALTER TABLE %s DETACH PARTITION %s", whole, cfd_table(fact));
 
 	if (!foreign)
 		cfd_hazard(plan, "data loss: all rows of %s", fact->identity);
@@ -360,6 +450,8 @@ const CfdKind cfd_table_kinds[] = {{.name = "table",
 									.create = create_table,
 									.alter = alter_table,
 									.drop = drop_table,
+									.leaves = table_leaves,
+									.leave = leave_table,
 									.finishes = table_finishes,
 									.finish = finish_table},
 								   {.name = "foreign table",
@@ -369,6 +461,8 @@ const CfdKind cfd_table_kinds[] = {{.name = "table",
 									.create = create_table,
 									.alter = alter_table,
 									.drop = drop_table,
+									.leaves = table_leaves,
+									.leave = leave_table,
 									.finishes = table_finishes,
 									.finish = finish_table},
 								   {0}};
