@@ -1,0 +1,704 @@
+"""Pairs of schemas, and what the difference between the two must do.
+
+A file NN_subject.sql has blocks:
+
+    -- pair: name             begins a pair; the name is unique in all files
+    -- options: {...}         options of diff() from one to the other
+    -- options back: {...}    and of the way back
+    -- expect: ...            what the plan must be (EXPECTATIONS)
+    -- expect back: ...       the same of the way back
+    -- columns: reordered     the physical order of columns may differ afterwards
+    -- normal form            texts are no fixed point: compared after a dump and a restore
+    -- dump: skip, REASON     pg_dump can't be equal
+    -- base:                  SQL that runs on both sides first; rows too
+    -- from:                  the rest of the one side
+    -- to:                    and of the other
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+HERE = Path(__file__).resolve().parent
+ROLES = ("pair_owner", "pair_reader", "pair_writer", 'pair "Quoted"')
+TABLESPACE = "pair_space"
+EMPTY = "{}"
+# What a plan may be expected to have: "hazard data loss", "no hazard", "no hazard rewrite", "statement TEXT",
+# "no statement TEXT", "empty", "kept IDENTITY", "remade IDENTITY" (an identity may have *), "rows lost TABLE".
+EXPECTATIONS = ("hazard", "no hazard", "statement", "no statement", "empty", "kept", "remade", "rows lost")
+
+Facts = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Pair:
+    """Two schemas."""
+
+    name: str
+    file: str
+    line: int
+    base: str = ""
+    source: str = ""
+    target: str = ""
+    options: str = "{}"
+    options_back: str | None = None
+    expect: list[str] = field(default_factory=list)
+    expect_back: list[str] = field(default_factory=list)
+    reordered: bool = False
+    normal_form: bool = False
+    skip_dump: bool = False
+
+
+def read_file(path: Path) -> list[Pair]:
+    """Read the pairs of a file."""
+    pairs: list[Pair] = []
+    part: str | None = None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        where = f"{path.name}:{number}"
+        match = re.match(r"-- (pair|options back|options|expect back|expect|columns|dump|base|from|to):(.*)$", line)
+        word, value = (match[1], match[2].strip()) if match else ("", "")
+        if word == "pair":
+            pairs.append(Pair(name=value, file=path.name, line=number))
+            part = None
+            continue
+        if not pairs:
+            if line.strip() and not line.startswith("--"):
+                raise ValueError(f"{where}: text before the first pair")
+            continue
+        pair = pairs[-1]
+        if word in ("base", "from", "to"):
+            part = {"base": "base", "from": "source", "to": "target"}[word]
+        elif word == "options":
+            pair.options = json.dumps(json.loads(value))
+        elif word == "options back":
+            pair.options_back = json.dumps(json.loads(value))
+        elif word in ("expect", "expect back"):
+            if not any(value == e or value.startswith(e + " ") for e in EXPECTATIONS):
+                raise ValueError(f"{where}: unknown expectation {value!r}")
+            (pair.expect if word == "expect" else pair.expect_back).append(value)
+        elif word == "columns":
+            if value != "reordered":
+                raise ValueError(f"{where}: columns can only be reordered")
+            pair.reordered = True
+        elif word == "dump":
+            if not value.startswith("skip,"):
+                raise ValueError(f"{where}: dump: skip, REASON")
+            pair.skip_dump = True
+        elif line.strip() == "-- normal form":
+            pair.normal_form = True
+        elif part is None:
+            if line.strip():
+                raise ValueError(f"{where}: text outside base, from and to")
+        else:
+            setattr(pair, part, getattr(pair, part) + line + "\n")
+    return pairs
+
+
+def read_all(folder: Path = HERE) -> list[Pair]:
+    """Read all files; names must be unique."""
+    pairs = [pair for path in sorted(folder.glob("[0-9]*.sql")) for pair in read_file(path)]
+    seen: dict[str, Pair] = {}
+    for pair in pairs:
+        if pair.name in seen:
+            raise ValueError(f"{pair.file}:{pair.line}: pair {pair.name} is in {seen[pair.name].file} too")
+        if not pair.source.strip() and not pair.target.strip():
+            raise ValueError(f"{pair.file}:{pair.line}: pair {pair.name} is empty")
+        seen[pair.name] = pair
+    return pairs
+
+
+@dataclass
+class Statement:
+    """A row of diff()."""
+
+    ordinal: int
+    text: str
+    kind: str
+    object: str
+    change: str
+    hazards: list[str]
+    lock: str | None
+    top_level: bool
+    group: int
+
+    def __str__(self) -> str:
+        lines = [f"  {self.group:3} {self.text};"]
+        lines += [f"        {h}" for h in [*([self.lock] if self.lock else []), *self.hazards]]
+        return "\n".join(lines)
+
+
+class Failed(Exception):
+    """A pair does not hold."""
+
+
+# What must survive when both sides have it: OIDs, attnums, files.
+KEPT = """
+SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' WHEN 'f' THEN 'foreign table ' WHEN 'v' THEN 'view '
+        WHEN 'm' THEN 'materialized view ' WHEN 'i' THEN 'index ' WHEN 'I' THEN 'index ' ELSE 'table ' END
+    || quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.oid::text, c.relfilenode::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f', 'S', 'v', 'm', 'i', 'I') AND n.nspname !~ '^(pg_|confiture$)'
+UNION ALL
+SELECT 'column ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname),
+    c.oid || ' ' || a.attnum, NULL
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f') AND n.nspname !~ '^(pg_|confiture$)'
+UNION ALL
+SELECT CASE WHEN t.typtype = 'd' THEN 'domain ' ELSE 'type ' END || quote_ident(n.nspname) || '.' || quote_ident(t.typname),
+    t.oid::text, NULL
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE t.oid >= 16384 AND n.nspname !~ '^(pg_|confiture$)'
+UNION ALL
+SELECT CASE p.prokind WHEN 'p' THEN 'procedure ' WHEN 'a' THEN 'aggregate ' ELSE 'function ' END
+    || quote_ident(n.nspname) || '.' || quote_ident(p.proname) || '(' || oidvectortypes(p.proargtypes) || ')', p.oid::text, NULL
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.oid >= 16384 AND n.nspname !~ '^(pg_|confiture$)'
+"""
+Kept = dict[str, tuple[str, str | None]]
+
+
+class Database:
+    """A database with the extension, and one connection to it."""
+
+    def __init__(self, server: Server, template: str | None = None) -> None:
+        self.server = server
+        self.name = server.new_name()
+        server.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(self.name), sql.Identifier(template or server.template)
+            )
+        )
+        self.connection = self._connect()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(
+            dbname=self.name, autocommit=True, options="-c client_min_messages=error -c synchronous_commit=off"
+        )
+        connection.prepare_threshold = None
+        return connection
+
+    def load(self, text: str) -> None:
+        """Run SQL as psql would, each statement by itself."""
+        self.connection.execute("RESET ALL")
+        self.connection.execute("SET client_min_messages = error")
+        with self.connection.cursor() as cursor:
+            if text.strip():
+                cursor.execute(text.encode())  # several statements: one implicit transaction
+        self.connection.execute("RESET SESSION AUTHORIZATION")
+
+    def snapshot(self) -> Snapshot:
+        row = self.connection.execute("SELECT confiture.snapshot()::text").fetchone()
+        assert row is not None
+        return Snapshot(row[0])
+
+    def kept(self) -> Kept:
+        return {row[0]: (row[1], row[2]) for row in self.connection.execute(KEPT)}
+
+    def rows(self, columns: dict[str, list[str]]) -> dict[str, tuple[int, int]]:
+        """Count the rows of tables, and add up hashes of the columns."""
+        return {
+            table: self.connection.execute(
+                f"SELECT count(*), coalesce(sum(hashtext(ROW({', '.join(names)})::text)::bigint), 0)::bigint"
+                f" FROM {table} AS cf_row"
+            ).fetchone()
+            or (0, 0)
+            for table, names in columns.items()
+        }
+
+    def run(self, plan: list[Statement]) -> None:
+        """Run a plan in its groups."""
+        self.connection.execute("SET search_path = pg_catalog")
+        group: int | None = None
+        statement = None
+        try:
+            for statement in plan:
+                if group is not None and statement.group != group:
+                    self.connection.execute("COMMIT")
+                    group = None
+                if not statement.top_level and group is None:
+                    self.connection.execute("BEGIN")
+                    group = statement.group
+                self.connection.execute(statement.text.encode())
+            if group is not None:
+                self.connection.execute("COMMIT")
+        except psycopg.Error as error:
+            self.connection.execute("ROLLBACK")
+            raise Failed(f"{error.sqlstate} {str(error).strip()}\n  in: {statement.text if statement else ''}") from None
+        finally:
+            self.connection.execute("RESET search_path")
+
+    def dump(self) -> str:
+        """Return what pg_dump writes."""
+        return subprocess.run(
+            ["pg_dump", "--schema-only", "-d", self.name], capture_output=True, text=True, check=True
+        ).stdout
+
+    def restored(self) -> Database:
+        """Return a copy by pg_dump and psql."""
+        copy = Database(self.server)
+        text = "".join(
+            line + "\n" for line in self.dump().splitlines() if line != "CREATE SCHEMA public;"
+        )
+        result = subprocess.run(
+            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", copy.name],
+            input=text,
+            env=os.environ | {"PGOPTIONS": "-c client_min_messages=error"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            copy.drop()
+            raise Failed(f"pg_dump can't be restored: {result.stderr}")
+        return copy
+
+    def drop(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            for (name,) in self.connection.execute(
+                "SELECT subname FROM pg_subscription WHERE subdbid ="
+                " (SELECT oid FROM pg_database WHERE datname = current_database())"
+            ).fetchall():
+                self.connection.execute(sql.SQL("DROP SUBSCRIPTION {}").format(sql.Identifier(name)))
+        self.connection.close()
+        self.server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))
+
+
+class Snapshot:
+    """A snapshot, as text and as facts."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        value = json.loads(text)
+        self.facts: Facts = value["facts"]
+        self.unmodelled: list[str] = value["unmodelled"]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Snapshot) and not self.differences(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def differing(self, other: Snapshot) -> list[str]:
+        """Return the identities that differ."""
+        return sorted(
+            name
+            for name in self.facts.keys() | other.facts.keys()
+            if self._of(name) != other._of(name)
+        )
+
+    def differences(self, other: Snapshot) -> list[str]:
+        """Say what differs: found (this), wanted (the other)."""
+        found = []
+        for name in self.differing(other):
+            mine, its = self.facts.get(name), other.facts.get(name)
+            if mine is None or its is None:
+                found.append(f"  {name}: {'missing' if mine is None else 'unexpected'}")
+            elif mine["payload"] != its["payload"]:
+                found.append(f"  {name}: found {_less(mine['payload'], its['payload'])}")
+            else:
+                found.append(f"  {name}: depends on {_less(mine.get('depends', {}), its.get('depends', {}))}")
+        return found
+
+    def _of(self, name: str) -> tuple[Any, ...] | None:
+        fact = self.facts.get(name)
+        return fact and (fact["hash"], fact.get("depends"), fact.get("role"))
+
+    def columns(self, other: Snapshot) -> dict[str, list[str]]:
+        """Return the columns of tables that are the same in both, so that their rows can be compared."""
+        tables: dict[str, list[str]] = {
+            name.removeprefix("table "): []
+            for name, fact in self.facts.items()
+            if fact["kind"] == "table" and name in other.facts
+        }
+        for name, fact in self.facts.items():
+            if fact["kind"] != "column" or name not in other.facts:
+                continue
+            table = fact["parent"].split(" ", 1)[1]
+            mine, its = fact["payload"], other.facts[name]["payload"]
+            if table in tables and all(mine.get(k) == its.get(k) for k in ("type", "generated", "expression")):
+                tables[table].append("cf_row." + quote(fact["part"]))
+        return tables
+
+
+def quote(name: str) -> str:
+    """Quote a name, always."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _less(mine: Any, its: Any) -> str:
+    """Say of two objects only what differs."""
+    if not isinstance(mine, dict) or not isinstance(its, dict):
+        return f"{mine!r}, wanted {its!r}"
+    keys = [key for key in sorted(mine.keys() | its.keys()) if mine.get(key) != its.get(key)]
+    return f"{ {k: mine.get(k) for k in keys} }, wanted { {k: its.get(k) for k in keys} }"
+
+
+def entries(dump: str, reordered: bool = False) -> list[str]:
+    """Cut a dump into its entries, in an order of their own."""
+    kept = [
+        line
+        for line in dump.splitlines()
+        if line and not line.startswith(("\\restrict", "\\unrestrict", "SET default_table", "SET default_tablespace"))
+    ]
+    text = "\n".join(kept)
+    parts = re.split(r"\n--\n(?=-- Name: )", text)
+    if reordered:
+        parts = [_in_any_order(part) for part in parts]
+    return sorted(part.rstrip("-\n ") for part in parts)
+
+
+def _in_any_order(entry: str) -> str:
+    """Sort the columns of a CREATE TABLE."""
+    match = re.match(r"(.*?\nCREATE [A-Z ]*TABLE [^\n]* \(\n)(.*?)(\n\).*)", entry, re.DOTALL)
+    if not match:
+        return entry
+    lines = sorted(line.rstrip(",") for line in match[2].splitlines())
+    return match[1] + "\n".join(lines) + match[3]
+
+
+def compare_dumps(found: str, wanted: str, reordered: bool) -> list[str]:
+    """Say how two dumps differ."""
+    mine, its = entries(found, reordered), entries(wanted, reordered)
+    if mine == its:
+        return []
+    extra, missing = list(mine), list(its)
+    for entry in mine:
+        if entry in missing:
+            missing.remove(entry)
+            extra.remove(entry)
+    return ["  found:  " + entry.replace("\n", "\n          ") for entry in extra] + [
+        "  wanted: " + entry.replace("\n", "\n          ") for entry in missing
+    ]
+
+
+class Server:
+    """The server: a template with the extension, roles, a tablespace, a connection that asks for plans."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._number = 0
+        self._local = threading.local()
+        self._open: list[psycopg.Connection[Any]] = []
+        self.prefix = f"cf_pairs_{os.getpid()}"
+        self.template = f"{self.prefix}_template"
+
+    def __enter__(self) -> Server:
+        for role in ROLES:
+            self.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+        self.execute("SET allow_in_place_tablespaces = on")
+        self.execute(f"CREATE TABLESPACE {TABLESPACE} LOCATION ''")
+        self.execute(f"CREATE DATABASE {self.template} TEMPLATE template0")
+        with psycopg.connect(dbname=self.template, autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION confiture")
+        self.asking = f"{self.prefix}_asking"
+        self.execute(f"CREATE DATABASE {self.asking} TEMPLATE {self.template}")
+        with self.database() as database:
+            self.empty = database.snapshot()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for connection in self._open[1:]:
+            connection.close()
+        server = self._open[0] if not self._open[0].closed else psycopg.connect(dbname="postgres", autocommit=True)
+        for name in (self.asking, self.template):
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        server.execute(f"DROP TABLESPACE {TABLESPACE}")
+        for role in ROLES:
+            server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+        server.close()
+
+    def new_name(self) -> str:
+        with self._lock:
+            self._number += 1
+            return f"{self.prefix}_{self._number}"
+
+    def _connection(self, name: str, dbname: str) -> psycopg.Connection[Any]:
+        connection: psycopg.Connection[Any] | None = getattr(self._local, name, None)
+        if connection is None or connection.closed:
+            connection = psycopg.connect(dbname=dbname, autocommit=True)
+            connection.execute("SET client_min_messages = error")
+            setattr(self._local, name, connection)
+            with self._lock:
+                self._open.append(connection)
+        return connection
+
+    def execute(self, statement: Any) -> None:
+        self._connection("server", "postgres").execute(statement)
+
+    def diff(self, source: str, target: str, options: str = "{}") -> list[Statement]:
+        """Ask for a plan."""
+        connection = self._connection("asking", self.asking)
+        try:
+            rows = connection.execute(
+                "SELECT ordinal, statement, kind, object, change, hazards, lock, needs_top_level, transaction_group"
+                " FROM confiture.diff(%s::jsonb, %s::jsonb, %s::jsonb) ORDER BY ordinal",
+                (source, target, options),
+            ).fetchall()
+        except psycopg.Error as error:
+            raise Failed(f"no plan: {error.sqlstate} {str(error).strip()}") from None
+        return [Statement(*row) for row in rows]
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[Database]:
+        database = Database(self)
+        try:
+            yield database
+        finally:
+            database.drop()
+
+
+class Report:
+    """What happened with a pair."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.lines: list[str] = []
+        self.failures: list[str] = []
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+    def say(self, title: str, lines: list[Any]) -> None:
+        self.lines.append(f"--- {title}")
+        self.lines += [str(line) for line in lines] or ["  (nothing)"]
+
+    def fail(self, title: str, lines: list[str] | None = None) -> None:
+        self.failures.append(title)
+        self.lines.append(f"*** {title}")
+        self.lines += lines or []
+
+    def __str__(self) -> str:
+        head = f"=== {self.pair.name} ({self.pair.file}:{self.pair.line}): {'ok' if self.ok else 'FAILED'}"
+        return "\n".join([head, *self.lines])
+
+
+class Trial:
+    """One pair, tried."""
+
+    def __init__(self, server: Server, pair: Pair) -> None:
+        self.server = server
+        self.pair = pair
+        self.report = Report(pair)
+
+    def check(self) -> Report:
+        """Only load both sides."""
+        for which, text in (("from", self.pair.source), ("to", self.pair.target)):
+            with self.server.database() as database:
+                self._load(database, which, text)
+        return self.report
+
+    def _load(self, database: Database, which: str, text: str) -> bool:
+        try:
+            database.load(self.pair.base)
+            database.load(text)
+        except psycopg.Error as error:
+            self.report.fail(f"{which} does not load: {str(error).strip()}")
+            return False
+        return True
+
+    def run(self) -> Report:
+        """There, back, and from nothing."""
+        try:
+            with self.server.database() as a, self.server.database() as b:
+                if self._load(a, "from", self.pair.source) and self._load(b, "to", self.pair.target):
+                    self._there_and_back(a, b)
+        except (Failed, psycopg.Error, subprocess.CalledProcessError) as error:
+            self.report.fail(f"{type(error).__name__}: {error} {getattr(error, 'stderr', '') or ''}")
+        return self.report
+
+    def _there_and_back(self, a: Database, b: Database) -> None:
+        pair, report = self.pair, self.report
+        source, target = a.snapshot(), b.snapshot()
+        for which, snapshot in (("from", source), ("to", target)):
+            if snapshot.unmodelled:
+                report.fail(f"{which} has objects that no snapshot knows: {snapshot.unmodelled}")
+        first_dump = "" if pair.skip_dump else a.dump()
+        same = self._equal(a, b, source, target)
+        if self._step(a, "there", source, target, b, pair.options, pair.expect, same):
+            if not pair.skip_dump:
+                self._dumps("there", a.dump(), b.dump(), a, b)
+            options = pair.options if pair.options_back is None else pair.options_back
+            # The way back starts where the way there has led.
+            start = a.snapshot() if pair.normal_form else target
+            with contextlib.ExitStack() as stack:
+                original: Database | None = None
+                if pair.normal_form:
+                    original = stack.enter_context(self.server.database())
+                    self._load(original, "from", pair.source)
+                    same = self._equal(a, original, start, source)
+                if self._step(a, "back", start, source, original, options, pair.expect_back, same) and not pair.skip_dump:
+                    self._dumps("back", a.dump(), first_dump, a, original)
+        with self.server.database() as c:
+            original = a if pair.normal_form else None
+            if self._step(c, "from nothing to from", None, source, original, "{}", [], []):
+                if self._step(c, "from there to nothing", source, None, None, "{}", [], []):
+                    self._step(c, "from nothing to to", None, target, b, "{}", [], [])
+
+    def _step(
+        self,
+        database: Database,
+        title: str,
+        source: Snapshot | None,
+        target: Snapshot | None,
+        example: Database | None,
+        options: str,
+        expectations: list[str],
+        same: list[str],
+    ) -> bool:
+        """Plan, run, compare; example is a database that has the target."""
+        report = self.report
+        if same:
+            options = json.dumps(json.loads(options) | {"equal": same})
+        plan: list[Statement] = []
+        try:
+            plan = self.server.diff(source.text if source else EMPTY, target.text if target else EMPTY, options)
+            report.say(f"plan {title}", plan)
+            both = source.columns(target) if source and target else {}
+            kept = database.kept() if source and target else {}
+            rows = database.rows(both)
+            database.run(plan)
+        except Failed as error:
+            report.fail(f"{title}: {error}")
+            return False
+        found = database.snapshot()
+        wanted = target or self.server.empty
+        good = True
+        if found != wanted:
+            if self.pair.normal_form and example is not None:
+                same = self._equal(database, example, found, wanted)
+                left = [name for name in found.differing(wanted) if name not in same]
+            else:
+                left = found.differing(wanted)
+            if left:
+                good = False
+                report.fail(f"{title}: facts differ afterwards", found.differences(wanted))
+        try:
+            second = self.server.diff(
+                found.text, target.text if target else EMPTY, json.dumps(_without_renames(options) | {"equal": same})
+            )
+            if second:
+                good = False
+                report.fail(f"{title}: the second plan is not empty", [str(s) for s in second])
+        except Failed as error:
+            good = False
+            report.fail(f"{title}, the second plan: {error}")
+        if source and target:
+            self._survival(title, plan, source, target, kept, database.kept(), expectations)
+            after = database.rows(both)
+            lost = [
+                f"  {table}: {rows[table]} before, {after[table]} afterwards"
+                for table in both
+                if rows[table] != after[table] and f"rows lost {table}" not in expectations
+            ]
+            if lost:
+                report.fail(f"{title}: rows (count, digest) differ", lost)
+            self._expectations(title, plan, expectations)
+        return good
+
+    def _survival(
+        self,
+        title: str,
+        plan: list[Statement],
+        source: Snapshot,
+        target: Snapshot,
+        before: Kept,
+        after: Kept,
+        expectations: list[str],
+    ) -> None:
+        hazards = [hazard for statement in plan for hazard in statement.hazards]
+        renamed = set(json.loads(self.pair.options).get("renames", {}))
+        wrong = []
+        for name, (oid, node) in before.items():
+            if name not in source.facts or name not in target.facts or name not in after or name in renamed:
+                continue
+            must = name.startswith(("table ", "foreign table ", "column ", "sequence "))
+            remade = any(_matches(name, e, "remade ") for e in expectations)
+            must = must or any(_matches(name, e, "kept ") for e in expectations)
+            changed = after[name][0] != oid
+            if remade and not changed:
+                wrong.append(f"  {name} is kept, and was expected to be made anew")
+            elif changed and must and not remade:
+                wrong.append(f"  {name} was made anew")
+            elif changed and remade and not hazards:
+                wrong.append(f"  {name} was made anew, and no hazard says so")
+            if name.startswith("table ") and not changed and after[name][1] != node:
+                if not any(h.startswith(("rewrite:", "data loss:")) for h in hazards):
+                    wrong.append(f"  {name} was written anew, and no hazard says so")
+        if wrong:
+            self.report.fail(f"{title}: not preserved", wrong)
+
+    def _expectations(self, title: str, plan: list[Statement], expectations: list[str]) -> None:
+        hazards = [hazard for statement in plan for hazard in statement.hazards]
+        texts = [" ".join(statement.text.split()) for statement in plan]
+        for expectation in expectations:
+            word = max((e for e in EXPECTATIONS if (expectation + " ").startswith(e + " ")), key=len)
+            what = expectation[len(word) :].strip()
+            held = {
+                "hazard": any(h.startswith(what + ":") for h in hazards),
+                "no hazard": not any(h.startswith(what + ":") for h in hazards) if what else not hazards,
+                "statement": any(what in text for text in texts),
+                "no statement": not any(what in text for text in texts),
+                "empty": not plan,
+            }.get(word, True)
+            if not held:
+                self.report.fail(f"{title}: expected {expectation}")
+
+    def _equal(self, a: Database, b: Database, mine: Snapshot, its: Snapshot) -> list[str]:
+        """Return what differs only until both have gone through pg_dump: the normal form."""
+        if not self.pair.normal_form:
+            return []
+        differing = mine.differing(its)
+        if not differing:
+            return []
+        first = a.restored()
+        try:
+            second = b.restored()
+            try:
+                still = set(first.snapshot().differing(second.snapshot()))
+            finally:
+                second.drop()
+        finally:
+            first.drop()
+        return [name for name in differing if name not in still]
+
+    def _dumps(self, title: str, found: str, wanted: str, a: Database, b: Database | None) -> None:
+        different = compare_dumps(found, wanted, self.pair.reordered)
+        if different and self.pair.normal_form and b is not None:
+            first = a.restored()
+            try:
+                second = b.restored()
+                try:
+                    different = compare_dumps(first.dump(), second.dump(), self.pair.reordered)
+                finally:
+                    second.drop()
+            finally:
+                first.drop()
+        if different:
+            hint = ""
+            if not self.pair.reordered and not compare_dumps(found, wanted, True):
+                hint = " (only in the order of columns: -- columns: reordered)"
+            self.report.fail(f"{title}: pg_dump differs{hint}", different)
+
+
+def _matches(name: str, expectation: str, word: str) -> bool:
+    return expectation.startswith(word) and fnmatch.fnmatchcase(name, expectation.removeprefix(word))
+
+
+def _without_renames(options: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(options)
+    value.pop("renames", None)
+    return value
