@@ -288,6 +288,9 @@ extern bool cfd_makes_index(const CfdFact *constraint);
 /* differ_order.c */
 extern bool cfd_leads_to(const CfdFact *fact, const CfdFact *to);
 
+/* differ_about.c */
+extern char *cfd_object_clause(const CfdFact *fact);
+
 /* Whether a relation exists only since this plan: nobody waits for a lock on it. */
 extern bool cfd_is_new(const CfdFact *fact);
 

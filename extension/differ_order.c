@@ -66,13 +66,29 @@ create_action(CfdPlan *plan, CfdFact *fact)
 	return fact->create;
 }
 
+/* Tells whether a fact has to go before its parent can: a table before its schema. */
+static bool
+stands_in_the_way(const CfdFact *fact, const CfdFact *parent)
+{
+	ListCell *lc;
+
+	foreach (lc, fact->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->fact == parent && depend->how == CFD_NORMAL)
+			return true;
+	}
+	return false;
+}
+
 /* Returns what takes a fact along when it is dropped, or NULL. */
 static CfdFact *
 taken_by(const CfdFact *fact)
 {
 	ListCell *lc;
 
-	if (fact->parent && fact->parent->dropped)
+	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
 		return fact->parent;
 	foreach (lc, fact->depends)
 	{
