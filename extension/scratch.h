@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * scratch.h
+ *	  Steps in a scratch database.
+ *
+ * scratch.c			the session that asks
+ * scratch_main.c		the worker: gets the steps, sends what they return
+ * scratch_statements.c	statements in their transactions, as for real
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CF_SCRATCH_H
+#define CF_SCRATCH_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/jsonb.h"
+
+/* Statements of a plan on their way. */
+typedef struct CfStatements
+{
+	MemoryContext context; /* outlives their transactions */
+	List *texts;		   /* char * */
+	List *groups;		   /* int: of one transaction each; NIL: as a migration runs */
+} CfStatements;
+
+/* scratch_statements.c */
+extern Jsonb *cf_scratch_statements(CfStatements *statements);
+
+#endif /* CF_SCRATCH_H */
