@@ -25,7 +25,7 @@ DECLARE
         'intent_acknowledge', 'intent_resolve', 'reserve_version', '_intent_register',
         'snapshot_of', 'scratch_prepare', '_check_writable', '_top_level', '_build_lock', '_build_unlock', '_build_check',
         '_build_work_name', '_files_json', '_rebuild_file', '_scratch', '_scratch_run', '_scratch_admit', '_scratch_key',
-        '_scratch_create', '_scratch_find', '_scratch_raise', '_scratch_drop', '_scratch_make_base', '_scratch_base', '_scratch_copy'];
+        '_scratch_create', '_scratch_find', '_scratch_raise', '_scratch_drop', '_scratch_make_base', '_scratch_base', '_scratch_copy', '_changed_facts', '_normal_forms'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'developer', 'migrator', 'admin') THEN
         RAISE EXCEPTION 'unknown level %', coalesce(quote_literal(level), 'NULL')
