@@ -5,6 +5,7 @@
  *
  * scratch.c			the session that asks
  * scratch_main.c		the worker: gets the steps, sends what they return
+ * scratch_marks.c		which objects have survived them
  * scratch_statements.c	statements in their transactions, as for real
  *
  *-------------------------------------------------------------------------
@@ -17,6 +18,8 @@
 #include "nodes/pg_list.h"
 #include "utils/jsonb.h"
 
+#include "snapshot.h"
+
 /* Statements of a plan on their way. */
 typedef struct CfStatements
 {
@@ -27,5 +30,8 @@ typedef struct CfStatements
 
 /* scratch_statements.c */
 extern Jsonb *cf_scratch_statements(CfStatements *statements);
+
+/* scratch_marks.c */
+extern void cf_scratch_look(const CfSnapshot *snapshot);
 
 #endif /* CF_SCRATCH_H */

@@ -29,6 +29,7 @@ typedef struct Work
 	MemoryContext context;
 	Jsonb *steps;
 	List *arguments; /* Jsonb * */
+	bool failed;	 /* a statement has: the steps after it are left out */
 } Work;
 
 /* Reads the work from the session that asks; it ends with an 'E'. */
@@ -119,10 +120,11 @@ run_files(JsonbContainer *files)
 
 /* Runs statements in their transactions. */
 static void
-run_statements(JsonbContainer *texts, JsonbContainer *step, MemoryContext context)
+run_statements(JsonbContainer *texts, JsonbContainer *step, Work *work)
 {
-	CfStatements statements = {.context = context};
+	CfStatements statements = {.context = CurrentMemoryContext};
 	JsonbValue groups;
+	Jsonb *result;
 
 	for (int i = 0; i < JsonContainerSize(texts); i++)
 		statements.texts =
@@ -137,7 +139,9 @@ run_statements(JsonbContainer *texts, JsonbContainer *step, MemoryContext contex
 		if (list_length(statements.groups) != list_length(statements.texts))
 			elog(ERROR, "there are not as many groups as statements");
 	}
-	send_result(cf_scratch_statements(&statements));
+	result = cf_scratch_statements(&statements);
+	work->failed = JsonContainerSize(&result->root) > 0;
+	send_result(result);
 }
 
 /* Runs a query whose result is one jsonb value, in a transaction of its own. */
@@ -189,10 +193,12 @@ do_step(Work *work, JsonbContainer *step)
 	JsonbValue value;
 
 	MemoryContextSwitchTo(context);
-	if (lookup(step, "files", &value))
+	if (work->failed)
+		send_result(NULL);
+	else if (lookup(step, "files", &value))
 		run_files(value.val.binary.data);
 	else if (lookup(step, "statements", &value))
-		run_statements(value.val.binary.data, step, context);
+		run_statements(value.val.binary.data, step, work);
 	else if (lookup(step, "query", &value))
 		run_query(string_of(&value), step, work);
 	else

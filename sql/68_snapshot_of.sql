@@ -1,13 +1,16 @@
 -- The snapshot of a schema that is still text.
 
 -- What fills a scratch database from a snapshot, as a file.
-CREATE OR REPLACE FUNCTION confiture._rebuild_file(snapshot jsonb) RETURNS jsonb
+CREATE OR REPLACE FUNCTION confiture._rebuild_file(snapshot jsonb, options jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql STABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_build_object('path', 'snapshot', 'text', concat(E'SET check_function_bodies = off\n;\n',
         (SELECT string_agg(d.statement || E'\n;\n', '' ORDER BY d.ordinal)
-         FROM confiture.diff('{}', snapshot, '{"online": false}') AS d)))
+         FROM confiture.diff('{}', snapshot, jsonb_build_object('online', false,
+            -- Who makes it owns it.
+            'owner', current_user,
+            'allow_unmodelled', coalesce((options ->> 'allow_unmodelled')::boolean, false))) AS d)))
 $$;
 
 -- Files as an array of {path, text}.
