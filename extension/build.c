@@ -50,8 +50,8 @@ static List *held_locks = NIL;
  * Starts a worker. What a file says must not get it more rights than the
  * caller has: RESET ROLE leads to the role that the worker has connected as.
  */
-static CfWorker *
-start_worker(CfWorkerHeader *header, const char *payload)
+CfWorker *
+cf_start_build_worker(CfWorkerHeader *header, const char *payload)
 {
 	CfWorker *worker;
 
@@ -67,14 +67,21 @@ start_worker(CfWorkerHeader *header, const char *payload)
 	return worker;
 }
 
-/* Raises the error that a worker has ended with, if it has; ends the worker. */
-static char *
-finish_worker(CfWorker *worker, bool hide_place)
+/*
+ * Waits until a worker has ended, raises the error that it has ended with if
+ * it has, and returns what it has said.
+ */
+char *
+cf_finish_build_worker(CfWorker *worker, bool hide_place)
 {
-	ErrorData *failure = worker->failure;
-	bool completed = worker->completed;
-	char *result = worker->result;
+	ErrorData *failure;
+	bool completed;
+	char *result;
 
+	cf_worker_finish(worker);
+	failure = worker->failure;
+	completed = worker->completed;
+	result = worker->result;
 	cf_worker_end(worker);
 	if (failure)
 	{
@@ -93,14 +100,6 @@ finish_worker(CfWorker *worker, bool hide_place)
 	return result;
 }
 
-/* Waits until a worker has ended, and returns what it has said. */
-static char *
-wait_for_end(CfWorker *worker, bool hide_place)
-{
-	cf_worker_finish(worker);
-	return finish_worker(worker, hide_place);
-}
-
 /*
  * SELECT confiture._top_level(script): runs statements in a worker, each in a
  * transaction of its own, committed whatever becomes of the caller's.
@@ -110,9 +109,9 @@ confiture_top_level(PG_FUNCTION_ARGS)
 {
 	char *script = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	CfWorkerHeader header = {.task = CF_TASK_TOP_LEVEL};
-	CfWorker *worker = start_worker(&header, script);
+	CfWorker *worker = cf_start_build_worker(&header, script);
 
-	(void) wait_for_end(worker, true);
+	(void) cf_finish_build_worker(worker, true);
 	/* What it has done is seen from now on. */
 	AcceptInvalidationMessages();
 	PG_RETURN_VOID();
@@ -204,7 +203,7 @@ confiture_build_run(PG_FUNCTION_ARGS)
 
 	Assert(count == ntexts);
 	header.database = get_database_oid(database, false);
-	worker = start_worker(&header, payload);
+	worker = cf_start_build_worker(&header, payload);
 	PG_TRY();
 	{
 		send_files(worker, paths, texts, count);
@@ -215,7 +214,7 @@ confiture_build_run(PG_FUNCTION_ARGS)
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	report = wait_for_end(worker, false);
+	report = cf_finish_build_worker(worker, false);
 	if (report == NULL)
 		elog(ERROR, "the worker has sent no report");
 	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(report)));

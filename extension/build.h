@@ -75,6 +75,11 @@ extern bool cf_build_may_wait(int sqlerrcode, const Node *stmt);
 extern List *cf_build_names(const CfStatement *stmt, bool created);
 extern List *cf_build_names_in_message(const char *message);
 
+/* build_main.c */
+extern void cf_build_begin(CfBuild *build);
+extern void cf_build_add(CfBuild *build, const char *path, const char *text);
+extern char *cf_build_report(CfBuild *build);
+
 /* build_run.c */
 extern void cf_build_run_files(CfBuild *build);
 

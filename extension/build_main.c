@@ -23,6 +23,62 @@
 #include "json.h"
 #include "worker.h"
 
+/* Begins a build as the role that is current, in a context of its own. */
+void
+cf_build_begin(CfBuild *build)
+{
+	*build = (CfBuild) {.caller = GetUserId()};
+	build->context =
+		AllocSetContextCreate(TopMemoryContext, "confiture build", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(build->context);
+	initStringInfo(&build->order);
+	initStringInfo(&build->moved);
+	appendStringInfoChar(&build->order, '[');
+	appendStringInfoChar(&build->moved, '[');
+	StartTransactionCommand();
+	build->caller_is_superuser = superuser_arg(build->caller);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(build->context);
+}
+
+/* Adds a file to a build. */
+void
+cf_build_add(CfBuild *build, const char *path, const char *text)
+{
+	MemoryContext old = MemoryContextSwitchTo(build->context);
+	CfBuildFile *file;
+
+	if (build->nfiles == build->maxfiles)
+	{
+		build->maxfiles = Max(64, build->maxfiles * 2);
+		build->files = build->files
+						   ? repalloc_huge(build->files, build->maxfiles * sizeof(CfBuildFile))
+						   : palloc(build->maxfiles * sizeof(CfBuildFile));
+	}
+	file = &build->files[build->nfiles++];
+	*file = (CfBuildFile) {.block = -1};
+	file->path = pstrdup(path);
+	file->text = pstrdup(text);
+	file->len = strlen(file->text);
+	MemoryContextSwitchTo(old);
+}
+
+/* Returns the report of a build that has ended, as the text of a JSON object. */
+char *
+cf_build_report(CfBuild *build)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	cf_json_number(&json, "files", build->nfiles);
+	cf_json_number(&json, "statements", (double) build->statements);
+	cf_json_number(&json, "rows", (double) build->rows);
+	appendStringInfo(&json, ", \"run_order\": %s], \"moved\": %s]}", build->order.data,
+					 build->moved.data);
+	return json.data;
+}
+
 /* Reads the files from the session that asks; the queue ends with an 'E'. */
 static void
 read_files(CfBuild *build, shm_mq_handle *input)
@@ -32,7 +88,7 @@ read_files(CfBuild *build, shm_mq_handle *input)
 		Size size;
 		void *data;
 		const char *message;
-		CfBuildFile *file;
+		const char *text;
 
 		if (shm_mq_receive(input, &size, &data, false) != SHM_MQ_SUCCESS)
 			ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
@@ -40,19 +96,9 @@ read_files(CfBuild *build, shm_mq_handle *input)
 		message = (const char *) data;
 		if (message[0] == 'E')
 			break;
-		if (build->nfiles == build->maxfiles)
-		{
-			build->maxfiles = Max(64, build->maxfiles * 2);
-			build->files = build->files
-							   ? repalloc_huge(build->files, build->maxfiles * sizeof(CfBuildFile))
-							   : palloc(build->maxfiles * sizeof(CfBuildFile));
-		}
-		file = &build->files[build->nfiles++];
-		*file = (CfBuildFile) {.block = -1};
-		file->path = pstrdup(pg_client_to_server(message + 1, strlen(message + 1)));
-		message += strlen(message + 1) + 2;
-		file->text = pstrdup(pg_client_to_server(message, strlen(message)));
-		file->len = strlen(file->text);
+		text = message + 1 + strlen(message + 1) + 1;
+		cf_build_add(build, pg_client_to_server(message + 1, strlen(message + 1)),
+					 pg_client_to_server(text, strlen(text)));
 	}
 }
 
@@ -92,18 +138,11 @@ write_ledger(const char *migrations)
 static void
 send_report(CfBuild *build)
 {
-	StringInfoData json, message;
+	StringInfoData message;
 
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	cf_json_number(&json, "files", build->nfiles);
-	cf_json_number(&json, "statements", (double) build->statements);
-	cf_json_number(&json, "rows", (double) build->rows);
-	appendStringInfo(&json, ", \"run_order\": %s], \"moved\": %s]}", build->order.data,
-					 build->moved.data);
 	pq_beginmessage(&message, 'D');
 	/* Converted to what the other session's database is encoded in. */
-	pq_sendstring(&message, json.data);
+	pq_sendstring(&message, cf_build_report(build));
 	pq_endmessage(&message);
 }
 
@@ -115,20 +154,9 @@ send_report(CfBuild *build)
 void
 cf_run_build(const CfWorkerHeader *header, shm_mq_handle *input, const char *payload)
 {
-	CfBuild build = {.caller = GetUserId()};
+	CfBuild build;
 
-	build.context =
-		AllocSetContextCreate(TopMemoryContext, "confiture build", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(build.context);
-	initStringInfo(&build.order);
-	initStringInfo(&build.moved);
-	appendStringInfoChar(&build.order, '[');
-	appendStringInfoChar(&build.moved, '[');
-	StartTransactionCommand();
-	build.caller_is_superuser = superuser_arg(build.caller);
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(build.context);
-
+	cf_build_begin(&build);
 	/* What matters is committed later, and then all before it is on disk too. */
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	read_files(&build, input);

@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "scratch.h"
 #include "snapshot.h"
 
 PG_FUNCTION_INFO_V1(confiture_snapshot);
@@ -90,6 +91,7 @@ confiture_snapshot(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	cf_snapshot_read(&snapshot);
+	cf_scratch_look(&snapshot);
 	result = cf_snapshot_json(&snapshot, schemas, extension_version(), caller);
 	SPI_finish();
 	PG_RETURN_DATUM(result);

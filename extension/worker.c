@@ -173,6 +173,17 @@ cf_worker_start(MemoryContext context, CfWorkerHeader *header, const char *versi
 	return worker;
 }
 
+/* Copies the value that a message holds, to where a Datum may point. */
+static void *
+copy_value(StringInfo msg)
+{
+	Size size = msg->len - msg->cursor;
+	void *value = MemoryContextAllocHuge(CurrentMemoryContext, size);
+
+	memcpy(value, msg->data + msg->cursor, size);
+	return value;
+}
+
 /* Handles one message of the worker: an error is kept, a notice goes on. */
 static void
 handle_message(CfWorker *worker, void *data, Size size)
@@ -204,6 +215,9 @@ handle_message(CfWorker *worker, void *data, Size size)
 			break;
 		case 'D':
 			worker->result = pstrdup(pq_getmsgrawstring(&msg));
+			break;
+		case 'B':
+			worker->values = lappend(worker->values, size > 1 ? copy_value(&msg) : NULL);
 			break;
 		case 'Z':
 			worker->completed = true;

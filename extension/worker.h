@@ -25,7 +25,8 @@ typedef enum CfWorkerTask
 	CF_TASK_MIGRATION, /* run a migration statement by statement */
 	CF_TASK_FAILURE,   /* put a failure on record */
 	CF_TASK_TOP_LEVEL, /* run statements that make and drop databases */
-	CF_TASK_BUILD	   /* run files into a database */
+	CF_TASK_BUILD,	   /* run files into a database */
+	CF_TASK_SCRATCH	   /* do steps in a scratch database */
 } CfWorkerTask;
 
 /* The entries of its shared memory. */
@@ -64,6 +65,7 @@ typedef struct CfWorker
 	MemoryContext context;
 	ErrorData *failure; /* the error it has ended with */
 	char *result;		/* what it has sent */
+	List *values;		/* void *: jsonb values that it has sent, or NULL */
 	bool completed;
 } CfWorker;
 
@@ -79,11 +81,18 @@ extern void cf_run_in_worker(const char *version, const char *name, const char *
 							 int ordinal, int of, const char *search_path, MemoryContext context);
 extern void cf_log_failure_in_worker(const char *payload);
 
+/* build.c: workers of functions that make databases */
+extern CfWorker *cf_start_build_worker(CfWorkerHeader *header, const char *payload);
+extern char *cf_finish_build_worker(CfWorker *worker, bool hide_place);
+
 /* worker_main.c: the worker */
 extern PGDLLEXPORT void cf_worker_main(Datum main_arg);
 
 /* build_main.c: files into a database */
 extern void cf_run_build(const CfWorkerHeader *header, shm_mq_handle *input, const char *payload);
+
+/* scratch_main.c: steps in a scratch database */
+extern void cf_run_scratch(shm_mq_handle *input);
 
 /* stepwise.c: a migration statement by statement */
 extern void cf_run_stepwise(const char *version, const char *direction, const char *search_path,

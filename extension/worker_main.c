@@ -133,7 +133,8 @@ cf_worker_main(Datum main_arg)
 	/* The mapping must outlive the transactions of the work. */
 	dsm_pin_mapping(segment);
 
-	if (header->task == CF_TASK_BUILD || header->task == CF_TASK_TOP_LEVEL)
+	if (header->task == CF_TASK_BUILD || header->task == CF_TASK_SCRATCH ||
+		header->task == CF_TASK_TOP_LEVEL)
 		begin_session(header);
 	else
 		take_over_session(header, shm_toc_lookup(toc, CF_KEY_SETTINGS, false));
@@ -144,6 +145,13 @@ cf_worker_main(Datum main_arg)
 		shm_mq_set_receiver(input, MyProc);
 		cf_run_build(header, shm_mq_attach(input, segment, NULL),
 					 shm_toc_lookup(toc, CF_KEY_PAYLOAD, true));
+	}
+	else if (header->task == CF_TASK_SCRATCH)
+	{
+		shm_mq *input = shm_toc_lookup(toc, CF_KEY_INPUT, false);
+
+		shm_mq_set_receiver(input, MyProc);
+		cf_run_scratch(shm_mq_attach(input, segment, NULL));
 	}
 	else if (header->task == CF_TASK_TOP_LEVEL)
 		run_top_level(shm_toc_lookup(toc, CF_KEY_PAYLOAD, false));

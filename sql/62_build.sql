@@ -28,10 +28,23 @@ AS $$
 $$;
 COMMENT ON FUNCTION confiture.builds() IS
 'The databases of this server that builds have made.
-Columns: database; kind, database, template (kept for the next build of the same files) or unfinished (a build that goes on, or has died); label, hash, built_at of its build; owner; size_bytes, NULL where the role may not connect.
+Columns: database; kind: database, template (kept for the next build of the same files), scratch (what empty scratch databases are copied from), twin (the copy of a schema, kept for the next plan) or unfinished (a build or scratch database that is in use, or has died); label, hash, built_at of its build; owner; size_bytes, NULL where the role may not connect.
 Example: SELECT database, kind, built_at FROM confiture.builds();';
 
--- Drops templates beyond the newest ones, and what builds that have died have left.
+-- The templates of the current role; scratch databases are copied from those of the kinds scratch and twin.
+CREATE OR REPLACE FUNCTION confiture._build_templates()
+RETURNS TABLE (database text, kind text, version text, used_at timestamptz)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.datname, s.stamp ->> 'kind', s.stamp ->> 'version',
+        coalesce(s.stamp ->> 'used_at', s.stamp ->> 'built_at')::timestamptz
+    FROM pg_database AS d JOIN pg_roles AS r ON r.oid = d.datdba
+    CROSS JOIN LATERAL (SELECT confiture._build_stamp(d.oid) AS stamp OFFSET 0) AS s
+    WHERE r.rolname = current_user AND s.stamp ->> 'kind' IN ('template', 'twin', 'scratch')
+$$;
+
+-- Drops templates beyond the newest ones of their kind, and what builds that have died have left.
 CREATE OR REPLACE FUNCTION confiture._build_prune(keep integer, max_age interval) RETURNS SETOF text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -42,9 +55,10 @@ DECLARE
 BEGIN
     FOR candidate IN
         SELECT b.database FROM (
-            SELECT b.*, row_number() OVER (ORDER BY b.built_at DESC, b.database) AS age
-            FROM confiture.builds() AS b WHERE b.kind = 'template' AND b.owner = current_user) AS b
-        WHERE b.age > keep OR b.built_at < clock_timestamp() - max_age
+            SELECT b.*, row_number() OVER (PARTITION BY b.kind ORDER BY b.used_at DESC, b.database) AS age
+            FROM confiture._build_templates() AS b) AS b
+        WHERE CASE WHEN b.kind = 'scratch' THEN b.version <> confiture.version() OR keep = 0 AND max_age IS NULL
+            ELSE b.age > keep OR b.used_at < clock_timestamp() - max_age END
         UNION ALL
         SELECT b.database FROM confiture.builds() AS b JOIN pg_database AS d ON d.datname = b.database
         WHERE b.kind = 'unfinished' AND pg_has_role(d.datdba, 'USAGE')
@@ -53,7 +67,8 @@ BEGIN
         -- Who builds or copies it holds the lock.
         CONTINUE WHEN NOT confiture._build_lock(candidate, true, false);
         IF EXISTS (SELECT FROM pg_database AS d WHERE d.datname = candidate) THEN
-            script := script || format(E'DROP DATABASE IF EXISTS %I;\n', candidate);
+            script := script || (SELECT format(CASE WHEN d.datistemplate THEN E'ALTER DATABASE %I IS_TEMPLATE false;\n'
+                ELSE '' END || E'DROP DATABASE IF EXISTS %1$I;\n', candidate) FROM pg_database AS d WHERE d.datname = candidate);
             RETURN NEXT candidate;
         END IF;
     END LOOP;
@@ -84,8 +99,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.build_prune(integer, interval) IS
-'Drops the templates that builds of the current role have left, and databases of builds that have died. Those in use by a build are left alone. The databases that were asked for are never touched.
-Arguments: keep, how many of the newest templates to keep; max_age, drop older ones even so.
+'Drops the templates that builds and plans of the current role have left, and databases of builds and plans that have died. Those in use are left alone. The databases that were asked for are never touched.
+Arguments: keep, how many of the newest templates, and of the newest twins, to keep; max_age, drop older ones even so.
 Result: the names of the databases that were dropped.
 Errors: 22023 keep is negative; 25006 standby.
 Example: SELECT confiture.build_prune(keep => 2);';

@@ -22,7 +22,10 @@ DECLARE
         'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp', '_build_is_work_name'];
     developers constant text[] := readers || ARRAY[
         'intent_register', 'intent_start', 'intent_complete', 'intent_merge', 'intent_abandon', 'intent_extend',
-        'intent_acknowledge', 'intent_resolve', 'reserve_version', '_intent_register'];
+        'intent_acknowledge', 'intent_resolve', 'reserve_version', '_intent_register',
+        'snapshot_of', 'scratch_prepare', '_check_writable', '_top_level', '_build_lock', '_build_unlock', '_build_check',
+        '_build_work_name', '_files_json', '_rebuild_file', '_scratch', '_scratch_run', '_scratch_admit', '_scratch_key',
+        '_scratch_create', '_scratch_find', '_scratch_raise', '_scratch_drop', '_scratch_make_base', '_scratch_base', '_scratch_copy', '_changed_facts', '_normal_forms'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'developer', 'migrator', 'admin') THEN
         RAISE EXCEPTION 'unknown level %', coalesce(quote_literal(level), 'NULL')

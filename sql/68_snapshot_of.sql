@@ -1,0 +1,64 @@
+-- The snapshot of a schema that is still text.
+
+-- What fills a scratch database from a snapshot, as a file.
+CREATE OR REPLACE FUNCTION confiture._rebuild_file(snapshot jsonb, options jsonb DEFAULT '{}') RETURNS jsonb
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('path', 'snapshot', 'text', concat(E'SET check_function_bodies = off\n;\n',
+        (SELECT string_agg(d.statement || E'\n;\n', '' ORDER BY d.ordinal)
+         FROM confiture.diff('{}', snapshot, jsonb_build_object('online', false,
+            -- Who makes it owns it.
+            'owner', current_user,
+            'allow_unmodelled', coalesce((options ->> 'allow_unmodelled')::boolean, false))) AS d)))
+$$;
+
+-- Files as an array of {path, text}.
+CREATE OR REPLACE FUNCTION confiture._files_json(paths text[], texts text[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('path', f.path, 'text', f.content) ORDER BY f.ordinal), '[]')
+    FROM unnest(paths, texts) WITH ORDINALITY AS f (path, content, ordinal)
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.snapshot_of(files jsonb, base jsonb DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given record;
+    steps jsonb := '[]';
+    results jsonb[];
+BEGIN
+    SELECT f.paths, f.texts INTO given FROM confiture._build_files(files) AS f;
+    PERFORM confiture._build_check(given.paths, given.texts);
+    IF base IS NOT NULL THEN
+        PERFORM confiture._snapshot_facts(base);
+        steps := steps || jsonb_build_object('files', jsonb_build_array(confiture._rebuild_file(base)));
+    END IF;
+    steps := steps || jsonb_build_object('files', confiture._files_json(given.paths, given.texts))
+        || '{"query": "SELECT confiture.snapshot()"}';
+    results := confiture._scratch(steps);
+    RETURN results[cardinality(results)];
+END
+$$;
+COMMENT ON FUNCTION confiture.snapshot_of(jsonb, jsonb) IS
+'The snapshot of what files of DDL make, in a scratch database on this server: as confiture.build() runs them, by the role that calls.
+Arguments: files, as confiture.build(); base, a snapshot that the scratch database is filled from before.
+Result: as confiture.snapshot().
+Errors: as confiture.build() raises for files, with file, line and column; 42501 the role may not create databases; 25000 in a transaction that is not READ COMMITTED; 25006 standby; CF013 no free background worker; 22023 base is no snapshot.
+Example: SELECT confiture.snapshot_of(''{"db/schema/a.sql": "CREATE TABLE a (id integer)"}''::jsonb);';
+
+CREATE OR REPLACE FUNCTION confiture.snapshot_of(ddl text, base jsonb DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT confiture.snapshot_of(jsonb_build_array(jsonb_build_object('path', 'ddl', 'text', ddl)), base)
+$$;
+COMMENT ON FUNCTION confiture.snapshot_of(text, jsonb) IS
+'The snapshot of what DDL makes, in a scratch database on this server.
+Arguments: ddl, any number of statements; base, a snapshot that the scratch database is filled from before.
+Result: as confiture.snapshot().
+Errors: as confiture.snapshot_of(jsonb, jsonb); the file is called ddl.
+Example: SELECT confiture.snapshot_hash(confiture.snapshot_of(''CREATE TABLE a (id integer)''));';
