@@ -85,6 +85,9 @@ typedef struct CfdKind
 	 * be: leave, DETACH PARTITION, then finish, such as ATTACH PARTITION; and whether
 	 * there is anything. old may be NULL for the latter.
 	 */
+	/* What is done for a fact that is dropped and created, before anything is dropped. */
+	bool (*prepares)(CfdPlan *plan, CfdFact *old, CfdFact *new);
+	void (*prepare)(CfdPlan *plan, CfdFact *old, CfdFact *new);
 	bool (*leaves)(CfdPlan *plan, CfdFact *old, CfdFact *new);
 	void (*leave)(CfdPlan *plan, CfdFact *old, CfdFact *new);
 	bool (*finishes)(CfdPlan *plan, CfdFact *old, CfdFact *new);
@@ -117,6 +120,7 @@ struct CfdFact
 	CfdAction *drop;	 /* of the source */
 	CfdAction *create;	 /* of the target */
 	CfdAction *alter;	 /* of either */
+	CfdAction *prepare;	 /* of the target */
 	CfdAction *leave;	 /* of the target */
 	CfdAction *finish;	 /* of the target */
 };
@@ -124,6 +128,7 @@ struct CfdFact
 typedef enum CfdVerb
 {
 	CFD_CREATE,
+	CFD_PREPARE, /* what can be done before the old one goes */
 	CFD_ALTER_IT,
 	CFD_LEAVE, /* a partition leaves its table */
 	CFD_FINISH,
@@ -210,6 +215,8 @@ extern const char *cfd_quote(const char *name);
 extern const char *cfd_literal(const char *text);
 extern char *cfd_options(const CfdFact *fact, const char *key, const char *prefix);
 extern char *cfd_options_alter(const CfdFact *old, const CfdFact *new, const char *key, bool set);
+extern char *
+cfd_temporary_name(CfdPlan *plan, const CfdFact *table, const char *name, const char *suffix);
 extern char *cfd_option_value(const char *value);
 extern char *cfd_foreign_options(const CfdFact *old, const CfdFact *new, const char *key);
 
@@ -284,6 +291,8 @@ extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_
 
 /* differ_constraint.c */
 extern bool cfd_makes_index(const CfdFact *constraint);
+extern void
+cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change);
 
 /* differ_order.c */
 extern bool cfd_leads_to(const CfdFact *fact, const CfdFact *to);

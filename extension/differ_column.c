@@ -434,7 +434,7 @@ set_not_null(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	CfdFact *table = new->parent;
 	const char *name = cfd_table(table);
-	const char *check = cfd_quote(psprintf("%.*s_not_null", NAMEDATALEN - 11, new->part));
+	const char *check = cfd_quote(cfd_temporary_name(plan, table, new->part, "_not_null"));
 
 	cfd_hazard(plan, "may fail: %s may have NULLs", new->identity);
 	if (is_checked(new))

@@ -105,8 +105,8 @@ validates_later(CfdPlan *plan, const CfdFact *fact)
 }
 
 /* What stands with the index of a constraint. */
-static void
-set_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change)
+void
+cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change)
 {
 	const char *name = quote_qualified_identifier(fact->schema, fact->part);
 	char *set = cfd_options_alter(old, fact, "options", true);
@@ -126,6 +126,38 @@ set_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change)
 				 "ALTER INDEX %s SET TABLESPACE %s", name,
 				 tablespace ? cfd_quote(tablespace) : "pg_default");
 	}
+}
+
+/* Builds the index of a key while the table is in use. */
+static void
+build_beside(CfdPlan *plan, CfdFact *fact, const char *change, const char *index)
+{
+	bool nulls_not_distinct;
+	char *columns = key_columns(fact, &nulls_not_distinct);
+	char *options = cfd_options(fact, "options", "");
+	char *tablespace = cfd_text(fact, "tablespace");
+
+	cfd_hazard(plan, "may fail: there may be duplicates");
+	cfd_emit(plan, fact, change, CFD_TOP_LEVEL,
+			 cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(fact->parent)),
+			 "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s %s%s%s%s%s%s%s", index,
+			 cfd_table(fact->parent), columns, nulls_not_distinct ? " NULLS NOT DISTINCT" : "",
+			 options ? " WITH (" : "", options ? options : "", options ? ")" : "",
+			 tablespace ? " TABLESPACE " : "", tablespace ? cfd_quote(tablespace) : "");
+}
+
+/* Whether the index of a key that is dropped and made anew is built before. */
+static bool
+constraint_prepares(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	return builds_beside(plan, new) && !cfd_is_new(new->parent);
+}
+
+static void
+prepare_constraint(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	build_beside(plan, new, "create",
+				 cfd_quote(cfd_temporary_name(plan, new->parent, new->part, "_new")));
 }
 
 /*
@@ -148,20 +180,12 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 		lock = "ACCESS EXCLUSIVE";
 	if (!cfd_is_new(table) && builds_beside(plan, fact))
 	{
-		bool nulls_not_distinct;
-		char *columns = key_columns(fact, &nulls_not_distinct);
+		bool replaces = *beginning != '\0' || fact->prepare;
 		const char *index =
-			*beginning ? cfd_quote(psprintf("%.*s_new", NAMEDATALEN - 5, fact->part)) : name;
-		char *options = cfd_options(fact, "options", "");
-		char *tablespace = cfd_text(fact, "tablespace");
+			replaces ? cfd_quote(cfd_temporary_name(plan, table, fact->part, "_new")) : name;
 
-		cfd_hazard(plan, "may fail: there may be duplicates");
-		cfd_emit(plan, fact, change, CFD_TOP_LEVEL,
-				 cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(table)),
-				 "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s %s%s%s%s%s%s%s%s", index,
-				 cfd_table(table), columns, nulls_not_distinct ? " NULLS NOT DISTINCT" : "",
-				 options ? " WITH (" : "", options ? options : "", options ? ")" : "",
-				 tablespace ? " TABLESPACE " : "", tablespace ? cfd_quote(tablespace) : "", "");
+		if (fact->prepare == NULL)
+			build_beside(plan, fact, change, index);
 		cfd_emit(plan, fact, change, 0, cfd_lock(lock, cfd_table(table)),
 				 "ALTER TABLE %s %sADD CONSTRAINT %s %s USING INDEX %s%s", cfd_table(table),
 				 beginning, name, is_type(fact, "primary key") ? "PRIMARY KEY" : "UNIQUE", index,
@@ -189,7 +213,7 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 			 "ALTER %s %s%s %sADD CONSTRAINT %s %s%s", word, only, cfd_table(table), beginning,
 			 name, definition, cfd_bool(fact, "valid") ? "" : " NOT VALID");
 	if (cfd_makes_index(fact))
-		set_index(plan, NULL, fact, change);
+		cfd_constraint_index(plan, NULL, fact, change);
 }
 
 static void
@@ -270,7 +294,7 @@ alter_constraint(CfdPlan *plan, CfdFact *old, CfdFact *new)
 				 table, cfd_part(new));
 	}
 	if (cfd_makes_index(new))
-		set_index(plan, old, new, "alter");
+		cfd_constraint_index(plan, old, new, "alter");
 }
 
 static void
@@ -288,6 +312,9 @@ drop_constraint(CfdPlan *plan, CfdFact *fact)
 static bool
 constraint_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
+	/* One that comes back goes when that can follow at once. */
+	if (new == NULL && old->twin && !old->parent->dropped)
+		return constraint_is_late(plan, NULL, old->twin);
 	if (new == NULL || cfd_is_new(new->parent) || (is_only_inherited(new) && !cfd_makes_index(new)))
 		return false;
 	if (old && cfd_equal(old, new, "definition"))
@@ -340,6 +367,8 @@ const CfdKind cfd_constraint_kinds[] = {{.name = "constraint",
 										 .drop = drop_constraint,
 										 .carrier = constraint_carrier,
 										 .late = constraint_is_late,
+										 .prepares = constraint_prepares,
+										 .prepare = prepare_constraint,
 										 .finishes = constraint_finishes,
 										 .finish = finish_constraint},
 										{0}};

@@ -190,6 +190,9 @@ cfd_run(CfdPlan *plan, CfdAction *action)
 				kind->create(plan, fact);
 			note_gap(plan, action);
 			break;
+		case CFD_PREPARE:
+			kind->prepare(plan, fact->twin, fact);
+			break;
 		case CFD_ALTER_IT:
 			if (kind->alter)
 				kind->alter(plan, fact->twin, fact);

@@ -96,9 +96,32 @@ build(CfdPlan *plan, CfdFact *fact, const char *change, const char *name)
 			 "%s", definition(fact, name, concurrent));
 }
 
+/* Whether an index that has to be dropped and made anew is built beside before. */
+static bool
+index_prepares(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	return concurrently(plan, new) && !old->parent->dropped && !cfd_has(old, "partition_of");
+}
+
+static void
+prepare_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	build(plan, new, "create", cfd_quote(cfd_temporary_name(plan, new->parent, new->name, "_new")));
+}
+
 static void
 create_index(CfdPlan *plan, CfdFact *fact)
 {
+	if (fact->prepare)
+	{
+		cfd_emit(plan, fact, "create", 0, cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(fact)),
+				 "ALTER INDEX %s RENAME TO %s",
+				 quote_qualified_identifier(
+					 fact->schema, cfd_temporary_name(plan, fact->parent, fact->name, "_new")),
+				 cfd_quote(fact->name));
+		set_attributes(plan, NULL, fact);
+		return;
+	}
 	build(plan, fact, "create", cfd_quote(fact->name));
 	set_attributes(plan, NULL, fact);
 }
@@ -126,7 +149,7 @@ alter_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	if (!cfd_equal(old, new, "definition"))
 	{
-		const char *name = cfd_quote(psprintf("%.*s_new", NAMEDATALEN - 5, new->name));
+		const char *name = cfd_quote(cfd_temporary_name(plan, new->parent, new->name, "_new"));
 
 		build(plan, new, "replace", name);
 		cfd_emit(plan, new, "replace", CFD_TOP_LEVEL,
@@ -144,8 +167,9 @@ alter_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 drop_index(CfdPlan *plan, CfdFact *fact)
 {
-	bool concurrent =
-		plan->online && !is_partitioned(fact->parent) && !cfd_has(fact, "partition_of");
+	/* One that is replaced goes in the moment in which the other takes its name. */
+	bool concurrent = plan->online && !is_partitioned(fact->parent) &&
+					  !cfd_has(fact, "partition_of") && !(fact->twin && fact->twin->prepare);
 
 	cfd_emit(plan, fact, "drop", concurrent ? CFD_TOP_LEVEL : 0,
 			 cfd_lock(concurrent ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE",
@@ -156,6 +180,8 @@ drop_index(CfdPlan *plan, CfdFact *fact)
 static bool
 index_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
+	if (new == NULL && old->twin &&index_prepares(plan, old, old->twin))
+		return true;
 	if (new == NULL)
 		return plan->online && !is_partitioned(old->parent) && !cfd_has(old, "partition_of");
 	return concurrently(plan, new) && (old == NULL || !cfd_equal(old, new, "definition"));
@@ -188,6 +214,8 @@ const CfdKind cfd_index_kinds[] = {{.name = "index",
 									.alter = alter_index,
 									.drop = drop_index,
 									.late = index_is_late,
+									.prepares = index_prepares,
+									.prepare = prepare_index,
 									.finishes = index_finishes,
 									.finish = finish_index},
 								   {0}};

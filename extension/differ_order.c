@@ -191,7 +191,15 @@ make_actions(CfdPlan *plan)
 
 		CHECK_FOR_INTERRUPTS();
 		if (fact->created)
+		{
 			(void) create_action(plan, fact);
+			if (fact->twin && fact->create->fact == fact && fact->kind->prepares &&
+				fact->kind->prepares(plan, fact->twin, fact))
+			{
+				fact->prepare = new_action(plan, CFD_PREPARE, fact);
+				fact->prepare->late = fact->create->late;
+			}
+		}
 		else if (fact->change == CFD_ALTER)
 		{
 			fact->alter = old->alter = new_action(plan, CFD_ALTER_IT, fact);
@@ -302,6 +310,18 @@ wait_for_partitions(CfdAction *action, const CfdFact *index)
 				wait_for(action, partition->drop);
 		}
 	}
+}
+
+/* What is prepared is so before anything goes because of it. */
+static void
+prepare_first(CfdAction *action, const CfdFact *fact)
+{
+	ListCell *lc;
+
+	wait_for(fact->create, action);
+	wait_for(fact->twin->drop, action);
+	foreach (lc, fact->twin->dependents)
+		wait_for(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
 /* The last steps of a fact come after its parts, and those of its parent. */
@@ -446,6 +466,10 @@ link_actions(CfdPlan *plan)
 					if (fact->twin)
 						wait_for(action, fact->twin->drop);
 					break;
+				case CFD_PREPARE:
+					wait_for_needs(action, fact);
+					prepare_first(action, fact);
+					break;
 				case CFD_ALTER_IT:
 					wait_for_needs(action, fact);
 					leave_needs(action, fact->twin);
@@ -492,7 +516,7 @@ by_preference(Datum a, Datum b, void *arg)
 static char *
 action_name(const CfdAction *action)
 {
-	static const char *const verbs[] = {"create", "alter", "detach", "finish", "drop"};
+	static const char *const verbs[] = {"create", "prepare", "alter", "detach", "finish", "drop"};
 
 	return psprintf("%s %s", verbs[action->verb], action->fact->identity);
 }

@@ -129,6 +129,13 @@ create_table(CfdPlan *plan, CfdFact *fact)
 		if (cfd_is((CfdFact *) lfirst(lc), "column") &&
 			((CfdFact *) lfirst(lc))->create == fact->create)
 			cfd_column_attributes(plan, NULL, (CfdFact *) lfirst(lc));
+	foreach (lc, fact->children)
+	{
+		CfdFact *child = (CfdFact *) lfirst(lc);
+
+		if (cfd_is(child, "constraint") && child->create == fact->create && cfd_makes_index(child))
+			cfd_constraint_index(plan, NULL, child, "create");
+	}
 	if (cfd_has(fact, "of_type"))
 		cfd_alter_table(plan, fact, "create", 0, fact, "OF %s", cfd_text(fact, "of_type"));
 	if (cfd_bool(fact, "row_security"))

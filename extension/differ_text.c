@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
@@ -329,4 +330,34 @@ cfd_foreign_options(const CfdFact *old, const CfdFact *new, const char *key)
 	if (out.len == 0)
 		return NULL;
 	return psprintf("%sOPTIONS (%s)", old ? "" : " ", out.data);
+}
+
+/* Tells whether a side has a relation of a name, or a constraint of that name on a table. */
+static bool
+is_taken(HTAB *side, const CfdFact *table, const char *name)
+{
+	static const char *const kinds[] = {
+		"table", "index", "sequence", "view", "materialized view", "foreign table"};
+	const char *qualified = quote_qualified_identifier(table->schema, name);
+
+	for (int i = 0; i < lengthof(kinds); i++)
+		if (cfd_find(side, psprintf("%s %s", kinds[i], qualified)))
+			return true;
+	return cfd_find(side, psprintf("constraint %s.%s", cfd_table(table), quote_identifier(name))) !=
+		   NULL;
+}
+
+/* Returns a name with a suffix that nothing has yet, in place of which it is used for a while. */
+char *
+cfd_temporary_name(CfdPlan *plan, const CfdFact *table, const char *name, const char *suffix)
+{
+	for (int i = 0;; i++)
+	{
+		char *end = i == 0 ? pstrdup(suffix) : psprintf("%s%d", suffix, i);
+		int len = pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1 - (int) strlen(end));
+		char *made = psprintf("%.*s%s", len, name, end);
+
+		if (!is_taken(plan->source, table, made) && !is_taken(plan->target, table, made))
+			return made;
+	}
 }
