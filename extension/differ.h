@@ -286,6 +286,17 @@ extern void cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *ne
 extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
 extern CfdFact *cfd_comes_with(CfdPlan *plan, const CfdFact *part);
 
+/* differ_table.c, also used by materialized views */
+extern const char *cfd_with_clause(const CfdFact *fact);
+extern bool cfd_is_default_method(const char *method);
+extern void cfd_alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
+extern void cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
+extern bool cfd_names_index(CfdFact *old, CfdFact *new, const char *key);
+
+/* differ_view.c: whether a rule or trigger fires */
+extern const char *cfd_enable_word(const CfdFact *fact);
+extern bool cfd_is_origin(const CfdFact *fact);
+
 /* differ_schema.c */
 extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type);
 

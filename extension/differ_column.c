@@ -262,7 +262,10 @@ type_changes(const CfdFact *old, const CfdFact *new)
 	return !cfd_equal(old, new, "type") || !cfd_equal(old, new, "collation");
 }
 
-/* Lets go what stands in the way of another type: PostgreSQL changes indexes and constraints itself. */
+/*
+ * Lets go what stands in the way of another type: PostgreSQL changes indexes and constraints
+ * itself; extended statistics too, but it forgets their target.
+ */
 static void
 disturb(CfdPlan *plan, CfdFact *old)
 {
@@ -273,7 +276,8 @@ disturb(CfdPlan *plan, CfdFact *old)
 		CfdFact *dependent = ((CfdDepend *) lfirst(lc))->fact;
 
 		if (cfd_is(dependent, "index") || cfd_is(dependent, "constraint") ||
-			cfd_is(dependent, "statistics") || cfd_is(dependent, "sequence"))
+			cfd_is(dependent, "sequence") ||
+			(cfd_is(dependent, "statistics") && !cfd_has(dependent, "statistics")))
 			continue;
 		cfd_drop(plan, dependent, old->identity);
 	}
@@ -287,6 +291,8 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	static const char *const bookkeeping[] = {"inherited", "local", NULL};
 
+	if (cfd_is(new->parent, "materialized view"))
+		return CFD_ALTER;
 	if (!of_table(new) || cfd_equal_but(old, new, bookkeeping))
 		return CFD_SAME;
 	if (cfd_has(new, "generated") &&
@@ -489,6 +495,11 @@ alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	CfdFact *table = new->parent;
 
+	if (cfd_is(table, "materialized view"))
+	{
+		cfd_column_attributes(plan, old, new);
+		return;
+	}
 	if (cfd_has(old, "generated") && !cfd_has(new, "generated") &&
 		!comes_along(plan, old, new, "generated"))
 		cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s DROP EXPRESSION",

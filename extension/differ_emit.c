@@ -106,6 +106,13 @@ table_word(const CfdFact *table)
 	return "TABLE";
 }
 
+/* Whether ONLY can be said of a relation. */
+static bool
+has_descendants(const CfdFact *table)
+{
+	return cfd_is(table, "table") || cfd_is(table, "foreign table");
+}
+
 /*
  * Writes a part of an ALTER TABLE that takes an ACCESS EXCLUSIVE lock. What follows directly
  * on another one of the same table becomes one statement with it, so that the
@@ -118,7 +125,8 @@ cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flag
 	CfdStatement *last = plan->statements ? (CfdStatement *) llast(plan->statements) : NULL;
 	const char *name = cfd_table(table);
 	const char *join =
-		psprintf("ALTER %s %s%s", table_word(table), (flags & CFD_ONLY) != 0 ? "ONLY " : "", name);
+		psprintf("ALTER %s %s%s", table_word(table),
+				 (flags & CFD_ONLY) != 0 && has_descendants(table) ? "ONLY " : "", name);
 	StringInfoData text;
 	va_list args;
 	int needed;

@@ -55,8 +55,8 @@ add_items(StringInfo out, CfdPlan *plan, CfdFact *fact)
 }
 
 /* Storage parameters, those of the TOAST table too, or "". */
-static const char *
-with_clause(const CfdFact *fact)
+const char *
+cfd_with_clause(const CfdFact *fact)
 {
 	char *options = cfd_options(fact, "options", "");
 	char *toast = cfd_options(fact, "toast_options", "toast.");
@@ -81,8 +81,8 @@ join_list(List *list)
 }
 
 /* Whether an access method is what a table has when nothing is said. */
-static bool
-is_default_method(const char *method)
+bool
+cfd_is_default_method(const char *method)
 {
 	return method == NULL || strcmp(method, "heap") == 0;
 }
@@ -118,9 +118,9 @@ create_table(CfdPlan *plan, CfdFact *fact)
 	}
 	else
 	{
-		if (!is_default_method(method))
+		if (!cfd_is_default_method(method))
 			appendStringInfo(&out, " USING %s", cfd_quote(method));
-		appendStringInfoString(&out, with_clause(fact));
+		appendStringInfoString(&out, cfd_with_clause(fact));
 		if (tablespace)
 			appendStringInfo(&out, " TABLESPACE %s", cfd_quote(tablespace));
 	}
@@ -153,8 +153,8 @@ compare_tables(CfdPlan *plan, CfdFact *old, CfdFact *new)
 }
 
 /* SET and RESET of storage parameters. */
-static void
-alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
+void
+cfd_alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	char *set = cfd_options_alter(old, new, "options", true);
 	char *reset = cfd_options_alter(old, new, "options", false);
@@ -166,8 +166,8 @@ alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
 }
 
 /* The same for the TOAST table. */
-static void
-alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
+void
+cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	char *list = cfd_options(new, "toast_options", "toast.");
 	ListCell *lc;
@@ -278,8 +278,8 @@ alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET TABLESPACE %s",
 						value ? cfd_quote(value) : "pg_default");
 	}
-	alter_options(plan, old, new);
-	alter_toast_options(plan, old, new);
+	cfd_alter_options(plan, old, new);
+	cfd_alter_toast_options(plan, old, new);
 	if (!cfd_equal(old, new, "row_security"))
 	{
 		cfd_hazard(plan, "changes results: who sees which rows of %s", new->identity);
@@ -325,8 +325,8 @@ index_changes(const CfdFact *table, const char *index)
 }
 
 /* Whether an index that a table names has to be named anew. */
-static bool
-names_index(CfdFact *old, CfdFact *new, const char *key)
+bool
+cfd_names_index(CfdFact *old, CfdFact *new, const char *key)
 {
 	return cfd_has(new, key) &&
 		   (old == NULL || !cfd_equal(old, new, key) || index_changes(new, cfd_text(new, key)));
@@ -377,7 +377,8 @@ static bool
 table_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	return attaches(old, new) || gets_parents(old, new) ||
-		   names_index(old, new, "replica_identity_index") || names_index(old, new, "cluster_on") ||
+		   cfd_names_index(old, new, "replica_identity_index") ||
+		   cfd_names_index(old, new, "cluster_on") ||
 		   (old == NULL && cfd_has(new, "replica_identity"));
 }
 
@@ -398,14 +399,14 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		for (int i = parents_kept(old, new); i < list_length(cfd_list(new, "inherits")); i++)
 			cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "INHERIT %s",
 							(char *) list_nth(cfd_list(new, "inherits"), i));
-	if (names_index(old, new, "replica_identity_index"))
+	if (cfd_names_index(old, new, "replica_identity_index"))
 		cfd_alter_table(plan, new, "alter", 0, new, "REPLICA IDENTITY USING INDEX %s",
 						cfd_quote(cfd_text(new, "replica_identity_index")));
 	else if (old == NULL && cfd_has(new, "replica_identity"))
 		cfd_alter_table(plan, new, "alter", 0, new, "REPLICA IDENTITY %s",
 						strcmp(cfd_text(new, "replica_identity"), "full") == 0 ? "FULL"
 																			   : "NOTHING");
-	if (names_index(old, new, "cluster_on"))
+	if (cfd_names_index(old, new, "cluster_on"))
 		cfd_alter_table(plan, new, "alter", 0, new, "CLUSTER ON %s",
 						cfd_quote(cfd_text(new, "cluster_on")));
 }
