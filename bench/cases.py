@@ -12,6 +12,7 @@ import server
 import texts
 from coordinate import coordination
 from measure import Bench, Latency, Row, alternate, compare, timed
+from plans import differences
 
 Migrations = Sequence[tuple[str, str]]
 
@@ -277,6 +278,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row | Latency]]] = {
     "dry-run": dry_run,
     "builds": builds,
     "snapshot": snapshot,
+    "diff": differences,
     "client": client,
     "coordination": coordination,
 }
