@@ -288,7 +288,7 @@ extern bool cfd_makes_index(const CfdFact *constraint);
 /* differ_order.c */
 extern bool cfd_leads_to(const CfdFact *fact, const CfdFact *to);
 
-/* differ_about.c */
+/* differ_about.c: an object as ALTER and COMMENT ON name it */
 extern char *cfd_object_clause(const CfdFact *fact);
 
 /* Whether a relation exists only since this plan: nobody waits for a lock on it. */
