@@ -308,7 +308,7 @@ cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const cha
 /* differ_order.c */
 extern bool cfd_leads_to(const CfdFact *fact, const CfdFact *to);
 
-/* differ_about.c */
+/* differ_about.c: an object as ALTER and COMMENT ON name it */
 extern char *cfd_object_clause(const CfdFact *fact);
 
 /* Whether a relation exists only since this plan: nobody waits for a lock on it. */
