@@ -9,6 +9,7 @@
  * differ_match.c	which facts are the same object, and what becomes of each
  * differ_close.c	what has to go, and come back, along with others
  * differ_order.c	actions, what waits for what, their order
+ * differ_circle.c	what to do when actions wait for each other
  * differ_emit.c	statements: groups, hazards, locks
  * differ_kind.c	the table of kinds
  * differ_*.c		one for each family of kinds
@@ -116,6 +117,7 @@ struct CfdFact
 	CfdChange change;	 /* of a fact with a twin */
 	bool dropped;		 /* of the source: it goes, maybe to come back */
 	bool created;		 /* of the target: it is made */
+	CfdFact *ousts;		 /* of the target: what, under another name, goes in its place */
 	const char *because; /* of a dropped one that comes back: for whom it goes; or NULL */
 	CfdAction *drop;	 /* of the source */
 	CfdAction *create;	 /* of the target */
@@ -176,6 +178,8 @@ struct CfdPlan
 	JsonbContainer *equal;
 	JsonbContainer *ignore;
 	JsonbContainer *using; /* column identity to the expression of its ALTER TYPE */
+	List *replaced;		   /* char *: identities that must be replaced, or a circle comes back */
+	List *unprepared;	   /* char *: those that must not be prepared */
 	List *actions;
 	List *statements; /* CfdStatement * */
 	List *hazards;	  /* for the next statement */
@@ -235,14 +239,20 @@ extern bool cfd_is_constant(const char *expression);
 
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
+extern bool cfd_names(List *list, const char *identity);
 extern bool cfd_is(const CfdFact *fact, const char *kind);
 
 /* differ_close.c */
 extern void cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because);
+extern void cfd_remake_about(CfdFact *old);
+extern bool cfd_needs_replaced(const CfdFact *fact);
 extern void cfd_close(CfdPlan *plan);
 
 /* differ_order.c */
-extern void cfd_order(CfdPlan *plan);
+extern bool cfd_order(CfdPlan *plan);
+
+/* differ_circle.c */
+extern void cfd_break_circle(CfdPlan *plan);
 
 /* differ_emit.c */
 extern void cfd_run(CfdPlan *plan, CfdAction *action);
