@@ -119,6 +119,8 @@ confiture_diff(PG_FUNCTION_ARGS)
 	cfd_match(&plan);
 	cfd_close(&plan);
 	cfd_order(&plan);
+	if (plan.unchecked && plan.statements != NIL)
+		cfd_leave_unchecked(&plan);
 	return_rows(result, plan.statements);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

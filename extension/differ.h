@@ -9,6 +9,9 @@
  * differ_match.c	which facts are the same object, and what becomes of each
  * differ_close.c	what has to go, and come back, along with others
  * differ_order.c	actions, what waits for what, their order
+ * differ_names.c	names that one object leaves to another
+ * differ_body.c	what the bodies of routines name
+ * differ_circle.c	what waits for itself
  * differ_emit.c	statements: groups, hazards, locks
  * differ_kind.c	the table of kinds
  * differ_*.c		one for each family of kinds
@@ -141,13 +144,28 @@ struct CfdAction
 	CfdFact *fact;	 /* of the source for a drop, else of the target */
 	List *members;	 /* CfdFact *: what it does along, itself first */
 	List *followers; /* CfdAction *: who waits for it */
-	int waits;		 /* for so many that are not done */
+	List *hopers;	 /* CfdHope *: who would better come after it */
+	int waits;		 /* for so many that are not done, of either */
+	List *before;	 /* CfdHope *: what it waits for, while a circle is looked for */
 	bool late;		 /* needs transactions of its own: when nothing else is left */
 	bool done;
 	bool visited;	 /* while a circle is looked for */
 	int group_first; /* of its statements, when it has any */
 	int group_last;
 };
+
+/* That one action comes after another, by wish. */
+typedef struct CfdHope
+{
+	CfdAction *action;
+	int weight; /* of the CFD_ ones below */
+} CfdHope;
+
+/* What a circle breaks at first. */
+#define CFD_AMBIGUOUS 0 /* two routines of a name, of which a call could mean either */
+#define CFD_RUNS 1		/* a body names what it needs when it runs */
+#define CFD_CHECKS 2	/* a body names what it needs when it is made */
+#define CFD_MUST 3
 
 /* A statement of the plan. */
 typedef struct CfdStatement
@@ -177,6 +195,8 @@ struct CfdPlan
 	JsonbContainer *ignore;
 	JsonbContainer *using; /* column identity to the expression of its ALTER TYPE */
 	List *actions;
+	int left;		  /* of these, that are not done */
+	bool unchecked;	  /* bodies of routines can't be checked when they are made */
 	List *statements; /* CfdStatement * */
 	List *hazards;	  /* for the next statement */
 	CfdAction *current;
@@ -243,6 +263,21 @@ extern void cfd_close(CfdPlan *plan);
 
 /* differ_order.c */
 extern void cfd_order(CfdPlan *plan);
+extern CfdAction *cfd_new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact);
+extern void cfd_wait(CfdAction *later, CfdAction *sooner);
+extern void cfd_hope(CfdAction *later, CfdAction *sooner, int weight);
+extern CfdAction *cfd_provider(const CfdFact *fact);
+
+/* differ_names.c */
+extern HTAB *cfd_names(List *facts, bool routines_only);
+extern List *cfd_named(HTAB *names, const char *name);
+extern void cfd_wait_for_names(CfdPlan *plan);
+
+/* differ_body.c */
+extern void cfd_hope_for_mentions(CfdPlan *plan);
+
+/* differ_circle.c */
+extern List *cfd_break_circle(CfdPlan *plan);
 
 /* differ_emit.c */
 extern void cfd_run(CfdPlan *plan, CfdAction *action);
@@ -253,6 +288,7 @@ cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flag
 				const CfdFact *table, const char *format, ...) pg_attribute_printf(6, 7);
 extern void cfd_hazard(CfdPlan *plan, const char *format, ...) pg_attribute_printf(2, 3);
 extern const char *cfd_lock(const char *mode, const char *relation);
+extern void cfd_leave_unchecked(CfdPlan *plan);
 
 /* differ_kind.c */
 extern const CfdKind *cfd_kind(const char *name);
@@ -292,6 +328,9 @@ extern bool cfd_is_default_method(const char *method);
 extern void cfd_alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern void cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern bool cfd_names_index(CfdFact *old, CfdFact *new, const char *key);
+
+/* differ_routine.c */
+extern struct CreateFunctionStmt *cfd_parse_routine(const CfdFact *fact);
 
 /* differ_view.c: whether a rule or trigger fires */
 extern const char *cfd_enable_word(const CfdFact *fact);
