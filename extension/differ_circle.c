@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * differ_circle.c
- *	  Actions that wait for each other in a circle. A wish in it is given up; a
+ *	  Actions that wait for each other in a circle. A wish in it is given up; what
+ *	  would be built beside what it replaces is built after that is gone; a
  *	  view in it is made in two steps, at first with nothing but its columns, or
  *	  left with nothing else before it is dropped.
  *
@@ -252,6 +253,32 @@ split_view(CfdPlan *plan, CfdAction *action)
 	return ready;
 }
 
+/* What can't be built beside what it replaces is built after that is gone. */
+static List *
+leave_unprepared(CfdPlan *plan, CfdAction *action)
+{
+	List *ready = NIL;
+	ListCell *lc;
+
+	action->fact->prepare = NULL;
+	foreach (lc, action->before)
+	{
+		CfdAction *sooner = ((CfdHope *) lfirst(lc))->action;
+
+		sooner->followers = list_delete_ptr(sooner->followers, action);
+	}
+	action->done = true;
+	plan->left--;
+	foreach (lc, action->followers)
+	{
+		CfdAction *follower = (CfdAction *) lfirst(lc);
+
+		if (--follower->waits == 0)
+			ready = lappend(ready, follower);
+	}
+	return ready;
+}
+
 /*
  * Leaves a view with nothing but its columns before it is dropped. What its query
  * needed can go then.
@@ -297,6 +324,9 @@ cfd_break_circle(CfdPlan *plan)
 	circle = find_circle(plan);
 	if (find_wish(circle, &later, &sooner, &weight))
 		return give_up(plan, later, sooner, weight);
+	foreach (lc, circle)
+		if (((CfdAction *) lfirst(lc))->verb == CFD_PREPARE)
+			return leave_unprepared(plan, (CfdAction *) lfirst(lc));
 	foreach (lc, circle)
 	{
 		CfdAction *action = (CfdAction *) lfirst(lc);

@@ -167,10 +167,43 @@ hope_for_names(CfdPlan *plan)
 	}
 }
 
+/*
+ * The trigger of a partition is gone before that of its table comes, and brings one of the
+ * same name with it.
+ */
+static void
+wait_for_triggers(CfdPlan *plan)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, plan->new)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+		CfdFact *from = fact;
+
+		if (!cfd_is(fact, "trigger") || !fact->created || fact->twin == NULL ||
+			cfd_bool(fact->twin, "inherited"))
+			continue;
+		while (from && cfd_bool(from, "inherited"))
+		{
+			CfdFact *above = NULL;
+
+			foreach (ld, from->depends)
+				if (cfd_is(((CfdDepend *) lfirst(ld))->fact, "trigger"))
+					above = ((CfdDepend *) lfirst(ld))->fact;
+			from = above;
+			if (from)
+				cfd_wait(from->create, fact->twin->drop);
+		}
+	}
+}
+
 /* Lets what takes a name come after what gives it up. */
 void
 cfd_wait_for_names(CfdPlan *plan)
 {
 	wait_for_freed(plan);
+	wait_for_triggers(plan);
 	hope_for_names(plan);
 }
