@@ -261,6 +261,7 @@ leave_unprepared(CfdPlan *plan, CfdAction *action)
 	ListCell *lc;
 
 	action->fact->prepare = NULL;
+	action->fact->twin->drop->late = false;
 	foreach (lc, action->before)
 	{
 		CfdAction *sooner = ((CfdHope *) lfirst(lc))->action;

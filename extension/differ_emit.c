@@ -179,7 +179,9 @@ note_gap(CfdPlan *plan, const CfdAction *action)
 		action->group_first > old->drop->group_last)
 		statement->hazards =
 			lappend(statement->hazards,
-					psprintf("long lock: %s is missing between transactions %d and %d",
+					psprintf("%s: %s is missing between transactions %d and %d",
+							 cfd_is(old, "index") || cfd_is(old, "statistics") ? "long lock"
+																			   : "changes results",
 							 old->identity, old->drop->group_last, action->group_first));
 }
 
