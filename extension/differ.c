@@ -118,12 +118,14 @@ confiture_diff(PG_FUNCTION_ARGS)
 	{
 		plan.actions = plan.statements = plan.hazards = NIL;
 		plan.group = 0;
-		plan.alone = false;
+		plan.alone = plan.unchecked = plan.again = false;
 		plan.source = cfd_load(&plan, source, false, &plan.old);
 		plan.target = cfd_load(&plan, target, true, &plan.new);
 		cfd_match(&plan);
 		cfd_close(&plan);
 	} while (!cfd_order(&plan));
+	if (plan.unchecked && plan.statements != NIL)
+		cfd_leave_unchecked(&plan);
 	return_rows(result, plan.statements);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -9,7 +9,10 @@
  * differ_match.c	which facts are the same object, and what becomes of each
  * differ_close.c	what has to go, and come back, along with others
  * differ_order.c	actions, what waits for what, their order
- * differ_circle.c	what to do when actions wait for each other
+ * differ_refer.c	tables that refer to each other
+ * differ_names.c	names that one object leaves to another
+ * differ_body.c	what the bodies of routines name
+ * differ_circle.c	what waits for itself
  * differ_emit.c	statements: groups, hazards, locks
  * differ_kind.c	the table of kinds
  * differ_*.c		one for each family of kinds
@@ -143,13 +146,28 @@ struct CfdAction
 	CfdFact *fact;	 /* of the source for a drop, else of the target */
 	List *members;	 /* CfdFact *: what it does along, itself first */
 	List *followers; /* CfdAction *: who waits for it */
-	int waits;		 /* for so many that are not done */
+	List *hopers;	 /* CfdHope *: who would better come after it */
+	int waits;		 /* for so many that are not done, of either */
+	List *before;	 /* CfdHope *: what it waits for, while a circle is looked for */
 	bool late;		 /* needs transactions of its own: when nothing else is left */
 	bool done;
 	bool visited;	 /* while a circle is looked for */
 	int group_first; /* of its statements, when it has any */
 	int group_last;
 };
+
+/* That one action comes after another, by wish. */
+typedef struct CfdHope
+{
+	CfdAction *action;
+	int weight; /* of the CFD_ ones below */
+} CfdHope;
+
+/* What a circle breaks at first. */
+#define CFD_AMBIGUOUS 0 /* two routines of a name, of which a call could mean either */
+#define CFD_RUNS 1		/* a body names what it needs when it runs */
+#define CFD_CHECKS 2	/* a body names what it needs when it is made */
+#define CFD_MUST 3
 
 /* A statement of the plan. */
 typedef struct CfdStatement
@@ -181,6 +199,9 @@ struct CfdPlan
 	List *replaced;		   /* char *: identities that must be replaced, or a circle comes back */
 	List *unprepared;	   /* char *: those that must not be prepared */
 	List *actions;
+	int left;		  /* of these, that are not done */
+	bool again;		  /* all has to be thought over */
+	bool unchecked;	  /* bodies of routines can't be checked when they are made */
 	List *statements; /* CfdStatement * */
 	List *hazards;	  /* for the next statement */
 	CfdAction *current;
@@ -239,7 +260,7 @@ extern bool cfd_is_constant(const char *expression);
 
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
-extern bool cfd_names(List *list, const char *identity);
+extern bool cfd_lists(List *list, const char *identity);
 extern bool cfd_is(const CfdFact *fact, const char *kind);
 
 /* differ_close.c */
@@ -250,9 +271,25 @@ extern void cfd_close(CfdPlan *plan);
 
 /* differ_order.c */
 extern bool cfd_order(CfdPlan *plan);
+extern CfdAction *cfd_new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact);
+extern void cfd_wait(CfdAction *later, CfdAction *sooner);
+extern void cfd_hope(CfdAction *later, CfdAction *sooner, int weight);
+extern CfdAction *cfd_provider(const CfdFact *fact);
+
+/* differ_refer.c */
+extern bool cfd_closes_circle(const CfdFact *fact);
+extern void cfd_order_by_logging(const CfdFact *fact);
+
+/* differ_names.c */
+extern HTAB *cfd_names(List *facts, bool routines_only);
+extern List *cfd_named(HTAB *names, const char *name);
+extern void cfd_wait_for_names(CfdPlan *plan);
+
+/* differ_body.c */
+extern void cfd_hope_for_mentions(CfdPlan *plan);
 
 /* differ_circle.c */
-extern void cfd_break_circle(CfdPlan *plan);
+extern List *cfd_break_circle(CfdPlan *plan);
 
 /* differ_emit.c */
 extern void cfd_run(CfdPlan *plan, CfdAction *action);
@@ -263,6 +300,7 @@ cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flag
 				const CfdFact *table, const char *format, ...) pg_attribute_printf(6, 7);
 extern void cfd_hazard(CfdPlan *plan, const char *format, ...) pg_attribute_printf(2, 3);
 extern const char *cfd_lock(const char *mode, const char *relation);
+extern void cfd_leave_unchecked(CfdPlan *plan);
 
 /* differ_kind.c */
 extern const CfdKind *cfd_kind(const char *name);
@@ -302,6 +340,9 @@ extern bool cfd_is_default_method(const char *method);
 extern void cfd_alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern void cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern bool cfd_names_index(CfdFact *old, CfdFact *new, const char *key);
+
+/* differ_routine.c */
+extern struct CreateFunctionStmt *cfd_parse_routine(const CfdFact *fact);
 
 /* differ_view.c: whether a rule or trigger fires */
 extern const char *cfd_enable_word(const CfdFact *fact);

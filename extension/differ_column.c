@@ -437,7 +437,10 @@ gets_not_null(const CfdFact *old, const CfdFact *new)
 	return cfd_bool(new, "not_null") && !cfd_bool(old, "not_null");
 }
 
-/* SET NOT NULL reads the whole table under its lock, unless a check has been validated before. */
+/*
+ * SET NOT NULL reads the whole table under its lock, unless a check has been validated before;
+ * with another type it is one statement, since what depends on the column is missing meanwhile.
+ */
 static void
 set_not_null(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -448,7 +451,7 @@ set_not_null(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	cfd_hazard(plan, "may fail: %s may have NULLs", new->identity);
 	if (is_checked(new))
 		plan->hazards = NIL;
-	else if (plan->online && !cfd_is(table, "foreign table"))
+	else if (plan->online && !cfd_is(table, "foreign table") && !type_changes(old, new))
 	{
 		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, table,
 						"ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID", check, cfd_part(new));
@@ -535,7 +538,7 @@ static bool
 column_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	return plan->online && old && new && of_table(new) && gets_not_null(old, new) &&
-		   !is_checked(new);
+		   !type_changes(old, new) && !is_checked(new);
 }
 
 /* A default is said with its column, unless it needs something that needs the table. */

@@ -179,7 +179,9 @@ note_gap(CfdPlan *plan, const CfdAction *action)
 		action->group_first > old->drop->group_last)
 		statement->hazards =
 			lappend(statement->hazards,
-					psprintf("long lock: %s is missing between transactions %d and %d",
+					psprintf("%s: %s is missing between transactions %d and %d",
+							 cfd_is(old, "index") || cfd_is(old, "statistics") ? "long lock"
+																			   : "changes results",
 							 old->identity, old->drop->group_last, action->group_first));
 }
 
@@ -217,4 +219,43 @@ cfd_run(CfdPlan *plan, CfdAction *action)
 			break;
 	}
 	plan->current = NULL;
+}
+
+/* A statement that is about no fact, in the transaction of its neighbour if that may be. */
+static CfdStatement *
+setting(const CfdStatement *neighbour, const char *change, const char *text)
+{
+	CfdStatement *statement = palloc0(sizeof(CfdStatement));
+
+	statement->text = pstrdup(text);
+	statement->object = "setting check_function_bodies";
+	statement->kind = "setting";
+	statement->change = change;
+	statement->group = neighbour->group;
+	return statement;
+}
+
+/*
+ * Lets routines be made whose bodies name what is not there yet, or may not be found. It
+ * is set for the session: the plan may run in several transactions, or in none.
+ */
+void
+cfd_leave_unchecked(CfdPlan *plan)
+{
+	CfdStatement *first = (CfdStatement *) linitial(plan->statements);
+	CfdStatement *last = (CfdStatement *) llast(plan->statements);
+	CfdStatement *set = setting(first, "set", "SET check_function_bodies = off");
+	CfdStatement *reset = setting(last, "reset", "RESET check_function_bodies");
+	ListCell *lc;
+
+	if (last->top_level)
+		reset->group++;
+	if (first->top_level)
+	{
+		foreach (lc, plan->statements)
+			((CfdStatement *) lfirst(lc))->group++;
+		reset->group++;
+	}
+	plan->statements = lcons(set, plan->statements);
+	plan->statements = lappend(plan->statements, reset);
 }

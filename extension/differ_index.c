@@ -169,9 +169,12 @@ alter_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 drop_index(CfdPlan *plan, CfdFact *fact)
 {
-	/* One that is replaced goes in the moment in which the other takes its name. */
+	/*
+	 * One that comes back goes in the moment in which the other takes its name, or in the
+	 * transaction of that because of which it goes: to drop it takes no time.
+	 */
 	bool concurrent = plan->online && !is_partitioned(fact->parent) &&
-					  !cfd_has(fact, "partition_of") && !(fact->twin && fact->twin->prepare);
+					  !cfd_has(fact, "partition_of") && fact->twin == NULL;
 
 	cfd_emit(plan, fact, "drop", concurrent ? CFD_TOP_LEVEL : 0,
 			 cfd_lock(concurrent ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE",
@@ -185,7 +188,8 @@ index_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (new == NULL && old->twin &&index_prepares(plan, old, old->twin))
 		return true;
 	if (new == NULL)
-		return plan->online && !is_partitioned(old->parent) && !cfd_has(old, "partition_of");
+		return plan->online && !is_partitioned(old->parent) && !cfd_has(old, "partition_of") &&
+			   old->twin == NULL;
 	return concurrently(plan, new) && (old == NULL || !cfd_equal(old, new, "definition"));
 }
 

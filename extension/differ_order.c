@@ -3,7 +3,7 @@
  * differ_order.c
  *	  The actions of a plan, what has to wait for what, and their order: a
  *	  topological sort that prefers creating to dropping, and leaves what needs
- *	  transactions of its own to the end.
+ *	  transactions of its own to the end. Circles are in differ_circle.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,15 +15,8 @@
 
 #include "differ.h"
 
-/* A name that two objects can't have at once, and the drop that frees it. */
-typedef struct FreedName
-{
-	char name[NAMEDATALEN * 2 + 8]; /* hash key: class, schema, name */
-	CfdAction *drop;
-} FreedName;
-
-static CfdAction *
-new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact)
+CfdAction *
+cfd_new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact)
 {
 	CfdAction *action = palloc0(sizeof(CfdAction));
 
@@ -35,12 +28,30 @@ new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact)
 }
 
 /* Lets one action wait for another. */
-static void
-wait_for(CfdAction *later, CfdAction *sooner)
+void
+cfd_wait(CfdAction *later, CfdAction *sooner)
 {
 	if (sooner == NULL || later == NULL || sooner == later)
 		return;
 	sooner->followers = lappend(sooner->followers, later);
+	later->waits++;
+}
+
+/*
+ * Lets one action come after another where that closes no circle; of those that do, the one
+ * with the least weight is given up first.
+ */
+void
+cfd_hope(CfdAction *later, CfdAction *sooner, int weight)
+{
+	CfdHope *hope;
+
+	if (sooner == NULL || later == NULL || sooner == later || sooner->late)
+		return;
+	hope = palloc(sizeof(CfdHope));
+	hope->action = later;
+	hope->weight = weight;
+	sooner->hopers = lappend(sooner->hopers, hope);
 	later->waits++;
 }
 
@@ -60,66 +71,10 @@ create_action(CfdPlan *plan, CfdFact *fact)
 	}
 	else
 	{
-		fact->create = new_action(plan, CFD_CREATE, fact);
+		fact->create = cfd_new_action(plan, CFD_CREATE, fact);
 		fact->create->late = fact->kind->late && fact->kind->late(plan, NULL, fact);
 	}
 	return fact->create;
-}
-
-static bool
-is_foreign_key(const CfdFact *fact)
-{
-	return cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0;
-}
-
-/* Tells whether tables that go lead from one to another by foreign keys. */
-static bool
-leads_to_table(CfdFact *from, const CfdFact *to, List **seen)
-{
-	ListCell *lc;
-	ListCell *ld;
-
-	if (from == to)
-		return true;
-	if (list_member_ptr(*seen, from))
-		return false;
-	*seen = lappend(*seen, from);
-	foreach (lc, from->children)
-	{
-		CfdFact *child = (CfdFact *) lfirst(lc);
-
-		if (!is_foreign_key(child))
-			continue;
-		foreach (ld, child->depends)
-		{
-			CfdFact *table = ((CfdDepend *) lfirst(ld))->fact->parent;
-
-			if (table && table != from && table->dropped && cfd_is(table, "table") &&
-				leads_to_table(table, to, seen))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* Tells whether a foreign key between two tables that go has to go by itself: they refer to each other. */
-static bool
-closes_circle(const CfdFact *fact)
-{
-	ListCell *lc;
-
-	if (!is_foreign_key(fact) || !fact->parent->dropped)
-		return false;
-	foreach (lc, fact->depends)
-	{
-		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
-		List *seen = NIL;
-
-		if (table && table != fact->parent && table->dropped && cfd_is(table, "table") &&
-			leads_to_table(table, fact->parent, &seen))
-			return true;
-	}
-	return false;
 }
 
 /* Tells whether a fact has to go before its parent can: a table before its schema. */
@@ -144,7 +99,7 @@ taken_by(const CfdFact *fact)
 {
 	ListCell *lc;
 
-	if (closes_circle(fact))
+	if (cfd_closes_circle(fact))
 		return NULL;
 	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
 		return fact->parent;
@@ -178,7 +133,7 @@ drop_action(CfdPlan *plan, CfdFact *fact, int depth)
 	}
 	else
 	{
-		fact->drop = new_action(plan, CFD_DROP, fact);
+		fact->drop = cfd_new_action(plan, CFD_DROP, fact);
 		fact->drop->late = fact->kind->late && fact->kind->late(plan, fact, NULL);
 	}
 	return fact->drop;
@@ -267,9 +222,9 @@ make_preparation(CfdPlan *plan, CfdFact *fact)
 		fact->ousts = ousted_key(fact);
 	old = fact->twin ? fact->twin : fact->ousts;
 	if (old == NULL || fact->create->fact != fact || fact->kind->prepares == NULL ||
-		cfd_names(plan->unprepared, fact->identity) || !fact->kind->prepares(plan, old, fact))
+		cfd_lists(plan->unprepared, fact->identity) || !fact->kind->prepares(plan, old, fact))
 		return;
-	fact->prepare = new_action(plan, CFD_PREPARE, fact);
+	fact->prepare = cfd_new_action(plan, CFD_PREPARE, fact);
 	fact->prepare->late = fact->create->late;
 }
 
@@ -292,13 +247,13 @@ make_actions(CfdPlan *plan)
 		}
 		else if (fact->change == CFD_ALTER)
 		{
-			fact->alter = old->alter = new_action(plan, CFD_ALTER_IT, fact);
+			fact->alter = old->alter = cfd_new_action(plan, CFD_ALTER_IT, fact);
 			fact->alter->late = fact->kind->late && fact->kind->late(plan, old, fact);
 		}
 		if (old && !fact->created && fact->kind->leaves && fact->kind->leaves(plan, old, fact))
-			fact->leave = new_action(plan, CFD_LEAVE, fact);
+			fact->leave = cfd_new_action(plan, CFD_LEAVE, fact);
 		if (fact->kind->finishes && fact->kind->finishes(plan, old, fact))
-			fact->finish = new_action(plan, CFD_FINISH, fact);
+			fact->finish = cfd_new_action(plan, CFD_FINISH, fact);
 	}
 	foreach (lc, plan->old)
 	{
@@ -310,8 +265,8 @@ make_actions(CfdPlan *plan)
 }
 
 /* The action after which a fact of the target is what it will be. */
-static CfdAction *
-provider(const CfdFact *fact)
+CfdAction *
+cfd_provider(const CfdFact *fact)
 {
 	return fact->created ? fact->create : fact->alter;
 }
@@ -323,7 +278,7 @@ wait_for_parts(CfdAction *action, const CfdFact *needed)
 	ListCell *lc;
 
 	foreach (lc, needed->dependents)
-		wait_for(action, ((CfdDepend *) lfirst(lc))->fact->finish);
+		cfd_wait(action, ((CfdDepend *) lfirst(lc))->fact->finish);
 }
 
 /* What is made or changed comes after all that it needs. */
@@ -333,14 +288,14 @@ wait_for_needs(CfdAction *action, const CfdFact *fact)
 	ListCell *lc;
 	char *type = cfd_is(fact, "constraint") ? cfd_text(fact, "type") : NULL;
 
-	wait_for(action, fact->parent ? provider(fact->parent) : NULL);
+	cfd_wait(action, fact->parent ? cfd_provider(fact->parent) : NULL);
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
 		if (comes_first(fact, (CfdDepend *) lfirst(lc)))
 			continue;
-		wait_for(action, provider(needed));
+		cfd_wait(action, cfd_provider(needed));
 		if (type && strcmp(type, "foreign key") == 0)
 			wait_for_parts(action, needed);
 	}
@@ -354,12 +309,12 @@ free_needs(CfdAction *action, const CfdFact *fact)
 
 	if (fact->parent)
 	{
-		wait_for(fact->parent->drop, action);
+		cfd_wait(fact->parent->drop, action);
 		/* A partition that leaves its table has its own columns only then. */
 		if (cfd_is(fact->parent, "table"))
-			wait_for(action, action->fact == fact ? fact->parent->alter : NULL);
+			cfd_wait(action, action->fact == fact ? fact->parent->alter : NULL);
 		else
-			wait_for(fact->parent->alter, action);
+			cfd_wait(fact->parent->alter, action);
 	}
 	foreach (lc, fact->depends)
 	{
@@ -367,8 +322,9 @@ free_needs(CfdAction *action, const CfdFact *fact)
 
 		/* What goes with either of two may go with the other before. */
 		if (depend->how == CFD_NORMAL || action->fact == fact)
-			wait_for(depend->fact->drop, action);
-		wait_for(depend->fact->alter, action);
+			cfd_wait(depend->fact->drop, action);
+		if (depend->fact != fact->parent || !cfd_is(fact->parent, "table"))
+			cfd_wait(depend->fact->alter, action);
 	}
 }
 
@@ -379,7 +335,7 @@ leave_needs(CfdAction *action, const CfdFact *old)
 	ListCell *lc;
 
 	foreach (lc, old->depends)
-		wait_for(((CfdDepend *) lfirst(lc))->fact->drop, action);
+		cfd_wait(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
 /* The partitions that go are gone before an index of one that stays is attached. */
@@ -401,7 +357,7 @@ wait_for_partitions(CfdAction *action, const CfdFact *index)
 			CfdFact *partition = ((CfdDepend *) lfirst(ld))->fact;
 
 			if (cfd_is(partition, "table") && partition->drop != table->drop)
-				wait_for(action, partition->drop);
+				cfd_wait(action, partition->drop);
 		}
 	}
 }
@@ -413,10 +369,10 @@ prepare_first(CfdAction *action, const CfdFact *fact)
 	ListCell *lc;
 	CfdFact *old = fact->twin ? fact->twin : fact->ousts;
 
-	wait_for(fact->create, action);
-	wait_for(old->drop, action);
+	cfd_wait(fact->create, action);
+	cfd_wait(old->drop, action);
 	foreach (lc, old->dependents)
-		wait_for(((CfdDepend *) lfirst(lc))->fact->drop, action);
+		cfd_wait(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
 /* The last steps of a fact come after its parts, and those of its parent. */
@@ -425,17 +381,17 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 
-	wait_for(action, provider(fact));
+	cfd_wait(action, cfd_provider(fact));
 	foreach (lc, fact->children)
-		wait_for(action, provider((CfdFact *) lfirst(lc)));
+		cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
-		wait_for(action, provider(needed));
+		cfd_wait(action, cfd_provider(needed));
 	}
 	if (fact->parent)
-		wait_for(action, fact->parent->finish);
+		cfd_wait(action, fact->parent->finish);
 	/* An index becomes valid with the last partition, not when one goes that has none. */
 	if (fact->parent && fact->parent->parent != NULL && !cfd_is(fact, "table"))
 		wait_for_partitions(action, fact);
@@ -451,115 +407,24 @@ wait_to_leave(CfdAction *action, const CfdFact *fact)
 	CfdFact *old = fact->twin;
 	ListCell *lc;
 
-	wait_for(action, provider(fact));
+	cfd_wait(action, cfd_provider(fact));
 	foreach (lc, fact->children)
-		wait_for(action, provider((CfdFact *) lfirst(lc)));
+		cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, old->depends)
 	{
 		CfdFact *parent = ((CfdDepend *) lfirst(lc))->fact;
 		ListCell *ld;
 
-		wait_for(parent->drop, action);
+		cfd_wait(parent->drop, action);
 		if (parent->twin == NULL || !cfd_has(parent, "partition_by"))
 			continue;
 		foreach (ld, parent->twin->children)
 			if (cfd_is((CfdFact *) lfirst(ld), "column"))
-				wait_for(action, provider((CfdFact *) lfirst(ld)));
+				cfd_wait(action, cfd_provider((CfdFact *) lfirst(ld)));
 		foreach (ld, parent->twin->dependents)
-			wait_for(((CfdDepend *) lfirst(ld))->fact->finish, action);
+			cfd_wait(((CfdDepend *) lfirst(ld))->fact->finish, action);
 	}
-	wait_for(fact->finish, action);
-}
-
-/* Writes the key of the name that a fact takes; false when it takes none. */
-static bool
-taken_name(const CfdFact *fact, char class, FreedName *key)
-{
-	const char *name = fact->name;
-	int flags = fact->kind->flags;
-
-	memset(key, 0, sizeof(FreedName));
-	if (class == 'r' && cfd_is(fact, "constraint"))
-	{
-		const char *type = cfd_text(fact, "type");
-
-		if (strcmp(type, "primary key") != 0 && strcmp(type, "unique") != 0 &&
-			strcmp(type, "exclusion") != 0)
-			return false;
-		name = fact->part;
-	}
-	else if (!(class == 'r' && (flags & CFD_RELATION)) && !(class == 't' && (flags & CFD_TYPE)) &&
-			 !(class == 'f' && (flags & CFD_ROUTINE)))
-		return false;
-	if (fact->schema == NULL || name == NULL)
-		return false;
-	snprintf(key->name, sizeof(key->name), "%c%s%c%s", class, fact->schema, 1, name);
-	return true;
-}
-
-/* A name is freed before it is taken by something else. */
-static void
-wait_for_names(CfdPlan *plan)
-{
-	HASHCTL control = {.keysize = sizeof(((FreedName *) 0)->name),
-					   .entrysize = sizeof(FreedName),
-					   .hcxt = CurrentMemoryContext};
-	HTAB *freed = hash_create("freed names", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	const char *classes = "rtf";
-	FreedName key;
-	ListCell *lc;
-
-	foreach (lc, plan->old)
-	{
-		CfdFact *fact = (CfdFact *) lfirst(lc);
-
-		if (!fact->dropped)
-			continue;
-		for (int i = 0; classes[i]; i++)
-			if (taken_name(fact, classes[i], &key))
-				((FreedName *) hash_search(freed, key.name, HASH_ENTER, NULL))->drop = fact->drop;
-	}
-	if (hash_get_num_entries(freed) == 0)
-		return;
-	foreach (lc, plan->new)
-	{
-		CfdFact *fact = (CfdFact *) lfirst(lc);
-
-		if (!fact->created)
-			continue;
-		for (int i = 0; classes[i]; i++)
-			if (taken_name(fact, classes[i], &key))
-			{
-				FreedName *entry = (FreedName *) hash_search(freed, key.name, HASH_FIND, NULL);
-
-				if (entry)
-					wait_for(fact->create, entry->drop);
-			}
-	}
-}
-
-/* A logged table must never refer to an unlogged one. */
-static void
-order_by_logging(const CfdFact *fact)
-{
-	CfdAction *action;
-	ListCell *lc;
-
-	if (!is_foreign_key(fact) || fact->parent->alter == NULL)
-		return;
-	action = fact->parent->alter;
-	foreach (lc, fact->depends)
-	{
-		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
-
-		if (!cfd_is(table, "table") || table->alter == NULL || table == fact->parent ||
-			cfd_equal(table, table->twin, "persistence"))
-			continue;
-		if (cfd_has(table, "persistence"))
-			wait_for(table->alter, action);
-		else
-			wait_for(action, table->alter);
-	}
+	cfd_wait(fact->finish, action);
 }
 
 /* Lets every action wait for what it needs. */
@@ -583,9 +448,9 @@ link_actions(CfdPlan *plan)
 				case CFD_CREATE:
 					wait_for_needs(action, fact);
 					if (fact->twin)
-						wait_for(action, fact->twin->drop);
+						cfd_wait(action, fact->twin->drop);
 					if (fact->ousts)
-						wait_for(action, fact->ousts->drop);
+						cfd_wait(action, fact->ousts->drop);
 					break;
 				case CFD_PREPARE:
 					wait_for_needs(action, fact);
@@ -607,9 +472,10 @@ link_actions(CfdPlan *plan)
 			}
 		}
 	}
-	wait_for_names(plan);
+	cfd_wait_for_names(plan);
 	foreach (lc, plan->new)
-		order_by_logging((CfdFact *) lfirst(lc));
+		cfd_order_by_logging((CfdFact *) lfirst(lc));
+	cfd_hope_for_mentions(plan);
 }
 
 /* Which of two actions comes first, where both could. */
@@ -643,38 +509,27 @@ bool
 cfd_order(CfdPlan *plan)
 {
 	binaryheap *heap;
-	int left;
 	ListCell *lc;
 
 	make_actions(plan);
 	link_actions(plan);
-	left = list_length(plan->actions);
-	heap = binaryheap_allocate(Max(left, 1), by_preference, NULL);
+	plan->left = list_length(plan->actions);
+	/* A view that is broken out of a circle takes one action more. */
+	heap = binaryheap_allocate(Max(plan->left * 2, 1), by_preference, NULL);
 	foreach (lc, plan->actions)
-	{
-		CfdAction *action = (CfdAction *) lfirst(lc);
-
-		if (action->waits == 0)
-			binaryheap_add_unordered(heap, PointerGetDatum(action));
-	}
+		if (((CfdAction *) lfirst(lc))->waits == 0)
+			binaryheap_add_unordered(heap, PointerGetDatum(lfirst(lc)));
 	binaryheap_build(heap);
-	while (!binaryheap_empty(heap))
+	run_ready(plan, heap);
+	while (plan->left > 0)
 	{
-		CfdAction *action = (CfdAction *) DatumGetPointer(binaryheap_remove_first(heap));
+		List *ready = cfd_break_circle(plan);
 
-		CHECK_FOR_INTERRUPTS();
-		cfd_run(plan, action);
-		action->done = true;
-		left--;
-		foreach (lc, action->followers)
-		{
-			CfdAction *follower = (CfdAction *) lfirst(lc);
-
-			if (--follower->waits == 0)
-				binaryheap_add(heap, PointerGetDatum(follower));
-		}
+		if (plan->again)
+			return false;
+		foreach (lc, ready)
+			binaryheap_add(heap, PointerGetDatum(lfirst(lc)));
+		run_ready(plan, heap);
 	}
-	if (left > 0)
-		cfd_break_circle(plan);
-	return left == 0;
+	return true;
 }

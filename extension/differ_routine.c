@@ -16,8 +16,8 @@
 #include "differ.h"
 
 /* The definition as the grammar has it. */
-static CreateFunctionStmt *
-parse_definition(const CfdFact *fact)
+CreateFunctionStmt *
+cfd_parse_routine(const CfdFact *fact)
 {
 	List *parsed = raw_parser(cfd_text(fact, "definition"), RAW_PARSE_DEFAULT);
 
@@ -105,8 +105,8 @@ compare_routines(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		return CFD_REPLACE;
 	if (cfd_equal(old, new, "arguments"))
 		return CFD_ALTER;
-	was = parse_definition(old);
-	is = parse_definition(new);
+	was = cfd_parse_routine(old);
+	is = cfd_parse_routine(new);
 	if (!inputs_fit(parameters_of(was, is_input), parameters_of(is, is_input)) ||
 		!outputs_fit(parameters_of(was, is_output), parameters_of(is, is_output)))
 		return CFD_REPLACE;

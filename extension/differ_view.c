@@ -57,9 +57,59 @@ write_view(CfdPlan *plan, CfdFact *fact, const char *change, const char *beginni
 			 cfd_text(fact, "definition"));
 }
 
+/*
+ * A view that is made in two steps has its columns at first; differ_circle.c says when.
+ */
+static void
+write_columns(CfdPlan *plan, CfdFact *fact, const char *change, const char *beginning,
+			  const char *lock)
+{
+	StringInfoData out;
+	ListCell *lc;
+
+	initStringInfo(&out);
+	foreach (lc, fact->children)
+	{
+		CfdFact *column = (CfdFact *) lfirst(lc);
+		char *collation;
+
+		if (!cfd_is(column, "column"))
+			continue;
+		collation = cfd_text(column, "collation");
+		appendStringInfo(&out, "%s NULL::%s%s%s AS %s", out.len ? "," : "",
+						 cfd_text(column, "type"), collation ? " COLLATE " : "",
+						 collation ? collation : "", cfd_part(column));
+	}
+	cfd_emit(plan, fact, change, 0, lock, "%s VIEW %s AS\n SELECT%s", beginning, cfd_table(fact),
+			 out.data);
+}
+
+static void
+leave_view(CfdPlan *plan, CfdFact *twin, CfdFact *fact)
+{
+	write_columns(plan, fact, "drop", "CREATE OR REPLACE",
+				  cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact)));
+}
+
+static void
+finish_view(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	CfdAction *columns = new->created ? new->create : new->alter;
+
+	if (columns->group_last < plan->group || plan->alone)
+		cfd_hazard(plan, "changes results: %s gives NULLs until this transaction", new->identity);
+	write_view(plan, new, "replace", "CREATE OR REPLACE",
+			   old ? cfd_lock("ACCESS EXCLUSIVE", cfd_table(new)) : NULL);
+}
+
 static void
 create_view(CfdPlan *plan, CfdFact *fact)
 {
+	if (fact->finish)
+	{
+		write_columns(plan, fact, "create", "CREATE", NULL);
+		return;
+	}
 	if (fact->twin && !cfd_equal(fact->twin, fact, "definition"))
 		cfd_hazard(plan, "changes results: %s gives other rows or columns", fact->identity);
 	write_view(plan, fact, "create", "CREATE", NULL);
@@ -96,6 +146,14 @@ note_options(CfdPlan *plan, const CfdFact *old, const CfdFact *new)
 static void
 alter_view(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
+	if (new->finish)
+	{
+		cfd_hazard(plan, "changes results: %s gives other rows or columns", new->identity);
+		note_options(plan, old, new);
+		write_columns(plan, new, "replace", "CREATE OR REPLACE",
+					  cfd_lock("ACCESS EXCLUSIVE", cfd_table(new)));
+		return;
+	}
 	if (!cfd_equal(old, new, "definition"))
 	{
 		cfd_hazard(plan, "changes results: %s gives other rows or columns", new->identity);
@@ -288,7 +346,9 @@ const CfdKind cfd_view_kinds[] = {{.name = "view",
 								   .compare = compare_views,
 								   .create = create_view,
 								   .alter = alter_view,
-								   .drop = drop_view},
+								   .drop = drop_view,
+								   .leave = leave_view,
+								   .finish = finish_view},
 								  {.name = "materialized view",
 								   .rank = 61,
 								   .flags = CFD_RELATION | CFD_TYPE,
