@@ -82,19 +82,40 @@ stands_in_the_way(const CfdFact *fact, const CfdFact *parent)
 	return false;
 }
 
+/*
+ * Tells whether a constraint of a domain has to go before it: a function that it needs takes
+ * values of the domain, or the domain goes last, when columns have been moved.
+ */
+static bool
+goes_before(const CfdFact *constraint, const CfdFact *domain)
+{
+	ListCell *lc;
+
+	if (domain->moved)
+		return true;
+	foreach (lc, constraint->depends)
+		if (cfd_needs(((CfdDepend *) lfirst(lc))->fact, domain->identity))
+			return true;
+	return false;
+}
+
 /* Returns what takes a fact along when it is dropped, or NULL. */
 static CfdFact *
 taken_by(const CfdFact *fact)
 {
 	ListCell *lc;
 
+	if (cfd_is(fact, "domain constraint") && goes_before(fact, fact->parent))
+		return NULL;
 	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
 		return fact->parent;
 	foreach (lc, fact->depends)
 	{
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
 
-		if (depend->how != CFD_NORMAL && depend->fact->dropped)
+		if (!depend->fact->dropped || cfd_is_loose(fact, depend->fact))
+			continue;
+		if (depend->how != CFD_NORMAL || cfd_is_support(fact, depend->fact))
 			return depend->fact;
 	}
 	return NULL;
@@ -226,6 +247,23 @@ provider(const CfdFact *fact)
 	return fact->created ? fact->create : fact->alter;
 }
 
+/*
+ * The same for one that needs it. Of a type that needs a function that needs the type, the
+ * function needs only that it is there, as a shell; all others need it whole.
+ */
+static CfdAction *
+provider_for(const CfdFact *fact, const CfdFact *needed)
+{
+	if (cfd_is(needed, "type") || cfd_is(needed, "domain"))
+	{
+		if (cfd_needs(needed, fact->identity))
+			return needed->created ? needed->create : NULL;
+		if (needed->finish && cfd_is(needed, "type"))
+			return needed->finish;
+	}
+	return provider(needed);
+}
+
 /* A foreign key needs the whole index of a partitioned table, with those of the partitions. */
 static void
 wait_for_parts(CfdAction *action, const CfdFact *needed)
@@ -236,29 +274,47 @@ wait_for_parts(CfdAction *action, const CfdFact *needed)
 		wait_for(action, ((CfdDepend *) lfirst(lc))->fact->finish);
 }
 
+/* Whether a fact needs another one only for its last steps, see provider_for(). */
+static bool
+is_needed_later(const CfdFact *fact, const CfdFact *needed)
+{
+	return fact->created && (cfd_is_loose(fact, needed) || cfd_is_support(needed, fact));
+}
+
 /* What is made or changed comes after all that it needs. */
 static void
-wait_for_needs(CfdAction *action, const CfdFact *fact)
+wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 	char *type = cfd_is(fact, "constraint") ? cfd_text(fact, "type") : NULL;
 
-	wait_for(action, fact->parent ? provider(fact->parent) : NULL);
+	CfdFact *attribute = cfd_attribute_of(plan, fact);
+
+	wait_for(action, fact->parent ? provider_for(fact, fact->parent) : NULL);
+	wait_for(action, attribute ? provider(attribute) : NULL);
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
-		if (comes_first(fact, (CfdDepend *) lfirst(lc)))
+		if (comes_first(fact, (CfdDepend *) lfirst(lc)) || is_needed_later(fact, needed))
 			continue;
-		wait_for(action, provider(needed));
+		wait_for(action, provider_for(fact, needed));
 		if (type && strcmp(type, "foreign key") == 0)
 			wait_for_parts(action, needed);
 	}
 }
 
+/* What speaks of a type that is moved is gone before that has its other name. */
+static void
+before_move(CfdAction *action, const CfdFact *type)
+{
+	if (type->moved && type->dropped && !action->fact->moved)
+		wait_for(type->twin->create, action);
+}
+
 /* What goes is gone before that what it needed goes or changes. */
 static void
-free_needs(CfdAction *action, const CfdFact *fact)
+free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 
@@ -266,16 +322,27 @@ free_needs(CfdAction *action, const CfdFact *fact)
 	{
 		wait_for(fact->parent->drop, action);
 		wait_for(fact->parent->alter, action);
+		before_move(action, fact->parent);
 	}
 	foreach (lc, fact->depends)
 	{
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+		CfdFact *attribute;
 
+		if (cfd_is_loose(fact, depend->fact))
+			continue;
 		/* What goes with either of two may go with the other before. */
 		if (depend->how == CFD_NORMAL || action->fact == fact)
 			wait_for(depend->fact->drop, action);
-		wait_for(depend->fact->alter, action);
+		if (!cfd_is_support(fact, depend->fact))
+			wait_for(depend->fact->alter, action);
+		before_move(action, depend->fact);
+		attribute = cfd_attribute_of(plan, depend->fact);
+		if (attribute)
+			wait_for(attribute->alter, action);
 	}
+	if (cfd_attribute_of(plan, fact))
+		wait_for(cfd_attribute_of(plan, fact)->drop, action);
 }
 
 /* What changes is changed before that what it needed goes. */
@@ -331,7 +398,8 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 	ListCell *lc;
 
 	wait_for(action, provider(fact));
-	foreach (lc, fact->children)
+	/* The parts of a type, such as what is said of it, come after it. */
+	foreach (lc, cfd_is(fact, "type") ? NIL : fact->children)
 		wait_for(action, provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
 	{
@@ -418,7 +486,7 @@ wait_for_names(CfdPlan *plan)
 	{
 		CfdFact *fact = (CfdFact *) lfirst(lc);
 
-		if (!fact->dropped)
+		if (!fact->dropped || fact->moved)
 			continue;
 		for (int i = 0; classes[i]; i++)
 			if (taken_name(fact, classes[i], &key))
@@ -443,6 +511,16 @@ wait_for_names(CfdPlan *plan)
 	}
 }
 
+/* What comes back does so when it has gone; what is moved goes at last. */
+static void
+wait_for_twin(CfdAction *action, CfdFact *old)
+{
+	if (old->drop == NULL || !old->drop->fact->moved)
+		wait_for(action, old->drop);
+	else if (old->moved)
+		wait_for(old->drop, action);
+}
+
 /* Lets every action wait for what it needs. */
 static void
 link_actions(CfdPlan *plan)
@@ -462,26 +540,33 @@ link_actions(CfdPlan *plan)
 			switch (action->verb)
 			{
 				case CFD_CREATE:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					if (fact->twin)
-						wait_for(action, fact->twin->drop);
+						wait_for_twin(action, fact->twin);
 					break;
 				case CFD_PREPARE:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					prepare_first(action, fact);
 					break;
 				case CFD_ALTER_IT:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					leave_needs(action, fact->twin);
 					break;
 				case CFD_LEAVE:
-					wait_to_leave(action, fact);
+					if (cfd_is(fact, "table"))
+						wait_to_leave(action, fact);
+					else
+					{
+						leave_needs(action, fact->twin);
+						wait_for(fact->finish, action);
+						wait_for(fact->alter, action);
+					}
 					break;
 				case CFD_FINISH:
 					wait_for_parts_of(action, fact);
 					break;
 				case CFD_DROP:
-					free_needs(action, fact);
+					free_needs(plan, action, fact);
 					break;
 			}
 		}
