@@ -270,7 +270,7 @@ cfd_hope_for_mentions(CfdPlan *plan)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		if (names == NULL)
-			names = cfd_lists(plan->new, false);
+			names = cfd_names(plan->new, false);
 		read_routine(plan, names, fact, action);
 	}
 }

@@ -110,7 +110,7 @@ wait_for_freed(CfdPlan *plan)
 	{
 		CfdFact *fact = (CfdFact *) lfirst(lc);
 
-		if (!fact->dropped)
+		if (!fact->dropped || fact->moved)
 			continue;
 		for (int i = 0; classes[i]; i++)
 			if (taken_name(fact, classes[i], &key))

@@ -93,13 +93,31 @@ stands_in_the_way(const CfdFact *fact, const CfdFact *parent)
 	return false;
 }
 
+/*
+ * Tells whether a constraint of a domain has to go before it: a function that it needs takes
+ * values of the domain, or the domain goes last, when columns have been moved.
+ */
+static bool
+goes_before(const CfdFact *constraint, const CfdFact *domain)
+{
+	ListCell *lc;
+
+	if (domain->moved)
+		return true;
+	foreach (lc, constraint->depends)
+		if (cfd_needs(((CfdDepend *) lfirst(lc))->fact, domain->identity))
+			return true;
+	return false;
+}
+
 /* Returns what takes a fact along when it is dropped, or NULL. */
 static CfdFact *
 taken_by(const CfdFact *fact)
 {
 	ListCell *lc;
 
-	if (cfd_closes_circle(fact))
+	if (cfd_closes_circle(fact) ||
+		(cfd_is(fact, "domain constraint") && goes_before(fact, fact->parent)))
 		return NULL;
 	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
 		return fact->parent;
@@ -107,7 +125,9 @@ taken_by(const CfdFact *fact)
 	{
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
 
-		if (depend->how != CFD_NORMAL && depend->fact->dropped)
+		if (!depend->fact->dropped || cfd_is_loose(fact, depend->fact))
+			continue;
+		if (depend->how != CFD_NORMAL || cfd_is_support(fact, depend->fact))
 			return depend->fact;
 	}
 	return NULL;
@@ -271,6 +291,23 @@ cfd_provider(const CfdFact *fact)
 	return fact->created ? fact->create : fact->alter;
 }
 
+/*
+ * The same for one that needs it. Of a type that needs a function that needs the type, the
+ * function needs only that it is there, as a shell; all others need it whole.
+ */
+static CfdAction *
+provider_for(const CfdFact *fact, const CfdFact *needed)
+{
+	if (cfd_is(needed, "type") || cfd_is(needed, "domain"))
+	{
+		if (cfd_needs(needed, fact->identity))
+			return needed->created ? needed->create : NULL;
+		if (needed->finish && cfd_is(needed, "type"))
+			return needed->finish;
+	}
+	return cfd_provider(needed);
+}
+
 /* A foreign key needs the whole index of a partitioned table, with those of the partitions. */
 static void
 wait_for_parts(CfdAction *action, const CfdFact *needed)
@@ -281,29 +318,47 @@ wait_for_parts(CfdAction *action, const CfdFact *needed)
 		cfd_wait(action, ((CfdDepend *) lfirst(lc))->fact->finish);
 }
 
+/* Whether a fact needs another one only for its last steps, see provider_for(). */
+static bool
+is_needed_later(const CfdFact *fact, const CfdFact *needed)
+{
+	return fact->created && (cfd_is_loose(fact, needed) || cfd_is_support(needed, fact));
+}
+
 /* What is made or changed comes after all that it needs. */
 static void
-wait_for_needs(CfdAction *action, const CfdFact *fact)
+wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 	char *type = cfd_is(fact, "constraint") ? cfd_text(fact, "type") : NULL;
 
-	cfd_wait(action, fact->parent ? cfd_provider(fact->parent) : NULL);
+	CfdFact *attribute = cfd_attribute_of(plan, fact);
+
+	cfd_wait(action, fact->parent ? provider_for(fact, fact->parent) : NULL);
+	cfd_wait(action, attribute ? cfd_provider(attribute) : NULL);
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
-		if (comes_first(fact, (CfdDepend *) lfirst(lc)))
+		if (comes_first(fact, (CfdDepend *) lfirst(lc)) || is_needed_later(fact, needed))
 			continue;
-		cfd_wait(action, cfd_provider(needed));
+		cfd_wait(action, provider_for(fact, needed));
 		if (type && strcmp(type, "foreign key") == 0)
 			wait_for_parts(action, needed);
 	}
 }
 
+/* What speaks of a type that is moved is gone before that has its other name. */
+static void
+before_move(CfdAction *action, const CfdFact *type)
+{
+	if (type->moved && type->dropped && !action->fact->moved)
+		cfd_wait(type->twin->create, action);
+}
+
 /* What goes is gone before that what it needed goes or changes. */
 static void
-free_needs(CfdAction *action, const CfdFact *fact)
+free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 
@@ -315,17 +370,28 @@ free_needs(CfdAction *action, const CfdFact *fact)
 			cfd_wait(action, action->fact == fact ? fact->parent->alter : NULL);
 		else
 			cfd_wait(fact->parent->alter, action);
+		before_move(action, fact->parent);
 	}
 	foreach (lc, fact->depends)
 	{
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+		CfdFact *attribute;
 
+		if (cfd_is_loose(fact, depend->fact))
+			continue;
 		/* What goes with either of two may go with the other before. */
 		if (depend->how == CFD_NORMAL || action->fact == fact)
 			cfd_wait(depend->fact->drop, action);
-		if (depend->fact != fact->parent || !cfd_is(fact->parent, "table"))
+		if (!cfd_is_support(fact, depend->fact) &&
+			(depend->fact != fact->parent || !cfd_is(fact->parent, "table")))
 			cfd_wait(depend->fact->alter, action);
+		before_move(action, depend->fact);
+		attribute = cfd_attribute_of(plan, depend->fact);
+		if (attribute)
+			cfd_wait(attribute->alter, action);
 	}
+	if (cfd_attribute_of(plan, fact))
+		cfd_wait(cfd_attribute_of(plan, fact)->drop, action);
 }
 
 /* What changes is changed before that what it needed goes. */
@@ -382,7 +448,8 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 	ListCell *lc;
 
 	cfd_wait(action, cfd_provider(fact));
-	foreach (lc, fact->children)
+	/* The parts of a type, such as what is said of it, come after it. */
+	foreach (lc, cfd_is(fact, "type") ? NIL : fact->children)
 		cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
 	{
@@ -427,6 +494,16 @@ wait_to_leave(CfdAction *action, const CfdFact *fact)
 	cfd_wait(fact->finish, action);
 }
 
+/* What comes back does so when it has gone; what is moved goes at last. */
+static void
+wait_for_twin(CfdAction *action, CfdFact *old)
+{
+	if (old->drop == NULL || !old->drop->fact->moved)
+		cfd_wait(action, old->drop);
+	else if (old->moved)
+		cfd_wait(old->drop, action);
+}
+
 /* Lets every action wait for what it needs. */
 static void
 link_actions(CfdPlan *plan)
@@ -446,28 +523,35 @@ link_actions(CfdPlan *plan)
 			switch (action->verb)
 			{
 				case CFD_CREATE:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					if (fact->twin)
-						cfd_wait(action, fact->twin->drop);
+						wait_for_twin(action, fact->twin);
 					if (fact->ousts)
 						cfd_wait(action, fact->ousts->drop);
 					break;
 				case CFD_PREPARE:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					prepare_first(action, fact);
 					break;
 				case CFD_ALTER_IT:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					leave_needs(action, fact->twin);
 					break;
 				case CFD_LEAVE:
-					wait_to_leave(action, fact);
+					if (cfd_is(fact, "table"))
+						wait_to_leave(action, fact);
+					else
+					{
+						leave_needs(action, fact->twin);
+						cfd_wait(fact->finish, action);
+						cfd_wait(fact->alter, action);
+					}
 					break;
 				case CFD_FINISH:
 					wait_for_parts_of(action, fact);
 					break;
 				case CFD_DROP:
-					free_needs(action, fact);
+					free_needs(plan, action, fact);
 					break;
 			}
 		}
@@ -499,6 +583,35 @@ by_preference(Datum a, Datum b, void *arg)
 {
 	/* The heap gives its greatest first. */
 	return -compare_actions((CfdAction *) DatumGetPointer(a), (CfdAction *) DatumGetPointer(b));
+}
+
+/* One that waits for another waits for one thing less. */
+static void
+release(binaryheap *heap, CfdAction *action)
+{
+	if (--action->waits == 0)
+		binaryheap_add(heap, PointerGetDatum(action));
+}
+
+/* Runs what is ready, and what becomes ready by that. */
+static void
+run_ready(CfdPlan *plan, binaryheap *heap)
+{
+	ListCell *lc;
+
+	while (!binaryheap_empty(heap))
+	{
+		CfdAction *action = (CfdAction *) DatumGetPointer(binaryheap_remove_first(heap));
+
+		CHECK_FOR_INTERRUPTS();
+		cfd_run(plan, action);
+		action->done = true;
+		plan->left--;
+		foreach (lc, action->followers)
+			release(heap, (CfdAction *) lfirst(lc));
+		foreach (lc, action->hopers)
+			release(heap, ((CfdHope *) lfirst(lc))->action);
+	}
 }
 
 /*
