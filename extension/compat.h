@@ -169,4 +169,11 @@
 #define cf_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode))
 #endif
 
+/* What may be done with a relation; MAINTAIN since 17. */
+#if PG_VERSION_NUM >= 170000
+#define CF_RELATION_RIGHTS "DELETE INSERT MAINTAIN REFERENCES SELECT TRIGGER TRUNCATE UPDATE"
+#else
+#define CF_RELATION_RIGHTS "DELETE INSERT REFERENCES SELECT TRIGGER TRUNCATE UPDATE"
+#endif
+
 #endif /* CF_COMPAT_H */

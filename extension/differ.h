@@ -61,6 +61,7 @@ typedef enum CfdChange
 #define CFD_RELATION 1 /* its name is one of the relations of its schema */
 #define CFD_TYPE 2	   /* its name is one of the types of its schema */
 #define CFD_ROUTINE 4  /* functions, procedures and aggregates share their names */
+#define CFD_LAST 8	   /* what is done about it is done when all else is */
 
 typedef struct CfdKind
 {
@@ -125,6 +126,7 @@ struct CfdFact
 	CfdAction *prepare;	 /* of the target */
 	CfdAction *leave;	 /* of the target */
 	CfdAction *finish;	 /* of the target */
+	void *extra;		 /* what its kind knows of it */
 };
 
 typedef enum CfdVerb
@@ -185,8 +187,9 @@ struct CfdPlan
 	List *hazards;	  /* for the next statement */
 	CfdAction *current;
 	int group;
-	bool alone;	 /* the next statement begins a new group */
-	List *queue; /* facts that were dropped, and whose dependents are to be looked at */
+	bool alone;		/* the next statement begins a new group */
+	List *defaults; /* the default privileges of the source */
+	List *queue;	/* facts that were dropped, and whose dependents are to be looked at */
 };
 
 /* Flags of cfd_emit(). */
@@ -199,6 +202,7 @@ struct CfdPlan
 /* differ_load.c */
 extern HTAB *cfd_load(CfdPlan *plan, Jsonb *snapshot, bool target, List **facts);
 extern CfdFact *cfd_find(HTAB *facts, const char *identity);
+extern HTAB *cfd_identity_table(const char *name, Size entry);
 
 /* differ_text.c: the payload, names */
 extern char *cfd_text(const CfdFact *fact, const char *key);
@@ -241,12 +245,16 @@ extern bool cfd_is_constant(const char *expression);
 extern void cfd_match(CfdPlan *plan);
 extern bool cfd_names(List *list, const char *identity);
 extern bool cfd_is(const CfdFact *fact, const char *kind);
+extern bool cfd_is_ignored(const CfdPlan *plan, const char *identity);
 
 /* differ_close.c */
 extern void cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because);
 extern void cfd_remake_about(CfdFact *old);
 extern bool cfd_needs_replaced(const CfdFact *fact);
 extern void cfd_close(CfdPlan *plan);
+
+/* differ_grant.c */
+extern void cfd_grants(CfdPlan *plan);
 
 /* differ_order.c */
 extern bool cfd_order(CfdPlan *plan);
@@ -282,7 +290,8 @@ extern const CfdKind cfd_operator_kinds[]; /* operator, its class, its family, c
 extern const CfdKind cfd_language_kinds[]; /* language, transform, access method, extension */
 extern const CfdKind cfd_search_kinds[];   /* text search */
 extern const CfdKind cfd_about_kinds[];	   /* owner, comment, security label */
-extern const CfdKind cfd_grant_kinds[];	   /* grant, default privileges */
+extern const CfdKind cfd_grant_kinds[];	   /* grant */
+extern const CfdKind cfd_default_kinds[];  /* default privileges */
 extern const CfdKind cfd_foreign_kinds[];  /* foreign data wrapper, server, user mapping */
 extern const CfdKind cfd_publication_kinds[]; /* publication and its parts, subscription */
 

@@ -618,7 +618,11 @@ compare_actions(const CfdAction *a, const CfdAction *b)
 {
 	int rank_a = a->fact->kind->rank;
 	int rank_b = b->fact->kind->rank;
+	bool last_a = (a->fact->kind->flags & CFD_LAST) != 0;
+	bool last_b = (b->fact->kind->flags & CFD_LAST) != 0;
 
+	if (last_a != last_b)
+		return last_a ? 1 : -1;
 	if (a->late != b->late)
 		return a->late ? 1 : -1;
 	if ((a->verb == CFD_DROP) != (b->verb == CFD_DROP))
