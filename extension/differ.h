@@ -238,6 +238,7 @@ typedef struct CfdPair
 
 /* differ_server.c: what this server knows of types and expressions */
 extern bool cfd_parse_type(const char *type, Oid *oid, int32 *modifier);
+extern const char *cfd_system_type(const char *type);
 extern const char *cfd_default_storage(const char *type);
 extern bool cfd_is_constant(const char *expression);
 

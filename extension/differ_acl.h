@@ -36,6 +36,34 @@ typedef struct CfdAcl
 	List *entries;	   /* CfdAclEntry * */
 } CfdAcl;
 
+/* An object, and the grants on it and on its columns. */
+typedef struct CfdPrivileged
+{
+	const char *identity; /* hash key */
+	CfdFact *old;		  /* both NULL: it is of the system, or of an extension */
+	CfdFact *new;
+	List *was; /* CfdFact *, of the source */
+	List *is;
+	const char *source_owner;
+	const char *target_owner;
+	const char *owner; /* when the plan has been run */
+	List *said;		   /* CfdSaid * */
+} CfdPrivileged;
+
+/* A GRANT or REVOKE. */
+typedef struct CfdSaid
+{
+	bool grant;
+	bool option; /* WITH GRANT OPTION, GRANT OPTION FOR */
+	CfdRights rights;
+	const char *grantee;
+	const char *grantor;
+	List *columns; /* char *, their names; NIL for the object itself */
+	int depth;
+	int place;
+	int number;
+} CfdSaid;
+
 /* differ_acl.c */
 extern CfdRights cfd_rights(List *names, CfdRights *grantable);
 extern char *cfd_rights_text(CfdRights rights, const char *columns);
@@ -52,5 +80,11 @@ extern int cfd_acl_depth(CfdAcl *acl, const char *grantor);
 /* differ_default.c: what one default privileges fact says for objects of its kind */
 extern char cfd_default_class(const CfdFact *defaults);
 extern CfdAcl *cfd_default_acl(const CfdFact *defaults);
+
+/* differ_privilege.c */
+extern const CfdKind cfd_privileges_kind;
+extern const char *cfd_privilege_identity(const CfdPrivileged *object, const char *column,
+										  const char *grantee, const char *grantor);
+extern void cfd_privileges_sort(CfdPrivileged *object);
 
 #endif /* CF_DIFFER_ACL_H */

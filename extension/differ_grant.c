@@ -17,34 +17,6 @@
 
 #include "differ_acl.h"
 
-/* An object, and the grants on it and on its columns. */
-typedef struct Object
-{
-	const char *identity; /* hash key */
-	CfdFact *old;		  /* both NULL: it is of the system, or of an extension */
-	CfdFact *new;
-	List *was; /* CfdFact *, of the source */
-	List *is;
-	const char *source_owner;
-	const char *target_owner;
-	const char *owner; /* when the plan has been run */
-	List *said;		   /* Said * */
-} Object;
-
-/* A GRANT or REVOKE. */
-typedef struct Said
-{
-	bool grant;
-	bool option; /* WITH GRANT OPTION, GRANT OPTION FOR */
-	CfdRights rights;
-	const char *grantee;
-	const char *grantor;
-	List *columns; /* char *, their names; NIL for the object itself */
-	int depth;
-	int place;
-	int number;
-} Said;
-
 /* What says a grant of a column is its table. */
 static const char *
 object_of(const CfdFact *grant)
@@ -77,15 +49,15 @@ find_column(const CfdFact *relation, const char *column)
 	return NULL;
 }
 
-static Object *
+static CfdPrivileged *
 get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity)
 {
 	bool found;
-	Object *object = (Object *) hash_search(objects, &identity, HASH_ENTER, &found);
+	CfdPrivileged *object = (CfdPrivileged *) hash_search(objects, &identity, HASH_ENTER, &found);
 
 	if (!found)
 	{
-		memset(object, 0, sizeof(Object));
+		memset(object, 0, sizeof(CfdPrivileged));
 		object->identity = identity;
 		object->old = cfd_find(plan->source, identity);
 		object->new = cfd_find(plan->target, identity);
@@ -126,7 +98,7 @@ owner_name(HTAB *side, const CfdFact *object)
 
 /* Whose an object is before, in the target, and when the plan has been run. */
 static void
-find_owners(CfdPlan *plan, Object *object)
+find_owners(CfdPlan *plan, CfdPrivileged *object)
 {
 	object->source_owner = owner_name(plan->source, object->old);
 	object->target_owner = owner_name(plan->target, object->new);
@@ -194,7 +166,7 @@ goes_with_extension(List *grants)
 
 /* What an object, or a column of it, will have, and is to have. */
 static void
-get_acls(CfdPlan *plan, Object *object, const char *column, CfdAcl **is, CfdAcl **wanted)
+get_acls(CfdPlan *plan, CfdPrivileged *object, const char *column, CfdAcl **is, CfdAcl **wanted)
 {
 	char class = column ? 'c' : cfd_acl_class(object->identity);
 	bool alien = object->old == NULL && object->new == NULL;
@@ -226,32 +198,19 @@ get_acls(CfdPlan *plan, Object *object, const char *column, CfdAcl **is, CfdAcl 
 	cfd_acl_new_owner(*wanted, object->owner);
 }
 
-/* The identity that a grant has, or would have. */
-static const char *
-identity_of(const Object *object, const char *column, const char *grantee, const char *grantor)
-{
-	const char *name = object->identity;
-
-	if (column)
-		name = psprintf("column %s.%s", cfd_table(object->new), cfd_quote(column));
-	name = psprintf("grant on %s to %s", name, cfd_quote(grantee));
-	return strcmp(grantor, object->owner) == 0 ? name
-											   : psprintf("%s by %s", name, cfd_quote(grantor));
-}
-
 /* Notes a statement; one that says the same of another column is the same. */
 static void
-note(Object *object, CfdAcl *acl, bool grant, bool option, CfdRights rights, CfdAclEntry *entry,
-	 const char *column)
+note(CfdPrivileged *object, CfdAcl *acl, bool grant, bool option, CfdRights rights,
+	 CfdAclEntry *entry, const char *column)
 {
-	Said *said;
+	CfdSaid *said;
 	ListCell *lc;
 
 	if (rights == 0)
 		return;
 	foreach (lc, object->said)
 	{
-		said = (Said *) lfirst(lc);
+		said = (CfdSaid *) lfirst(lc);
 		if (column && said->columns && said->grant == grant && said->option == option &&
 			said->rights == rights && strcmp(said->grantee, entry->grantee) == 0 &&
 			strcmp(said->grantor, entry->grantor) == 0)
@@ -260,7 +219,7 @@ note(Object *object, CfdAcl *acl, bool grant, bool option, CfdRights rights, Cfd
 			return;
 		}
 	}
-	said = palloc0(sizeof(Said));
+	said = palloc0(sizeof(CfdSaid));
 	said->grant = grant;
 	said->option = option;
 	said->rights = rights;
@@ -273,13 +232,13 @@ note(Object *object, CfdAcl *acl, bool grant, bool option, CfdRights rights, Cfd
 
 /* A REVOKE on a table is one on its columns. */
 static void
-revoke_from_columns(Object *object, CfdAcl *is, const char *column)
+revoke_from_columns(CfdPrivileged *object, CfdAcl *is, const char *column)
 {
 	ListCell *lc;
 
 	foreach (lc, object->said)
 	{
-		Said *said = (Said *) lfirst(lc);
+		CfdSaid *said = (CfdSaid *) lfirst(lc);
 		CfdAclEntry *entry = cfd_acl_entry(is, said->grantee, said->grantor, false);
 
 		if (said->grant || said->columns || entry == NULL)
@@ -292,7 +251,7 @@ revoke_from_columns(Object *object, CfdAcl *is, const char *column)
 
 /* Notes what makes of what an object, or a column of it, has what it is to have. */
 static void
-compare_acls(CfdPlan *plan, Object *object, const char *column)
+compare_acls(CfdPlan *plan, CfdPrivileged *object, const char *column)
 {
 	CfdAcl *is;
 	CfdAcl *wanted;
@@ -315,7 +274,7 @@ compare_acls(CfdPlan *plan, Object *object, const char *column)
 		CfdRights could_grant = from->grantable | from->maybe_grantable;
 		CfdRights option = to->grantable & ~from->grantable;
 
-		if (cfd_is_ignored(plan, identity_of(object, column, to->grantee, to->grantor)))
+		if (cfd_is_ignored(plan, cfd_privilege_identity(object, column, to->grantee, to->grantor)))
 			continue;
 		note(object, is, false, false, had & ~to->rights, to, column);
 		note(object, is, false, true, could_grant & ~to->grantable & to->rights, to, column);
@@ -326,7 +285,7 @@ compare_acls(CfdPlan *plan, Object *object, const char *column)
 
 /* The columns of an object that are there at last and that grants of either side are on. */
 static List *
-columns_of(const Object *object)
+columns_of(const CfdPrivileged *object)
 {
 	List *columns = NIL;
 	ListCell *lc;
@@ -345,148 +304,6 @@ columns_of(const Object *object)
 	return columns;
 }
 
-/* Whether what one role gives depends on what it was given. */
-static bool
-has_chain(const Object *object)
-{
-	ListCell *lc;
-
-	foreach (lc, object->said)
-		if (((Said *) lfirst(lc))->depth > 0)
-			return true;
-	return false;
-}
-
-/*
- * The place of a statement. What is too much goes first; but where roles have given what
- * they were given, what is missing comes first, from the owner on, and goes last.
- */
-static int
-place_of(const Said *said, bool chain)
-{
-	int place = said->columns ? 1 : 0;
-
-	if (!chain)
-		return place + (said->grant ? 2 : 0);
-	place = place * 400 + (said->grant ? 0 : 200);
-	return place + (said->grant ? said->depth : 100 - said->depth);
-}
-
-static int
-by_place(const ListCell *a, const ListCell *b)
-{
-	const Said *x = (const Said *) lfirst(a);
-	const Said *y = (const Said *) lfirst(b);
-
-	if (x->place != y->place)
-		return x->place < y->place ? -1 : 1;
-	return x->number < y->number ? -1 : 1;
-}
-
-/* The place of the last dot outside of quotes, or NULL. */
-static const char *
-last_dot(const char *name)
-{
-	const char *dot = NULL;
-	bool quoted = false;
-
-	for (; *name; name++)
-	{
-		if (*name == '"')
-			quoted = !quoted;
-		else if (*name == '.' && !quoted)
-			dot = name;
-	}
-	return dot;
-}
-
-/* An object as GRANT names it; *columns gets the columns, or NULL. */
-static const char *
-subject_of(const Object *object, const Said *said, const char **columns)
-{
-	static const struct
-	{
-		char class;
-		const char *word;
-	} words[] = {{'r', "TABLE"},	{'c', "TABLE"},			 {'s', "SEQUENCE"},
-				 {'f', "FUNCTION"}, {'T', "TYPE"},			 {'n', "SCHEMA"},
-				 {'l', "LANGUAGE"}, {'S', "FOREIGN SERVER"}, {'F', "FOREIGN DATA WRAPPER"}};
-	char class = cfd_acl_class(object->identity);
-	const char *name = cfd_acl_name(object->identity);
-	const char *word = "";
-	StringInfoData list;
-	ListCell *lc;
-
-	*columns = NULL;
-	if (class == 'c')
-	{
-		const char *dot = last_dot(name);
-
-		*columns = dot + 1;
-		name = pnstrdup(name, dot - name);
-	}
-	else if (said->columns)
-	{
-		initStringInfo(&list);
-		foreach (lc, said->columns)
-			appendStringInfo(&list, "%s%s", list.len ? ", " : "", cfd_quote((char *) lfirst(lc)));
-		*columns = list.data;
-	}
-	for (int i = 0; i < lengthof(words); i++)
-		if (words[i].class == class)
-			word = words[i].word;
-	if (strncmp(object->identity, "procedure ", 10) == 0)
-		word = "PROCEDURE";
-	else if (strncmp(object->identity, "aggregate ", 10) == 0)
-		word = "ROUTINE";
-	return psprintf("%s %s", word, name);
-}
-
-static void
-emit_said(CfdPlan *plan, const Object *object, const Said *said)
-{
-	CfdFact grant = {.kind = cfd_kind("grant")};
-	const char *column = said->columns ? (const char *) linitial(said->columns) : NULL;
-	const char *columns;
-	const char *subject = subject_of(object, said, &columns);
-	const char *role = strcmp(said->grantee, "public") == 0 ? "PUBLIC" : cfd_quote(said->grantee);
-	const char *change = said->grant ? "grant" : "revoke";
-	char *rights = cfd_rights_text(said->rights, columns);
-	bool other = strcmp(said->grantor, object->owner) != 0;
-
-	grant.identity = identity_of(object, column, said->grantee, said->grantor);
-	if (other)
-		cfd_emit(plan, &grant, change, 0, NULL, "SET ROLE %s", cfd_quote(said->grantor));
-	if (object->new == NULL || !object->new->created)
-		cfd_hazard(plan, "access: %s %s %s on %s", role,
-				   said->grant	  ? (said->option ? "gets, and may give," : "gets")
-				   : said->option ? "may no longer give"
-								  : "loses",
-				   rights, object->identity);
-	if (said->grant)
-		cfd_emit(plan, &grant, change, 0, NULL, "GRANT %s ON %s TO %s%s", rights, subject, role,
-				 said->option ? " WITH GRANT OPTION" : "");
-	else
-		cfd_emit(plan, &grant, change, 0, NULL, "REVOKE %s%s ON %s FROM %s",
-				 said->option ? "GRANT OPTION FOR " : "", rights, subject, role);
-	if (other)
-		cfd_emit(plan, &grant, change, 0, NULL, "RESET ROLE");
-}
-
-/* Writes what is to be said of an object. */
-static void
-create_privileges(CfdPlan *plan, CfdFact *fact)
-{
-	Object *object = (Object *) fact->extra;
-	ListCell *lc;
-
-	foreach (lc, object->said)
-		emit_said(plan, object, (Said *) lfirst(lc));
-}
-
-/* Not a fact of any snapshot: all that is to be said of the privileges on an object. */
-static const CfdKind privileges_kind = {.name = "grant", .rank = 84, .create = create_privileges};
-
 static void
 need(CfdFact *fact, CfdFact *needed)
 {
@@ -501,21 +318,13 @@ need(CfdFact *fact, CfdFact *needed)
 
 /* Adds what is to be said of an object to the plan. */
 static void
-add_privileges(CfdPlan *plan, Object *object)
+add_privileges(CfdPlan *plan, CfdPrivileged *object)
 {
 	CfdFact *fact = palloc0(sizeof(CfdFact));
-	bool chain = has_chain(object);
 	ListCell *lc;
 
-	foreach (lc, object->said)
-	{
-		Said *said = (Said *) lfirst(lc);
-
-		said->number = foreach_current_index(lc);
-		said->place = place_of(said, chain);
-	}
-	list_sort(object->said, by_place);
-	fact->kind = &privileges_kind;
+	cfd_privileges_sort(object);
+	fact->kind = &cfd_privileges_kind;
 	fact->identity = psprintf("privileges on %s", object->identity);
 	fact->in_target = true;
 	fact->created = true;
@@ -532,7 +341,7 @@ add_privileges(CfdPlan *plan, Object *object)
 
 /* Reckons with an object that the plan makes or that has grants. */
 static void
-compare_object(CfdPlan *plan, Object *object)
+compare_object(CfdPlan *plan, CfdPrivileged *object)
 {
 	ListCell *lc;
 
@@ -551,9 +360,9 @@ compare_object(CfdPlan *plan, Object *object)
 void
 cfd_grants(CfdPlan *plan)
 {
-	HTAB *objects = cfd_identity_table("objects with privileges", sizeof(Object));
+	HTAB *objects = cfd_identity_table("objects with privileges", sizeof(CfdPrivileged));
 	List *list = NIL;
-	Object *object;
+	CfdPrivileged *object;
 	ListCell *lc;
 
 	plan->defaults = NIL;
@@ -584,7 +393,7 @@ cfd_grants(CfdPlan *plan)
 	foreach (lc, list)
 	{
 		CHECK_FOR_INTERRUPTS();
-		compare_object(plan, (Object *) lfirst(lc));
+		compare_object(plan, (CfdPrivileged *) lfirst(lc));
 	}
 }
 
