@@ -176,4 +176,11 @@
 #define CF_RELATION_RIGHTS "DELETE INSERT REFERENCES SELECT TRIGGER TRUNCATE UPDATE"
 #endif
 
+/* How a subscription streams when nothing is said. */
+#if PG_VERSION_NUM >= 180000
+#define CF_SUBSCRIPTION_STREAMING "parallel"
+#else
+#define CF_SUBSCRIPTION_STREAMING "off"
+#endif
+
 #endif /* CF_COMPAT_H */

@@ -294,7 +294,8 @@ extern const CfdKind cfd_about_kinds[];	   /* owner, comment, security label */
 extern const CfdKind cfd_grant_kinds[];	   /* grant */
 extern const CfdKind cfd_default_kinds[];  /* default privileges */
 extern const CfdKind cfd_foreign_kinds[];  /* foreign data wrapper, server, user mapping */
-extern const CfdKind cfd_publication_kinds[]; /* publication and its parts, subscription */
+extern const CfdKind cfd_publication_kinds[];  /* publication and its parts */
+extern const CfdKind cfd_subscription_kinds[]; /* subscription */
 
 /* differ_table.c */
 extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
