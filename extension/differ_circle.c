@@ -57,7 +57,8 @@ find_way_out(CfdPlan *plan, CfdAction *first)
 		if (action->verb == CFD_ALTER_IT && fact->kind->drop && fact->kind->create &&
 			!cfd_is(fact, "table") && !cfd_is(fact, "foreign table") && !cfd_is(fact, "column") &&
 			!cfd_is(fact, "sequence") && !cfd_is(fact, "type") && !cfd_is(fact, "domain") &&
-			!cfd_is(fact, "extension") && !cfd_is(fact, "schema") &&
+			!cfd_is(fact, "extension") && !cfd_is(fact, "schema") && !cfd_is(fact, "server") &&
+			!cfd_is(fact, "foreign data wrapper") && !cfd_is(fact, "subscription") &&
 			!cfd_is(fact, "materialized view"))
 		{
 			plan->replaced = lappend(plan->replaced, pstrdup(fact->identity));

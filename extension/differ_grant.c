@@ -164,6 +164,15 @@ goes_with_extension(List *grants)
 	return false;
 }
 
+/* Whether the plan makes an object, or makes it anew in what it does to change it. */
+static bool
+is_made(CfdPlan *plan, const CfdFact *object)
+{
+	CfdFact *owner = owner_fact(plan->target, object);
+
+	return object->created || (owner && owner->created && owner->twin);
+}
+
 /* What an object, or a column of it, will have, and is to have. */
 static void
 get_acls(CfdPlan *plan, CfdPrivileged *object, const char *column, CfdAcl **is, CfdAcl **wanted)
@@ -176,7 +185,7 @@ get_acls(CfdPlan *plan, CfdPrivileged *object, const char *column, CfdAcl **is, 
 	*wanted = cfd_acl_default(class, object->target_owner);
 	if (part && part->created && column)
 		*is = cfd_acl_default(class, object->owner);
-	else if (part && part->created)
+	else if (part && is_made(plan, part))
 		*is =
 			cfd_acl_created(plan, class, class == 'n' ? NULL : part->schema, object->target_owner);
 	else
