@@ -419,6 +419,18 @@ prepare_first(CfdAction *action, const CfdFact *fact)
 		wait_for(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
+/* A sequence takes the owner of its table when that has the one that it will have. */
+static void
+wait_for_owner(CfdAction *action, const CfdFact *needed)
+{
+	ListCell *lc;
+
+	if (cfd_is(action->fact, "sequence") && cfd_is(needed, "column") && needed->parent)
+		foreach (lc, needed->parent->children)
+			if (cfd_is((CfdFact *) lfirst(lc), "owner"))
+				wait_for(action, ((CfdFact *) lfirst(lc))->alter);
+}
+
 /* The last steps of a fact come after its parts, and those of its parent. */
 static void
 wait_for_parts_of(CfdAction *action, const CfdFact *fact)
@@ -433,6 +445,7 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
 		wait_for(action, provider(needed));
+		wait_for_owner(action, needed);
 	}
 	if (fact->parent)
 		wait_for(action, fact->parent->finish);
