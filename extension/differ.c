@@ -123,6 +123,7 @@ confiture_diff(PG_FUNCTION_ARGS)
 		plan.target = cfd_load(&plan, target, true, &plan.new);
 		cfd_match(&plan);
 		cfd_close(&plan);
+		cfd_grants(&plan);
 	} while (!cfd_order(&plan));
 	if (plan.unchecked && plan.statements != NIL)
 		cfd_leave_unchecked(&plan);

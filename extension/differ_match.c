@@ -43,6 +43,13 @@ is_like(const char *identity, List *patterns)
 	return false;
 }
 
+/* Tells whether what has an identity is to be left alone. */
+bool
+cfd_is_ignored(const CfdPlan *plan, const char *identity)
+{
+	return plan->ignore && is_like(identity, cfd_list_in(plan->ignore, NULL));
+}
+
 /* Tells whether a fact, or what it belongs to, is to be left alone. */
 static bool
 is_ignored(const CfdFact *fact, List *patterns)
