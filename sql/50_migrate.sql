@@ -86,6 +86,9 @@ BEGIN
     IF hooked THEN
         PERFORM confiture._run_hooks('before_each', context, path);
     END IF;
+    IF way = 'up' AND strpos(m.up, 'basis') > 0 THEN
+        PERFORM confiture._check_basis(m.up);
+    END IF;
     IF m.language = 'sql' THEN
         SELECT e.* INTO ran
         FROM confiture._execute(CASE way WHEN 'up' THEN m.up ELSE m.down END,

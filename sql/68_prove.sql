@@ -56,7 +56,7 @@ BEGIN
     WHERE source -> 'facts' ? o.old AND target -> 'facts' ? u.identity
         -- What goes with its parent is not told apart.
         AND NOT EXISTS (SELECT FROM jsonb_to_recordset(outcome -> 'unmarked') AS p (identity text, what text)
-            WHERE p.identity = u.parent AND (p.what = 'oid' OR u.what = 'relfilenode'));
+            WHERE p.identity = u.parent AND (p.what = 'oid' OR u.kind IN ('constraint', 'index')));
     RETURN jsonb_strip_nulls(jsonb_build_object(
             'proven', results[2] -> 'failed' IS NULL AND outcome -> 'differences' = '[]',
             'differences', coalesce(outcome -> 'differences', '[]'), 'not_preserved', coalesce(kept, '[]'),
