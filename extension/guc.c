@@ -25,6 +25,7 @@ int cf_lock_timeout = 2000;
 int cf_out_of_order = CF_OUT_OF_ORDER_WARN;
 char *cf_override_reason;
 int cf_progress = CF_PROGRESS_OFF;
+bool cf_record_schema = true;
 static int template_limit = 8;
 static int template_max_age = 14 * 24 * 60;
 static char *hook_context;
@@ -163,6 +164,10 @@ cf_guc_init(void)
 		"Sets which steps of a migration are reported as notices while it runs.",
 		"Valid values are off, migrations and statements.", &cf_progress, CF_PROGRESS_OFF,
 		progress_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("confiture.record_schema",
+							 "Records the schema that a run of migrations has left.",
+							 "confiture.drift() compares with it.", &cf_record_schema, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("confiture.template_limit",
 							"Sets how many templates of builds a role keeps.",
 							"The oldest are dropped when a new one is made. 0 keeps only that one.",
