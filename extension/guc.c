@@ -29,6 +29,7 @@ bool cf_record_schema = true;
 static int template_limit = 8;
 static int template_max_age = 14 * 24 * 60;
 static char *hook_context;
+static char *ignore;
 
 static const struct config_enum_entry enforce_values[] = {{"off", CF_ENFORCE_OFF, false},
 														  {"warn", CF_ENFORCE_WARN, false},
@@ -117,6 +118,35 @@ check_agent(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+/* Tells whether LIKE can read each of the patterns: one that ends with the escape character it can't. */
+static bool
+check_ignore(char **newval, void **extra, GucSource source)
+{
+	const char *value = *newval;
+	int escapes = 0;
+
+	for (const char *p = value;; p++)
+	{
+		const char *end = p;
+
+		if (*p == '\\')
+		{
+			escapes++;
+			continue;
+		}
+		while (*end == ' ')
+			end++;
+		if (escapes % 2 == 1 && (*end == ',' || *end == '\0'))
+		{
+			GUC_check_errdetail("A pattern ends with a backslash.");
+			return false;
+		}
+		escapes = 0;
+		if (*p == '\0')
+			return true;
+	}
+}
+
 /* Defines the settings. */
 void
 cf_guc_init(void)
@@ -135,6 +165,11 @@ cf_guc_init(void)
 							   "Tells a hook what it runs for, as a JSON object.",
 							   "Set while a hook runs; empty otherwise.", &hook_context, "",
 							   PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"confiture.ignore", "Names what plans and drift leave alone.",
+		"Patterns, as of LIKE, over the identities of a snapshot, separated by "
+		"commas. A comma in a name is written as _.",
+		&ignore, "", PGC_USERSET, 0, check_ignore, NULL, NULL);
 	DefineCustomIntVariable("confiture.intent_expiry",
 							"Sets after which time an intent expires that does not say so itself.",
 							"At most 10 years.", &cf_intent_expiry, 86400, 1, 315360000,
