@@ -132,6 +132,7 @@ extern int cf_lock_timeout; /* milliseconds */
 extern int cf_lock_retries;
 extern int cf_out_of_order;
 extern int cf_progress;
+extern bool cf_record_schema;
 typedef enum CfEnforce
 {
 	CF_ENFORCE_OFF,

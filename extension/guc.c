@@ -25,9 +25,11 @@ int cf_lock_timeout = 2000;
 int cf_out_of_order = CF_OUT_OF_ORDER_WARN;
 char *cf_override_reason;
 int cf_progress = CF_PROGRESS_OFF;
+bool cf_record_schema = true;
 static int template_limit = 8;
 static int template_max_age = 14 * 24 * 60;
 static char *hook_context;
+static char *ignore;
 
 static const struct config_enum_entry enforce_values[] = {{"off", CF_ENFORCE_OFF, false},
 														  {"warn", CF_ENFORCE_WARN, false},
@@ -116,6 +118,35 @@ check_agent(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+/* Tells whether LIKE can read each of the patterns: one that ends with the escape character it can't. */
+static bool
+check_ignore(char **newval, void **extra, GucSource source)
+{
+	const char *value = *newval;
+	int escapes = 0;
+
+	for (const char *p = value;; p++)
+	{
+		const char *end = p;
+
+		if (*p == '\\')
+		{
+			escapes++;
+			continue;
+		}
+		while (*end == ' ')
+			end++;
+		if (escapes % 2 == 1 && (*end == ',' || *end == '\0'))
+		{
+			GUC_check_errdetail("A pattern ends with a backslash.");
+			return false;
+		}
+		escapes = 0;
+		if (*p == '\0')
+			return true;
+	}
+}
+
 /* Defines the settings. */
 void
 cf_guc_init(void)
@@ -134,6 +165,11 @@ cf_guc_init(void)
 							   "Tells a hook what it runs for, as a JSON object.",
 							   "Set while a hook runs; empty otherwise.", &hook_context, "",
 							   PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomStringVariable(
+		"confiture.ignore", "Names what plans and drift leave alone.",
+		"Patterns, as of LIKE, over the identities of a snapshot, separated by "
+		"commas. A comma in a name is written as _.",
+		&ignore, "", PGC_USERSET, 0, check_ignore, NULL, NULL);
 	DefineCustomIntVariable("confiture.intent_expiry",
 							"Sets after which time an intent expires that does not say so itself.",
 							"At most 10 years.", &cf_intent_expiry, 86400, 1, 315360000,
@@ -163,6 +199,10 @@ cf_guc_init(void)
 		"Sets which steps of a migration are reported as notices while it runs.",
 		"Valid values are off, migrations and statements.", &cf_progress, CF_PROGRESS_OFF,
 		progress_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("confiture.record_schema",
+							 "Records the schema that a run of migrations has left.",
+							 "confiture.drift() compares with it.", &cf_record_schema, true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("confiture.template_limit",
 							"Sets how many templates of builds a role keeps.",
 							"The oldest are dropped when a new one is made. 0 keeps only that one.",

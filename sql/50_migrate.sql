@@ -132,6 +132,7 @@ DECLARE
     planned text[];
     late text[];
     stepwise text;
+    differed jsonb;
     context jsonb := jsonb_build_object('direction', way);
 BEGIN
     PERFORM confiture._check_writable('migrations');
@@ -150,11 +151,13 @@ BEGIN
     END IF;
     PERFORM confiture._warn_out_of_order(late);
 
+    differed := confiture._record_begin();
     PERFORM confiture._run_hooks('before_migrate', context, path);
     FOR i IN 1 .. cardinality(planned) LOOP
         RETURN QUERY SELECT a.* FROM confiture._apply(planned[i], way, i, cardinality(planned), path) AS a;
     END LOOP;
     PERFORM confiture._run_hooks('after_migrate', context, path);
+    PERFORM confiture._record_end(way, differed);
 END
 $$;
 

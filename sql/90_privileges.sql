@@ -54,7 +54,7 @@ BEGIN
     END IF;
     IF level IN ('migrator', 'admin') THEN
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON confiture.migration, confiture.tb_confiture,'
-            ' confiture.migration_progress, confiture.hook, confiture.prediction TO %I', role);
+            ' confiture.migration_progress, confiture.hook, confiture.prediction, confiture.schema_record TO %I', role);
         EXECUTE format('GRANT INSERT ON confiture.migration_log TO %I', role);
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA confiture TO %I', role);
     END IF;
