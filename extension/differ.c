@@ -114,11 +114,16 @@ confiture_diff(PG_FUNCTION_ARGS)
 	source = PG_GETARG_JSONB_P(0);
 	target = PG_GETARG_JSONB_P(1);
 	read_options(&plan, PG_GETARG_JSONB_P(2));
-	plan.source = cfd_load(&plan, source, false, &plan.old);
-	plan.target = cfd_load(&plan, target, true, &plan.new);
-	cfd_match(&plan);
-	cfd_close(&plan);
-	cfd_order(&plan);
+	do
+	{
+		plan.actions = plan.statements = plan.hazards = NIL;
+		plan.group = 0;
+		plan.alone = plan.unchecked = false;
+		plan.source = cfd_load(&plan, source, false, &plan.old);
+		plan.target = cfd_load(&plan, target, true, &plan.new);
+		cfd_match(&plan);
+		cfd_close(&plan);
+	} while (!cfd_order(&plan));
 	if (plan.unchecked && plan.statements != NIL)
 		cfd_leave_unchecked(&plan);
 	return_rows(result, plan.statements);

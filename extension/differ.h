@@ -11,7 +11,7 @@
  * differ_order.c	actions, what waits for what, their order
  * differ_names.c	names that one object leaves to another
  * differ_body.c	what the bodies of routines name
- * differ_circle.c	what waits for itself
+ * differ_circle.c	what to do when actions wait for each other
  * differ_emit.c	statements: groups, hazards, locks
  * differ_kind.c	the table of kinds
  * differ_*.c		one for each family of kinds
@@ -119,6 +119,7 @@ struct CfdFact
 	CfdChange change;	 /* of a fact with a twin */
 	bool dropped;		 /* of the source: it goes, maybe to come back */
 	bool created;		 /* of the target: it is made */
+	CfdFact *ousts;		 /* of the target: what, under another name, goes in its place */
 	const char *because; /* of a dropped one that comes back: for whom it goes; or NULL */
 	CfdAction *drop;	 /* of the source */
 	CfdAction *create;	 /* of the target */
@@ -194,6 +195,8 @@ struct CfdPlan
 	JsonbContainer *equal;
 	JsonbContainer *ignore;
 	JsonbContainer *using; /* column identity to the expression of its ALTER TYPE */
+	List *replaced;		   /* char *: identities that must be replaced, or a circle comes back */
+	List *unprepared;	   /* char *: those that must not be prepared */
 	List *actions;
 	int left;		  /* of these, that are not done */
 	bool unchecked;	  /* bodies of routines can't be checked when they are made */
@@ -255,29 +258,32 @@ extern bool cfd_is_constant(const char *expression);
 
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
+extern bool cfd_names(List *list, const char *identity);
 extern bool cfd_is(const CfdFact *fact, const char *kind);
 
 /* differ_close.c */
 extern void cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because);
+extern void cfd_remake_about(CfdFact *old);
+extern bool cfd_needs_replaced(const CfdFact *fact);
 extern void cfd_close(CfdPlan *plan);
 
 /* differ_order.c */
-extern void cfd_order(CfdPlan *plan);
+extern bool cfd_order(CfdPlan *plan);
 extern CfdAction *cfd_new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact);
 extern void cfd_wait(CfdAction *later, CfdAction *sooner);
 extern void cfd_hope(CfdAction *later, CfdAction *sooner, int weight);
 extern CfdAction *cfd_provider(const CfdFact *fact);
 
 /* differ_names.c */
-extern HTAB *cfd_names(List *facts, bool routines_only);
-extern List *cfd_named(HTAB *names, const char *name);
+extern HTAB *cfd_by_name(List *facts, bool routines_only);
+extern List *cfd_of_name(HTAB *names, const char *name);
 extern void cfd_wait_for_names(CfdPlan *plan);
 
 /* differ_body.c */
 extern void cfd_hope_for_mentions(CfdPlan *plan);
 
 /* differ_circle.c */
-extern List *cfd_break_circle(CfdPlan *plan);
+extern bool cfd_break_circle(CfdPlan *plan, List **ready);
 
 /* differ_emit.c */
 extern void cfd_run(CfdPlan *plan, CfdAction *action);

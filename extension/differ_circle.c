@@ -2,7 +2,7 @@
  *
  * differ_circle.c
  *	  Actions that wait for each other in a circle. A wish in it is given up; what
- *	  would be built beside what it replaces is built after that is gone; a
+ *	  was to be altered, or built beside what it replaces, is dropped and made; a
  *	  view in it is made in two steps, at first with nothing but its columns, or
  *	  left with nothing else before it is dropped.
  *
@@ -253,33 +253,6 @@ split_view(CfdPlan *plan, CfdAction *action)
 	return ready;
 }
 
-/* What can't be built beside what it replaces is built after that is gone. */
-static List *
-leave_unprepared(CfdPlan *plan, CfdAction *action)
-{
-	List *ready = NIL;
-	ListCell *lc;
-
-	action->fact->prepare = NULL;
-	action->fact->twin->drop->late = false;
-	foreach (lc, action->before)
-	{
-		CfdAction *sooner = ((CfdHope *) lfirst(lc))->action;
-
-		sooner->followers = list_delete_ptr(sooner->followers, action);
-	}
-	action->done = true;
-	plan->left--;
-	foreach (lc, action->followers)
-	{
-		CfdAction *follower = (CfdAction *) lfirst(lc);
-
-		if (--follower->waits == 0)
-			ready = lappend(ready, follower);
-	}
-	return ready;
-}
-
 /*
  * Leaves a view with nothing but its columns before it is dropped. What its query
  * needed can go then.
@@ -309,11 +282,44 @@ empty_view(CfdPlan *plan, CfdAction *action)
 }
 
 /*
- * Breaks a circle among what is left. Returns what is ready by that, maybe nothing
- * when there are more.
+ * Finds something in a circle that needs not be altered, or prepared: to drop it and to make
+ * it anew waits for less. Data must not be lost by that. False when there is nothing.
  */
-List *
-cfd_break_circle(CfdPlan *plan)
+static bool
+find_way_out(CfdPlan *plan, List *circle)
+{
+	ListCell *lc;
+
+	foreach (lc, circle)
+	{
+		CfdAction *action = (CfdAction *) lfirst(lc);
+		const CfdFact *fact = action->fact;
+
+		if (action->verb == CFD_PREPARE)
+		{
+			plan->unprepared = lappend(plan->unprepared, pstrdup(fact->identity));
+			return true;
+		}
+		if (action->verb == CFD_ALTER_IT && fact->kind->drop && fact->kind->create &&
+			!cfd_is(fact, "table") && !cfd_is(fact, "foreign table") && !cfd_is(fact, "column") &&
+			!cfd_is(fact, "sequence") && !cfd_is(fact, "type") && !cfd_is(fact, "domain") &&
+			!cfd_is(fact, "extension") && !cfd_is(fact, "schema") &&
+			!cfd_is(fact, "materialized view") && !cfd_is(fact, "view"))
+		{
+			plan->replaced = lappend(plan->replaced, pstrdup(fact->identity));
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * Breaks a circle among what is left. *ready is what is ready by that, maybe nothing when
+ * there are more. Returns false when all has to be thought over; raises an error that names
+ * the circle when nothing helps.
+ */
+bool
+cfd_break_circle(CfdPlan *plan, List **ready)
 {
 	List *circle;
 	CfdAction *later;
@@ -324,17 +330,22 @@ cfd_break_circle(CfdPlan *plan)
 	look_back(plan);
 	circle = find_circle(plan);
 	if (find_wish(circle, &later, &sooner, &weight))
-		return give_up(plan, later, sooner, weight);
-	foreach (lc, circle)
-		if (((CfdAction *) lfirst(lc))->verb == CFD_PREPARE)
-			return leave_unprepared(plan, (CfdAction *) lfirst(lc));
+	{
+		*ready = give_up(plan, later, sooner, weight);
+		return true;
+	}
+	if (find_way_out(plan, circle))
+		return false;
 	foreach (lc, circle)
 	{
 		CfdAction *action = (CfdAction *) lfirst(lc);
 
 		if (can_be_split(action))
-			return action->verb == CFD_DROP ? empty_view(plan, action) : split_view(plan, action);
+		{
+			*ready = action->verb == CFD_DROP ? empty_view(plan, action) : split_view(plan, action);
+			return true;
+		}
 	}
 	raise_circle(circle);
-	return NIL;
+	return true;
 }

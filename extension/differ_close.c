@@ -27,6 +27,40 @@ cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because)
 	plan->queue = lappend(plan->queue, fact);
 }
 
+/*
+ * An object is made anew by what its ALTER does: what is said about it has to be said
+ * again.
+ */
+void
+cfd_remake_about(CfdFact *old)
+{
+	ListCell *lc;
+
+	foreach (lc, old->children)
+	{
+		CfdFact *child = (CfdFact *) lfirst(lc);
+
+		if (child->twin)
+			child->twin->created = true;
+	}
+}
+
+/* Tells whether a fact of the target needs one that is dropped and made anew. */
+bool
+cfd_needs_replaced(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	foreach (lc, fact->depends)
+	{
+		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (needed->created && needed->twin)
+			return true;
+	}
+	return false;
+}
+
 static bool
 depends_on(const CfdFact *fact, const char *identity)
 {

@@ -168,7 +168,10 @@ cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
 	char *options;
 	const char *text;
 
-	if (old ? !cfd_equal(old, new, "storage") : cfd_has(new, "storage"))
+	bool resets = old && !cfd_equal(old, new, "type");
+
+	/* Another type comes with its own storage, and no compression. */
+	if (old && !resets ? !cfd_equal(old, new, "storage") : cfd_has(new, "storage"))
 	{
 		text = cfd_text(new, "storage");
 		if (text == NULL)
@@ -176,7 +179,7 @@ cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
 		cfd_alter_table(plan, new, change, CFD_ONLY, table, "ALTER COLUMN %s SET STORAGE %s", name,
 						text);
 	}
-	if (old && !cfd_equal(old, new, "compression"))
+	if (resets ? cfd_has(new, "compression") : old && !cfd_equal(old, new, "compression"))
 	{
 		text = cfd_text(new, "compression");
 		cfd_alter_table(plan, new, change, CFD_ONLY, table, "ALTER COLUMN %s SET COMPRESSION %s",

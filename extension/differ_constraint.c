@@ -150,7 +150,7 @@ build_beside(CfdPlan *plan, CfdFact *fact, const char *change, const char *index
 static bool
 constraint_prepares(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return builds_beside(plan, new) && !cfd_is_new(new->parent);
+	return builds_beside(plan, new) && !cfd_is_new(new->parent) && !cfd_needs_replaced(new);
 }
 
 static void
@@ -261,6 +261,8 @@ compare_constraints(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		return CFD_REPLACE;
 	if (is_type(new, "exclusion") || (cfd_makes_index(new) && is_partitioned(new->parent)))
 		return CFD_REPLACE;
+	if (!is_type(new, "foreign key") || !differ_in_deferrability(old, new))
+		cfd_remake_about(old);
 	return CFD_ALTER;
 }
 
@@ -309,12 +311,28 @@ drop_constraint(CfdPlan *plan, CfdFact *fact)
 			 cfd_table(fact->parent), cfd_part(fact));
 }
 
+/* Whether a table of the target has a primary key. */
+static bool
+has_key(const CfdFact *table)
+{
+	ListCell *lc;
+
+	foreach (lc, table->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "constraint") &&
+			is_type((CfdFact *) lfirst(lc), "primary key"))
+			return true;
+	return false;
+}
+
 static bool
 constraint_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	/* One that comes back goes when that can follow at once. */
 	if (new == NULL && old->twin && !old->parent->dropped)
 		return constraint_is_late(plan, NULL, old->twin);
+	if (new == NULL && !old->parent->dropped && is_type(old, "primary key") &&
+		has_key(old->parent->twin))
+		return plan->online;
 	if (new == NULL || cfd_is_new(new->parent) || (is_only_inherited(new) && !cfd_makes_index(new)))
 		return false;
 	if (old && cfd_equal(old, new, "definition"))

@@ -100,7 +100,8 @@ build(CfdPlan *plan, CfdFact *fact, const char *change, const char *name)
 static bool
 index_prepares(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return concurrently(plan, new) && !old->parent->dropped && !cfd_has(old, "partition_of");
+	return concurrently(plan, new) && !old->parent->dropped && !cfd_has(old, "partition_of") &&
+		   !cfd_names(plan->unprepared, new->identity) && !cfd_needs_replaced(new);
 }
 
 static void
@@ -141,6 +142,7 @@ compare_indexes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 																					: CFD_ALTER;
 	if (!concurrently(plan, new) || old->dependents != NIL || cfd_has(old, "partition_of"))
 		return CFD_REPLACE;
+	cfd_remake_about(old);
 	return CFD_ALTER;
 }
 

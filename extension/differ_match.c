@@ -73,12 +73,26 @@ without_ignored(List *facts, List *patterns)
 	return kept;
 }
 
+/* Tells whether a list of texts holds one. */
+bool
+cfd_names(List *list, const char *identity)
+{
+	ListCell *lc;
+
+	foreach (lc, list)
+		if (strcmp((const char *) lfirst(lc), identity) == 0)
+			return true;
+	return false;
+}
+
 /* Says what becomes of a fact that both sides have. */
 static CfdChange
 compare(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	if (strcmp(old->hash, new->hash) == 0 || cfd_contains(plan->equal, new->identity))
 		return CFD_SAME;
+	if (cfd_names(plan->replaced, new->identity))
+		return CFD_REPLACE;
 	return new->kind->compare ? new->kind->compare(plan, old, new) : CFD_REPLACE;
 }
 

@@ -77,6 +77,62 @@ create_action(CfdPlan *plan, CfdFact *fact)
 	return fact->create;
 }
 
+static bool
+is_foreign_key(const CfdFact *fact)
+{
+	return cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0;
+}
+
+/* Tells whether tables that go lead from one to another by foreign keys. */
+static bool
+leads_to_table(CfdFact *from, const CfdFact *to, List **seen)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	if (from == to)
+		return true;
+	if (list_member_ptr(*seen, from))
+		return false;
+	*seen = lappend(*seen, from);
+	foreach (lc, from->children)
+	{
+		CfdFact *child = (CfdFact *) lfirst(lc);
+
+		if (!is_foreign_key(child))
+			continue;
+		foreach (ld, child->depends)
+		{
+			CfdFact *table = ((CfdDepend *) lfirst(ld))->fact->parent;
+
+			if (table && table != from && table->dropped && cfd_is(table, "table") &&
+				leads_to_table(table, to, seen))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Tells whether a foreign key between two tables that go has to go by itself: they refer to each other. */
+static bool
+closes_circle(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (!is_foreign_key(fact) || !fact->parent->dropped)
+		return false;
+	foreach (lc, fact->depends)
+	{
+		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
+		List *seen = NIL;
+
+		if (table && table != fact->parent && table->dropped && cfd_is(table, "table") &&
+			leads_to_table(table, fact->parent, &seen))
+			return true;
+	}
+	return false;
+}
+
 /* Tells whether a fact has to go before its parent can: a table before its schema. */
 static bool
 stands_in_the_way(const CfdFact *fact, const CfdFact *parent)
@@ -99,6 +155,8 @@ taken_by(const CfdFact *fact)
 {
 	ListCell *lc;
 
+	if (closes_circle(fact))
+		return NULL;
 	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
 		return fact->parent;
 	foreach (lc, fact->depends)
@@ -189,6 +247,43 @@ cfd_leads_to(const CfdFact *part, const CfdFact *table)
 	return false;
 }
 
+/* The other primary key that a table has and loses when it gets one under a new name; or NULL. */
+static CfdFact *
+ousted_key(const CfdFact *fact)
+{
+	CfdFact *table = fact->parent ? fact->parent->twin : NULL;
+	ListCell *lc;
+
+	if (!cfd_is(fact, "constraint") || strcmp(cfd_text(fact, "type"), "primary key") != 0 ||
+		table == NULL)
+		return NULL;
+	foreach (lc, table->children)
+	{
+		CfdFact *old = (CfdFact *) lfirst(lc);
+
+		if (cfd_is(old, "constraint") && old->dropped && old->twin == NULL &&
+			strcmp(cfd_text(old, "type"), "primary key") == 0)
+			return old;
+	}
+	return NULL;
+}
+
+/* Makes the action that prepares another one, where there is something to prepare. */
+static void
+make_preparation(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *old;
+
+	if (fact->twin == NULL)
+		fact->ousts = ousted_key(fact);
+	old = fact->twin ? fact->twin : fact->ousts;
+	if (old == NULL || fact->create->fact != fact || fact->kind->prepares == NULL ||
+		cfd_names(plan->unprepared, fact->identity) || !fact->kind->prepares(plan, old, fact))
+		return;
+	fact->prepare = cfd_new_action(plan, CFD_PREPARE, fact);
+	fact->prepare->late = fact->create->late;
+}
+
 /* Makes the actions. */
 static void
 make_actions(CfdPlan *plan)
@@ -204,12 +299,7 @@ make_actions(CfdPlan *plan)
 		if (fact->created)
 		{
 			(void) create_action(plan, fact);
-			if (fact->twin && fact->create->fact == fact && fact->kind->prepares &&
-				fact->kind->prepares(plan, fact->twin, fact))
-			{
-				fact->prepare = cfd_new_action(plan, CFD_PREPARE, fact);
-				fact->prepare->late = fact->create->late;
-			}
+			make_preparation(plan, fact);
 		}
 		else if (fact->change == CFD_ALTER)
 		{
@@ -276,7 +366,11 @@ free_needs(CfdAction *action, const CfdFact *fact)
 	if (fact->parent)
 	{
 		cfd_wait(fact->parent->drop, action);
-		cfd_wait(fact->parent->alter, action);
+		/* A partition that leaves its table has its own columns only then. */
+		if (cfd_is(fact->parent, "table"))
+			cfd_wait(action, action->fact == fact ? fact->parent->alter : NULL);
+		else
+			cfd_wait(fact->parent->alter, action);
 	}
 	foreach (lc, fact->depends)
 	{
@@ -328,10 +422,11 @@ static void
 prepare_first(CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
+	CfdFact *old = fact->twin ? fact->twin : fact->ousts;
 
 	cfd_wait(fact->create, action);
-	cfd_wait(fact->twin->drop, action);
-	foreach (lc, fact->twin->dependents)
+	cfd_wait(old->drop, action);
+	foreach (lc, old->dependents)
 		cfd_wait(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
@@ -387,6 +482,30 @@ wait_to_leave(CfdAction *action, const CfdFact *fact)
 	cfd_wait(fact->finish, action);
 }
 
+/* A logged table must never refer to an unlogged one. */
+static void
+order_by_logging(const CfdFact *fact)
+{
+	CfdAction *action;
+	ListCell *lc;
+
+	if (!is_foreign_key(fact) || fact->parent->alter == NULL)
+		return;
+	action = fact->parent->alter;
+	foreach (lc, fact->depends)
+	{
+		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
+
+		if (!cfd_is(table, "table") || table->alter == NULL || table == fact->parent ||
+			cfd_equal(table, table->twin, "persistence"))
+			continue;
+		if (cfd_has(table, "persistence"))
+			cfd_wait(table->alter, action);
+		else
+			cfd_wait(action, table->alter);
+	}
+}
+
 /* Lets every action wait for what it needs. */
 static void
 link_actions(CfdPlan *plan)
@@ -409,6 +528,8 @@ link_actions(CfdPlan *plan)
 					wait_for_needs(action, fact);
 					if (fact->twin)
 						cfd_wait(action, fact->twin->drop);
+					if (fact->ousts)
+						cfd_wait(action, fact->ousts->drop);
 					break;
 				case CFD_PREPARE:
 					wait_for_needs(action, fact);
@@ -432,6 +553,8 @@ link_actions(CfdPlan *plan)
 	}
 	cfd_wait_for_names(plan);
 	cfd_hope_for_mentions(plan);
+	foreach (lc, plan->new)
+		order_by_logging((CfdFact *) lfirst(lc));
 }
 
 /* Which of two actions comes first, where both could. */
@@ -487,10 +610,10 @@ run_ready(CfdPlan *plan, binaryheap *heap)
 }
 
 /*
- * Runs the actions in their order. The statements are written on the way, so that a
- * circle costs nothing but the error.
+ * Runs the actions in their order: writes their statements. Returns false when some wait for
+ * each other: then all has to be thought over, with something replaced that was to be altered.
  */
-void
+bool
 cfd_order(CfdPlan *plan)
 {
 	binaryheap *heap;
@@ -508,10 +631,13 @@ cfd_order(CfdPlan *plan)
 	run_ready(plan, heap);
 	while (plan->left > 0)
 	{
-		List *ready = cfd_break_circle(plan);
+		List *ready = NIL;
 
+		if (!cfd_break_circle(plan, &ready))
+			return false;
 		foreach (lc, ready)
 			binaryheap_add(heap, PointerGetDatum(lfirst(lc)));
 		run_ready(plan, heap);
 	}
+	return true;
 }

@@ -130,7 +130,22 @@ AS $$
     SELECT 'pg_statistic_ext'::regclass, s.oid, 0, 'pg_class'::regclass, s.stxrelid, 0,
         'statistics', n.nspname, s.stxname, NULL, NULL, s.stxowner,
         jsonb_build_object(
-            'definition', pg_get_statisticsobjdef(s.oid),
+            -- as pg_get_statisticsobjdef() writes it, but for the order of the columns
+            'definition', (
+                SELECT concat('CREATE STATISTICS ', quote_ident(n.nspname), '.', quote_ident(s.stxname),
+                    CASE WHEN count(*) > 1 AND NOT s.stxkind @> '{d,f,m}' THEN (
+                        SELECT format(' (%s)', string_agg(k.word, ', ' ORDER BY k.place))
+                        FROM (VALUES ('d', 'ndistinct', 1), ('f', 'dependencies', 2), ('m', 'mcv', 3))
+                            AS k (letter, word, place)
+                        WHERE k.letter::"char" = ANY (s.stxkind)) END,
+                    ' ON ', string_agg(x.text, ', ' ORDER BY x.place, x.text COLLATE "C"),
+                    ' FROM ', quote_ident(r.nspname), '.', quote_ident(r.relname))
+                FROM (SELECT quote_ident(a.attname) AS text, 0 AS place
+                      FROM pg_attribute AS a
+                      WHERE a.attrelid = s.stxrelid AND a.attnum = ANY (s.stxkeys::smallint[])
+                      UNION ALL
+                      SELECT e.text, e.place::integer
+                      FROM unnest(pg_get_statisticsobjdef_expressions(s.oid)) WITH ORDINALITY AS e (text, place)) AS x),
             'statistics', nullif(s.stxstattarget, -1))
     FROM pg_statistic_ext AS s
     JOIN relation AS r ON r.oid = s.stxrelid
