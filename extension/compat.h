@@ -98,6 +98,13 @@
 #define CF_CAN_SET_EXPRESSION false
 #endif
 
+/* ALTER OPERATOR ... SET knows commutators, negators, HASHES and MERGES since 17. */
+#if PG_VERSION_NUM >= 170000
+#define CF_CAN_SET_OPERATOR true
+#else
+#define CF_CAN_SET_OPERATOR false
+#endif
+
 /* Generated columns may be virtual since 18. */
 #if PG_VERSION_NUM >= 180000
 #define cf_is_virtual(con) ((con)->generated_kind == 'v')

@@ -118,7 +118,7 @@ confiture_diff(PG_FUNCTION_ARGS)
 	{
 		plan.actions = plan.statements = plan.hazards = NIL;
 		plan.group = 0;
-		plan.alone = plan.unchecked = false;
+		plan.alone = plan.unchecked = plan.again = false;
 		plan.source = cfd_load(&plan, source, false, &plan.old);
 		plan.target = cfd_load(&plan, target, true, &plan.new);
 		cfd_match(&plan);

@@ -8,10 +8,13 @@
  * differ_text.c	what a payload says
  * differ_match.c	which facts are the same object, and what becomes of each
  * differ_close.c	what has to go, and come back, along with others
+ * differ_move.c	types that are made anew, and the columns that are moved to them
+ * differ_convert.c	how values of one type become values of another
  * differ_order.c	actions, what waits for what, their order
+ * differ_refer.c	tables that refer to each other
  * differ_names.c	names that one object leaves to another
  * differ_body.c	what the bodies of routines name
- * differ_circle.c	what to do when actions wait for each other
+ * differ_circle.c	what waits for itself
  * differ_emit.c	statements: groups, hazards, locks
  * differ_kind.c	the table of kinds
  * differ_*.c		one for each family of kinds
@@ -110,16 +113,18 @@ struct CfdFact
 	const char *hash;
 	int position; /* of a column, from 1 */
 	JsonbContainer *payload;
-	CfdFact *parent;	 /* or NULL */
-	List *children;		 /* CfdFact *, in the order of the snapshot: columns by position */
-	List *depends;		 /* CfdDepend *: what it needs */
-	List *dependents;	 /* CfdDepend *: who needs it */
-	CfdFact *twin;		 /* the same object on the other side, or NULL */
-	bool in_target;		 /* on which side it is */
-	CfdChange change;	 /* of a fact with a twin */
-	bool dropped;		 /* of the source: it goes, maybe to come back */
-	bool created;		 /* of the target: it is made */
-	CfdFact *ousts;		 /* of the target: what, under another name, goes in its place */
+	CfdFact *parent;  /* or NULL */
+	List *children;	  /* CfdFact *, in the order of the snapshot: columns by position */
+	List *depends;	  /* CfdDepend *: what it needs */
+	List *dependents; /* CfdDepend *: who needs it */
+	CfdFact *twin;	  /* the same object on the other side, or NULL */
+	bool in_target;	  /* on which side it is */
+	CfdChange change; /* of a fact with a twin */
+	bool dropped;	  /* of the source: it goes, maybe to come back */
+	bool created;	  /* of the target: it is made */
+	CfdFact *ousts;	  /* of the target: what, under another name, goes in its place */
+	bool moved; /* it is made anew beside the old one, or altered to go along: differ_move.c */
+	const char *aside;	 /* of a moved type of the source: its name until it is dropped */
 	const char *because; /* of a dropped one that comes back: for whom it goes; or NULL */
 	CfdAction *drop;	 /* of the source */
 	CfdAction *create;	 /* of the target */
@@ -199,6 +204,7 @@ struct CfdPlan
 	List *unprepared;	   /* char *: those that must not be prepared */
 	List *actions;
 	int left;		  /* of these, that are not done */
+	bool again;		  /* all has to be thought over */
 	bool unchecked;	  /* bodies of routines can't be checked when they are made */
 	List *statements; /* CfdStatement * */
 	List *hazards;	  /* for the next statement */
@@ -255,10 +261,11 @@ typedef struct CfdPair
 extern bool cfd_parse_type(const char *type, Oid *oid, int32 *modifier);
 extern const char *cfd_default_storage(const char *type);
 extern bool cfd_is_constant(const char *expression);
+extern bool cfd_extension_has(const char *name, const char *from, const char *version);
 
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
-extern bool cfd_names(List *list, const char *identity);
+extern bool cfd_lists(List *list, const char *identity);
 extern bool cfd_is(const CfdFact *fact, const char *kind);
 
 /* differ_close.c */
@@ -267,6 +274,21 @@ extern void cfd_remake_about(CfdFact *old);
 extern bool cfd_needs_replaced(const CfdFact *fact);
 extern void cfd_close(CfdPlan *plan);
 
+/* differ_move.c */
+extern bool cfd_needs(const CfdFact *fact, const char *identity);
+extern CfdFact *cfd_user_of(const CfdFact *type);
+extern char *cfd_name_aside(CfdPlan *plan, const char *schema, const char *name);
+extern void cfd_decide_to_move(CfdPlan *plan, CfdFact *fact);
+extern bool cfd_follow_move(CfdPlan *plan, CfdFact *dependent, CfdFact *gone);
+extern bool cfd_is_loose(const CfdFact *family, const CfdFact *gone);
+extern bool cfd_is_support(const CfdFact *function, const CfdFact *type);
+extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);
+
+/* differ_convert.c */
+extern char *
+cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression);
+extern void cfd_conversion_hazards(CfdPlan *plan, const CfdFact *column, const char *type);
+
 /* differ_order.c */
 extern bool cfd_order(CfdPlan *plan);
 extern CfdAction *cfd_new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact);
@@ -274,16 +296,20 @@ extern void cfd_wait(CfdAction *later, CfdAction *sooner);
 extern void cfd_hope(CfdAction *later, CfdAction *sooner, int weight);
 extern CfdAction *cfd_provider(const CfdFact *fact);
 
+/* differ_refer.c */
+extern bool cfd_closes_circle(const CfdFact *fact);
+extern void cfd_order_by_logging(const CfdFact *fact);
+
 /* differ_names.c */
-extern HTAB *cfd_by_name(List *facts, bool routines_only);
-extern List *cfd_of_name(HTAB *names, const char *name);
+extern HTAB *cfd_names(List *facts, bool routines_only);
+extern List *cfd_named(HTAB *names, const char *name);
 extern void cfd_wait_for_names(CfdPlan *plan);
 
 /* differ_body.c */
 extern void cfd_hope_for_mentions(CfdPlan *plan);
 
 /* differ_circle.c */
-extern bool cfd_break_circle(CfdPlan *plan, List **ready);
+extern List *cfd_break_circle(CfdPlan *plan);
 
 /* differ_emit.c */
 extern void cfd_run(CfdPlan *plan, CfdAction *action);
@@ -309,13 +335,14 @@ extern const CfdKind cfd_index_kinds[];		 /* index */
 extern const CfdKind cfd_view_kinds[];		 /* view, materialized view, rule */
 extern const CfdKind cfd_trigger_kinds[];	 /* trigger, policy, statistics, event trigger */
 extern const CfdKind cfd_routine_kinds[];	 /* function, procedure, aggregate */
-extern const CfdKind cfd_type_kinds[]; /* type, attribute, domain, domain constraint, collation */
-extern const CfdKind cfd_operator_kinds[]; /* operator, its class, its family, cast, conversion */
-extern const CfdKind cfd_language_kinds[]; /* language, transform, access method, extension */
-extern const CfdKind cfd_search_kinds[];   /* text search */
-extern const CfdKind cfd_about_kinds[];	   /* owner, comment, security label */
-extern const CfdKind cfd_grant_kinds[];	   /* grant, default privileges */
-extern const CfdKind cfd_foreign_kinds[];  /* foreign data wrapper, server, user mapping */
+extern const CfdKind cfd_type_kinds[];		 /* collation, type, attribute */
+extern const CfdKind cfd_domain_kinds[];	 /* domain, domain constraint */
+extern const CfdKind cfd_operator_kinds[];	 /* operator, its class, its family, cast, conversion */
+extern const CfdKind cfd_language_kinds[];	 /* language, transform, access method, extension */
+extern const CfdKind cfd_search_kinds[];	 /* text search */
+extern const CfdKind cfd_about_kinds[];		 /* owner, comment, security label */
+extern const CfdKind cfd_grant_kinds[];		 /* grant, default privileges */
+extern const CfdKind cfd_foreign_kinds[];	 /* foreign data wrapper, server, user mapping */
 extern const CfdKind cfd_publication_kinds[]; /* publication and its parts, subscription */
 
 /* differ_table.c */
@@ -341,6 +368,12 @@ extern struct CreateFunctionStmt *cfd_parse_routine(const CfdFact *fact);
 /* differ_view.c: whether a rule or trigger fires */
 extern const char *cfd_enable_word(const CfdFact *fact);
 extern bool cfd_is_origin(const CfdFact *fact);
+
+extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
+
+/* differ_type.c */
+extern bool cfd_has_text(List *list, const char *text);
+extern const char *cfd_label_now(CfdPlan *plan, const CfdFact *type, const char *label);
 
 /* differ_schema.c */
 extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type);

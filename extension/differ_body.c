@@ -77,7 +77,7 @@ mention(Reader *reader, const char *schema, const char *name, int weight)
 	bool found = false;
 	ListCell *lc;
 
-	foreach (lc, cfd_of_name(reader->names, name))
+	foreach (lc, cfd_named(reader->names, name))
 	{
 		CfdFact *fact = (CfdFact *) lfirst(lc);
 
@@ -270,7 +270,7 @@ cfd_hope_for_mentions(CfdPlan *plan)
 			continue;
 		CHECK_FOR_INTERRUPTS();
 		if (names == NULL)
-			names = cfd_by_name(plan->new, false);
+			names = cfd_names(plan->new, false);
 		read_routine(plan, names, fact, action);
 	}
 }

@@ -1,8 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * differ_circle.c
- *	  Actions that wait for each other in a circle. A wish in it is given up; what
- *	  was to be altered, or built beside what it replaces, is dropped and made; a
+ *	  Actions that wait for each other in a circle. A wish in it is given up; a
  *	  view in it is made in two steps, at first with nothing but its columns, or
  *	  left with nothing else before it is dropped.
  *
@@ -254,6 +253,41 @@ split_view(CfdPlan *plan, CfdAction *action)
 }
 
 /*
+ * Notes something in the circle that needs not be altered, or prepared: to drop it and to make it
+ * anew waits for less. Data must not be lost by that. All is thought over then. False when
+ * there is nothing.
+ */
+static bool
+find_way_out(CfdPlan *plan, List *circle)
+{
+	static const char *const keepers[] = {"table",	   "foreign table", "column",
+										  "sequence",  "type",			"domain",
+										  "extension", "schema",		"materialized view"};
+	ListCell *lc;
+
+	foreach (lc, circle)
+	{
+		const CfdAction *action = (const CfdAction *) lfirst(lc);
+		const CfdFact *fact = action->fact;
+		bool keeps = false;
+
+		if (action->verb == CFD_PREPARE)
+		{
+			plan->unprepared = lappend(plan->unprepared, pstrdup(fact->identity));
+			return true;
+		}
+		for (int i = 0; i < lengthof(keepers); i++)
+			keeps = keeps || cfd_is(fact, keepers[i]);
+		if (action->verb == CFD_ALTER_IT && fact->kind->drop && fact->kind->create && !keeps)
+		{
+			plan->replaced = lappend(plan->replaced, pstrdup(fact->identity));
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
  * Leaves a view with nothing but its columns before it is dropped. What its query
  * needed can go then.
  */
@@ -282,44 +316,11 @@ empty_view(CfdPlan *plan, CfdAction *action)
 }
 
 /*
- * Finds something in a circle that needs not be altered, or prepared: to drop it and to make
- * it anew waits for less. Data must not be lost by that. False when there is nothing.
+ * Breaks a circle among what is left. Returns what is ready by that, maybe nothing
+ * when there are more; or says that all has to be thought over.
  */
-static bool
-find_way_out(CfdPlan *plan, List *circle)
-{
-	ListCell *lc;
-
-	foreach (lc, circle)
-	{
-		CfdAction *action = (CfdAction *) lfirst(lc);
-		const CfdFact *fact = action->fact;
-
-		if (action->verb == CFD_PREPARE)
-		{
-			plan->unprepared = lappend(plan->unprepared, pstrdup(fact->identity));
-			return true;
-		}
-		if (action->verb == CFD_ALTER_IT && fact->kind->drop && fact->kind->create &&
-			!cfd_is(fact, "table") && !cfd_is(fact, "foreign table") && !cfd_is(fact, "column") &&
-			!cfd_is(fact, "sequence") && !cfd_is(fact, "type") && !cfd_is(fact, "domain") &&
-			!cfd_is(fact, "extension") && !cfd_is(fact, "schema") &&
-			!cfd_is(fact, "materialized view") && !cfd_is(fact, "view"))
-		{
-			plan->replaced = lappend(plan->replaced, pstrdup(fact->identity));
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * Breaks a circle among what is left. *ready is what is ready by that, maybe nothing when
- * there are more. Returns false when all has to be thought over; raises an error that names
- * the circle when nothing helps.
- */
-bool
-cfd_break_circle(CfdPlan *plan, List **ready)
+List *
+cfd_break_circle(CfdPlan *plan)
 {
 	List *circle;
 	CfdAction *later;
@@ -330,22 +331,16 @@ cfd_break_circle(CfdPlan *plan, List **ready)
 	look_back(plan);
 	circle = find_circle(plan);
 	if (find_wish(circle, &later, &sooner, &weight))
-	{
-		*ready = give_up(plan, later, sooner, weight);
-		return true;
-	}
-	if (find_way_out(plan, circle))
-		return false;
+		return give_up(plan, later, sooner, weight);
 	foreach (lc, circle)
 	{
 		CfdAction *action = (CfdAction *) lfirst(lc);
 
 		if (can_be_split(action))
-		{
-			*ready = action->verb == CFD_DROP ? empty_view(plan, action) : split_view(plan, action);
-			return true;
-		}
+			return action->verb == CFD_DROP ? empty_view(plan, action) : split_view(plan, action);
 	}
-	raise_circle(circle);
-	return true;
+	if (!find_way_out(plan, circle))
+		raise_circle(circle);
+	plan->again = true;
+	return NIL;
 }

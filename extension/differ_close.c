@@ -24,6 +24,7 @@ cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because)
 	fact->because = fact->twin ? because : NULL;
 	if (fact->twin)
 		fact->twin->created = true;
+	cfd_decide_to_move(plan, fact);
 	plan->queue = lappend(plan->queue, fact);
 }
 
@@ -61,23 +62,12 @@ cfd_needs_replaced(const CfdFact *fact)
 	return false;
 }
 
-static bool
-depends_on(const CfdFact *fact, const char *identity)
-{
-	ListCell *lc;
-
-	foreach (lc, fact->depends)
-		if (strcmp(((CfdDepend *) lfirst(lc))->fact->identity, identity) == 0)
-			return true;
-	return false;
-}
-
 /* Tells whether a change of a fact takes away that it needs what goes. */
 static bool
 detaches(const CfdFact *dependent, const CfdFact *gone)
 {
 	return dependent->twin && dependent->change == CFD_ALTER &&
-		   !depends_on(dependent->twin, gone->identity);
+		   !cfd_needs(dependent->twin, gone->identity);
 }
 
 /* Lets go what can't stay without a fact, and what is a part of it. */
@@ -92,7 +82,8 @@ follow(CfdPlan *plan, CfdFact *gone)
 	{
 		CfdFact *dependent = ((CfdDepend *) lfirst(lc))->fact;
 
-		if (!dependent->dropped && !detaches(dependent, gone))
+		if (!dependent->dropped && !detaches(dependent, gone) &&
+			!cfd_follow_move(plan, dependent, gone))
 			cfd_drop(plan, dependent, gone->identity);
 	}
 	if (gone->twin)

@@ -219,6 +219,15 @@ create_column(CfdPlan *plan, CfdFact *fact)
 
 	if (!of_table(fact))
 		return; /* of a view */
+	if (cfd_attribute_of(plan, fact))
+	{
+		/* It has come with the attribute of the type of the table. */
+		if (cfd_bool(fact, "not_null") && !has_named_not_null(fact))
+			cfd_alter_table(plan, fact, "create", 0, fact->parent, "ALTER COLUMN %s SET NOT NULL",
+							cfd_part(fact));
+		cfd_column_attributes(plan, NULL, fact);
+		return;
+	}
 	if (from && (from->created || from->alter))
 	{
 		/* It has come with that of the parent, and its default. */
@@ -250,7 +259,7 @@ drop_column(CfdPlan *plan, CfdFact *fact)
 {
 	CfdFact *from = cfd_comes_with(plan, fact);
 
-	if (!of_table(fact) || (from && from->dropped))
+	if (!of_table(fact) || (from && from->dropped) || cfd_attribute_of(plan, fact))
 		return;
 	if (!cfd_is(fact->parent, "foreign table"))
 		cfd_hazard(plan, "data loss: all values of %s", fact->identity);
@@ -269,8 +278,8 @@ type_changes(const CfdFact *old, const CfdFact *new)
  * Lets go what stands in the way of another type: PostgreSQL changes indexes and constraints
  * itself; extended statistics too, but it forgets their target.
  */
-static void
-disturb(CfdPlan *plan, CfdFact *old)
+void
+cfd_disturb(CfdPlan *plan, CfdFact *old)
 {
 	ListCell *lc;
 
@@ -307,7 +316,7 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (cfd_has(new, "generated") && !cfd_equal(old, new, "expression") && !CF_CAN_SET_EXPRESSION)
 		return CFD_REPLACE;
 	if (type_changes(old, new))
-		disturb(plan, old);
+		cfd_disturb(plan, old);
 	return CFD_ALTER;
 }
 
@@ -319,6 +328,17 @@ comes_along(CfdPlan *plan, const CfdFact *old, const CfdFact *new, const char *k
 
 	return from && from->twin && !from->created && !cfd_equal(from->twin, from, key) &&
 		   cfd_equal(from->twin, old, key) && cfd_equal(from, new, key);
+}
+
+/* Tells whether the type, or what the type has become, comes from a parent table or a type. */
+static bool
+moves_along(CfdPlan *plan, const CfdFact *new)
+{
+	CfdFact *from = cfd_comes_with(plan, new);
+
+	if (from && from->moved)
+		return true;
+	return cfd_attribute_of(plan, new) != NULL;
 }
 
 /* Whether the server can tell that values need not be touched for another type. */
@@ -399,16 +419,26 @@ alter_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		appendStringInfo(&clause, " COLLATE %s", collation);
 	if (using)
 		appendStringInfo(&clause, " USING %s", using);
-	else if (strcmp(old_type, new_type) != 0 && !is_assignable(old_type, new_type))
-		appendStringInfo(&clause, " USING %s::%s", cfd_part(new), new_type);
-	if (using || !keeps_values(old_type, new_type))
+	else if (!is_assignable(old_type, new_type) && !cfd_is(new->parent, "foreign table"))
+	{
+		char *conversion = cfd_conversion(plan, old_type, new_type, cfd_part(new));
+
+		if (strcmp(conversion, cfd_part(new)) != 0)
+			appendStringInfo(&clause, " USING %s", conversion);
+	}
+	if (cfd_is(new->parent, "foreign table"))
+		cfd_hazard(plan, "changes results: the values of %s are read as %s", new->identity,
+				   new_type);
+	else if (using || !keeps_values(old_type, new_type))
 	{
 		cfd_hazard(plan, "rewrite: %s is written anew", new->parent->identity);
-		if (using || !is_widening(old_type, new_type))
+		if (strcmp(old_type, new_type) == 0)
+			cfd_conversion_hazards(plan, new, new_type);
+		else if (using || !is_widening(old_type, new_type))
 			cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity,
 					   new_type);
 	}
-	else if (!cfd_equal(old, new, "collation"))
+	else
 		cfd_hazard(plan, "long lock: indexes on %s are built anew", new->identity);
 	cfd_alter_table(plan, new, "alter", 0, new->parent, "%s", clause.data);
 }
@@ -519,8 +549,8 @@ alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	/* SET NOT NULL comes before ADD GENERATED, DROP NOT NULL after DROP IDENTITY. */
 	if (!cfd_equal(old, new, "identity") && !cfd_has(new, "identity"))
 		alter_identity(plan, old, new);
-	if (type_changes(old, new) && !comes_along(plan, old, new, "type") &&
-		!comes_along(plan, old, new, "collation"))
+	if ((type_changes(old, new) || new->moved) && !comes_along(plan, old, new, "type") &&
+		!comes_along(plan, old, new, "collation") && !moves_along(plan, new))
 		alter_type(plan, old, new);
 	cfd_column_attributes(plan, old, new);
 	if (gets_not_null(old, new) && !has_named_not_null(new) &&

@@ -75,7 +75,7 @@ without_ignored(List *facts, List *patterns)
 
 /* Tells whether a list of texts holds one. */
 bool
-cfd_names(List *list, const char *identity)
+cfd_lists(List *list, const char *identity)
 {
 	ListCell *lc;
 
@@ -91,7 +91,7 @@ compare(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	if (strcmp(old->hash, new->hash) == 0 || cfd_contains(plan->equal, new->identity))
 		return CFD_SAME;
-	if (cfd_names(plan->replaced, new->identity))
+	if (cfd_lists(plan->replaced, new->identity))
 		return CFD_REPLACE;
 	return new->kind->compare ? new->kind->compare(plan, old, new) : CFD_REPLACE;
 }

@@ -27,7 +27,7 @@ typedef struct NameEntry
 
 /* Returns a table of what can be found by name: relations but indexes, types, routines. */
 HTAB *
-cfd_by_name(List *facts, bool routines_only)
+cfd_names(List *facts, bool routines_only)
 {
 	HASHCTL control = {
 		.keysize = NAMEDATALEN, .entrysize = sizeof(NameEntry), .hcxt = CurrentMemoryContext};
@@ -53,7 +53,7 @@ cfd_by_name(List *facts, bool routines_only)
 
 /* Returns the facts of a name. */
 List *
-cfd_of_name(HTAB *names, const char *name)
+cfd_named(HTAB *names, const char *name)
 {
 	char key[NAMEDATALEN];
 	NameEntry *entry;
@@ -110,7 +110,7 @@ wait_for_freed(CfdPlan *plan)
 	{
 		CfdFact *fact = (CfdFact *) lfirst(lc);
 
-		if (!fact->dropped)
+		if (!fact->dropped || fact->moved)
 			continue;
 		for (int i = 0; classes[i]; i++)
 			if (taken_name(fact, classes[i], &key))
@@ -150,14 +150,14 @@ hope_for_names(CfdPlan *plan)
 	foreach (lc, plan->old)
 		if (((CfdFact *) lfirst(lc))->dropped && ((CfdFact *) lfirst(lc))->twin == NULL)
 			dropped = lappend(dropped, lfirst(lc));
-	names = cfd_by_name(dropped, true);
+	names = cfd_names(dropped, true);
 	foreach (lc, plan->new)
 	{
 		CfdFact *fact = (CfdFact *) lfirst(lc);
 
 		if (!fact->created || (fact->kind->flags & CFD_ROUTINE) == 0)
 			continue;
-		foreach (ld, cfd_of_name(names, fact->name))
+		foreach (ld, cfd_named(names, fact->name))
 		{
 			CfdFact *other = (CfdFact *) lfirst(ld);
 

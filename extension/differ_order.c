@@ -77,62 +77,6 @@ create_action(CfdPlan *plan, CfdFact *fact)
 	return fact->create;
 }
 
-static bool
-is_foreign_key(const CfdFact *fact)
-{
-	return cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0;
-}
-
-/* Tells whether tables that go lead from one to another by foreign keys. */
-static bool
-leads_to_table(CfdFact *from, const CfdFact *to, List **seen)
-{
-	ListCell *lc;
-	ListCell *ld;
-
-	if (from == to)
-		return true;
-	if (list_member_ptr(*seen, from))
-		return false;
-	*seen = lappend(*seen, from);
-	foreach (lc, from->children)
-	{
-		CfdFact *child = (CfdFact *) lfirst(lc);
-
-		if (!is_foreign_key(child))
-			continue;
-		foreach (ld, child->depends)
-		{
-			CfdFact *table = ((CfdDepend *) lfirst(ld))->fact->parent;
-
-			if (table && table != from && table->dropped && cfd_is(table, "table") &&
-				leads_to_table(table, to, seen))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* Tells whether a foreign key between two tables that go has to go by itself: they refer to each other. */
-static bool
-closes_circle(const CfdFact *fact)
-{
-	ListCell *lc;
-
-	if (!is_foreign_key(fact) || !fact->parent->dropped)
-		return false;
-	foreach (lc, fact->depends)
-	{
-		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
-		List *seen = NIL;
-
-		if (table && table != fact->parent && table->dropped && cfd_is(table, "table") &&
-			leads_to_table(table, fact->parent, &seen))
-			return true;
-	}
-	return false;
-}
-
 /* Tells whether a fact has to go before its parent can: a table before its schema. */
 static bool
 stands_in_the_way(const CfdFact *fact, const CfdFact *parent)
@@ -149,13 +93,31 @@ stands_in_the_way(const CfdFact *fact, const CfdFact *parent)
 	return false;
 }
 
+/*
+ * Tells whether a constraint of a domain has to go before it: a function that it needs takes
+ * values of the domain, or the domain goes last, when columns have been moved.
+ */
+static bool
+goes_before(const CfdFact *constraint, const CfdFact *domain)
+{
+	ListCell *lc;
+
+	if (domain->moved)
+		return true;
+	foreach (lc, constraint->depends)
+		if (cfd_needs(((CfdDepend *) lfirst(lc))->fact, domain->identity))
+			return true;
+	return false;
+}
+
 /* Returns what takes a fact along when it is dropped, or NULL. */
 static CfdFact *
 taken_by(const CfdFact *fact)
 {
 	ListCell *lc;
 
-	if (closes_circle(fact))
+	if (cfd_closes_circle(fact) ||
+		(cfd_is(fact, "domain constraint") && goes_before(fact, fact->parent)))
 		return NULL;
 	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
 		return fact->parent;
@@ -163,7 +125,9 @@ taken_by(const CfdFact *fact)
 	{
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
 
-		if (depend->how != CFD_NORMAL && depend->fact->dropped)
+		if (!depend->fact->dropped || cfd_is_loose(fact, depend->fact))
+			continue;
+		if (depend->how != CFD_NORMAL || cfd_is_support(fact, depend->fact))
 			return depend->fact;
 	}
 	return NULL;
@@ -278,7 +242,7 @@ make_preparation(CfdPlan *plan, CfdFact *fact)
 		fact->ousts = ousted_key(fact);
 	old = fact->twin ? fact->twin : fact->ousts;
 	if (old == NULL || fact->create->fact != fact || fact->kind->prepares == NULL ||
-		cfd_names(plan->unprepared, fact->identity) || !fact->kind->prepares(plan, old, fact))
+		cfd_lists(plan->unprepared, fact->identity) || !fact->kind->prepares(plan, old, fact))
 		return;
 	fact->prepare = cfd_new_action(plan, CFD_PREPARE, fact);
 	fact->prepare->late = fact->create->late;
@@ -327,6 +291,23 @@ cfd_provider(const CfdFact *fact)
 	return fact->created ? fact->create : fact->alter;
 }
 
+/*
+ * The same for one that needs it. Of a type that needs a function that needs the type, the
+ * function needs only that it is there, as a shell; all others need it whole.
+ */
+static CfdAction *
+provider_for(const CfdFact *fact, const CfdFact *needed)
+{
+	if (cfd_is(needed, "type") || cfd_is(needed, "domain"))
+	{
+		if (cfd_needs(needed, fact->identity))
+			return needed->created ? needed->create : NULL;
+		if (needed->finish && cfd_is(needed, "type"))
+			return needed->finish;
+	}
+	return cfd_provider(needed);
+}
+
 /* A foreign key needs the whole index of a partitioned table, with those of the partitions. */
 static void
 wait_for_parts(CfdAction *action, const CfdFact *needed)
@@ -337,29 +318,47 @@ wait_for_parts(CfdAction *action, const CfdFact *needed)
 		cfd_wait(action, ((CfdDepend *) lfirst(lc))->fact->finish);
 }
 
+/* Whether a fact needs another one only for its last steps, see provider_for(). */
+static bool
+is_needed_later(const CfdFact *fact, const CfdFact *needed)
+{
+	return fact->created && (cfd_is_loose(fact, needed) || cfd_is_support(needed, fact));
+}
+
 /* What is made or changed comes after all that it needs. */
 static void
-wait_for_needs(CfdAction *action, const CfdFact *fact)
+wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 	char *type = cfd_is(fact, "constraint") ? cfd_text(fact, "type") : NULL;
 
-	cfd_wait(action, fact->parent ? cfd_provider(fact->parent) : NULL);
+	CfdFact *attribute = cfd_attribute_of(plan, fact);
+
+	cfd_wait(action, fact->parent ? provider_for(fact, fact->parent) : NULL);
+	cfd_wait(action, attribute ? cfd_provider(attribute) : NULL);
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
-		if (comes_first(fact, (CfdDepend *) lfirst(lc)))
+		if (comes_first(fact, (CfdDepend *) lfirst(lc)) || is_needed_later(fact, needed))
 			continue;
-		cfd_wait(action, cfd_provider(needed));
+		cfd_wait(action, provider_for(fact, needed));
 		if (type && strcmp(type, "foreign key") == 0)
 			wait_for_parts(action, needed);
 	}
 }
 
+/* What speaks of a type that is moved is gone before that has its other name. */
+static void
+before_move(CfdAction *action, const CfdFact *type)
+{
+	if (type->moved && type->dropped && !action->fact->moved)
+		cfd_wait(type->twin->create, action);
+}
+
 /* What goes is gone before that what it needed goes or changes. */
 static void
-free_needs(CfdAction *action, const CfdFact *fact)
+free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 
@@ -371,16 +370,28 @@ free_needs(CfdAction *action, const CfdFact *fact)
 			cfd_wait(action, action->fact == fact ? fact->parent->alter : NULL);
 		else
 			cfd_wait(fact->parent->alter, action);
+		before_move(action, fact->parent);
 	}
 	foreach (lc, fact->depends)
 	{
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+		CfdFact *attribute;
 
+		if (cfd_is_loose(fact, depend->fact))
+			continue;
 		/* What goes with either of two may go with the other before. */
 		if (depend->how == CFD_NORMAL || action->fact == fact)
 			cfd_wait(depend->fact->drop, action);
-		cfd_wait(depend->fact->alter, action);
+		if (!cfd_is_support(fact, depend->fact) &&
+			(depend->fact != fact->parent || !cfd_is(fact->parent, "table")))
+			cfd_wait(depend->fact->alter, action);
+		before_move(action, depend->fact);
+		attribute = cfd_attribute_of(plan, depend->fact);
+		if (attribute)
+			cfd_wait(attribute->alter, action);
 	}
+	if (cfd_attribute_of(plan, fact))
+		cfd_wait(cfd_attribute_of(plan, fact)->drop, action);
 }
 
 /* What changes is changed before that what it needed goes. */
@@ -437,7 +448,8 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 	ListCell *lc;
 
 	cfd_wait(action, cfd_provider(fact));
-	foreach (lc, fact->children)
+	/* The parts of a type, such as what is said of it, come after it. */
+	foreach (lc, cfd_is(fact, "type") ? NIL : fact->children)
 		cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
 	{
@@ -482,28 +494,14 @@ wait_to_leave(CfdAction *action, const CfdFact *fact)
 	cfd_wait(fact->finish, action);
 }
 
-/* A logged table must never refer to an unlogged one. */
+/* What comes back does so when it has gone; what is moved goes at last. */
 static void
-order_by_logging(const CfdFact *fact)
+wait_for_twin(CfdAction *action, CfdFact *old)
 {
-	CfdAction *action;
-	ListCell *lc;
-
-	if (!is_foreign_key(fact) || fact->parent->alter == NULL)
-		return;
-	action = fact->parent->alter;
-	foreach (lc, fact->depends)
-	{
-		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
-
-		if (!cfd_is(table, "table") || table->alter == NULL || table == fact->parent ||
-			cfd_equal(table, table->twin, "persistence"))
-			continue;
-		if (cfd_has(table, "persistence"))
-			cfd_wait(table->alter, action);
-		else
-			cfd_wait(action, table->alter);
-	}
+	if (old->drop == NULL || !old->drop->fact->moved)
+		cfd_wait(action, old->drop);
+	else if (old->moved)
+		cfd_wait(old->drop, action);
 }
 
 /* Lets every action wait for what it needs. */
@@ -525,36 +523,43 @@ link_actions(CfdPlan *plan)
 			switch (action->verb)
 			{
 				case CFD_CREATE:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					if (fact->twin)
-						cfd_wait(action, fact->twin->drop);
+						wait_for_twin(action, fact->twin);
 					if (fact->ousts)
 						cfd_wait(action, fact->ousts->drop);
 					break;
 				case CFD_PREPARE:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					prepare_first(action, fact);
 					break;
 				case CFD_ALTER_IT:
-					wait_for_needs(action, fact);
+					wait_for_needs(plan, action, fact);
 					leave_needs(action, fact->twin);
 					break;
 				case CFD_LEAVE:
-					wait_to_leave(action, fact);
+					if (cfd_is(fact, "table"))
+						wait_to_leave(action, fact);
+					else
+					{
+						leave_needs(action, fact->twin);
+						cfd_wait(fact->finish, action);
+						cfd_wait(fact->alter, action);
+					}
 					break;
 				case CFD_FINISH:
 					wait_for_parts_of(action, fact);
 					break;
 				case CFD_DROP:
-					free_needs(action, fact);
+					free_needs(plan, action, fact);
 					break;
 			}
 		}
 	}
 	cfd_wait_for_names(plan);
-	cfd_hope_for_mentions(plan);
 	foreach (lc, plan->new)
-		order_by_logging((CfdFact *) lfirst(lc));
+		cfd_order_by_logging((CfdFact *) lfirst(lc));
+	cfd_hope_for_mentions(plan);
 }
 
 /* Which of two actions comes first, where both could. */
@@ -631,9 +636,9 @@ cfd_order(CfdPlan *plan)
 	run_ready(plan, heap);
 	while (plan->left > 0)
 	{
-		List *ready = NIL;
+		List *ready = cfd_break_circle(plan);
 
-		if (!cfd_break_circle(plan, &ready))
+		if (plan->again)
 			return false;
 		foreach (lc, ready)
 			binaryheap_add(heap, PointerGetDatum(lfirst(lc)));

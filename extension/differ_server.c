@@ -11,8 +11,10 @@
 #include "access/htup_details.h"
 #include "access/transam.h"
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "parser/parse_type.h"
 #include "parser/parser.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -81,4 +83,36 @@ cfd_is_constant(const char *expression)
 	while (IsA(node, TypeCast))
 		node = castNode(TypeCast, node)->arg;
 	return IsA(node, A_Const);
+}
+
+/*
+ * Tells whether this server has the files of a version of an extension: those that make
+ * it, or, with a version to come from, those that lead from one to the other.
+ */
+bool
+cfd_extension_has(const char *name, const char *from, const char *version)
+{
+	Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
+	Datum values[3];
+	char nulls[] = "   ";
+	bool found;
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(version);
+	values[2] = from ? CStringGetTextDatum(from) : (Datum) 0;
+	SPI_connect();
+	if (SPI_execute_with_args(from ? "SELECT FROM pg_catalog.pg_extension_update_paths($1) AS p"
+									 " WHERE p.source OPERATOR(pg_catalog.=) $3"
+									 " AND p.target OPERATOR(pg_catalog.=) $2"
+									 " AND p.path IS NOT NULL AND EXISTS (SELECT FROM"
+									 " pg_catalog.pg_available_extensions AS a"
+									 " WHERE a.name OPERATOR(pg_catalog.=) $1)"
+								   : "SELECT FROM pg_catalog.pg_available_extension_versions AS v"
+									 " WHERE v.name OPERATOR(pg_catalog.=) $1"
+									 " AND v.version OPERATOR(pg_catalog.=) $2",
+							  from ? 3 : 2, types, values, nulls, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the versions of an extension");
+	found = SPI_processed > 0;
+	SPI_finish();
+	return found;
 }

@@ -248,9 +248,12 @@ alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 					 "ALTER TABLE %s DETACH PARTITION %s", cfd_text(old, "partition_of"),
 					 cfd_table(new));
 	}
-	if (!cfd_equal(old, new, "of_type"))
+	if (!cfd_equal(old, new, "of_type") || new->moved)
 	{
-		if (cfd_has(new, "of_type"))
+		/* Its columns are changed before it belongs to what the type has become. */
+		if (new->moved)
+			cfd_alter_table(plan, new, "alter", 0, new, "NOT OF");
+		else if (cfd_has(new, "of_type"))
 			cfd_alter_table(plan, new, "alter", 0, new, "OF %s", cfd_text(new, "of_type"));
 		else
 			cfd_alter_table(plan, new, "alter", 0, new, "NOT OF");
@@ -376,7 +379,7 @@ gets_parents(CfdFact *old, CfdFact *new)
 static bool
 table_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return attaches(old, new) || gets_parents(old, new) ||
+	return attaches(old, new) || gets_parents(old, new) || (old && new->moved) ||
 		   cfd_names_index(old, new, "replica_identity_index") ||
 		   cfd_names_index(old, new, "cluster_on") ||
 		   (old == NULL && cfd_has(new, "replica_identity"));
@@ -395,6 +398,9 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 				 "ALTER TABLE ONLY %s ATTACH PARTITION %s %s", parent, cfd_table(new),
 				 cfd_text(new, "partition_bound"));
 	}
+	if (old && new->moved && cfd_has(new, "of_type"))
+		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "OF %s",
+						cfd_text(new, "of_type"));
 	if (gets_parents(old, new))
 		for (int i = parents_kept(old, new); i < list_length(cfd_list(new, "inherits")); i++)
 			cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "INHERIT %s",

@@ -1,0 +1,219 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_convert.c
+ *	  How the values of one type become values of another, where a type of the
+ *	  user is involved: enums, ranges and base types by way of text, composite types
+ *	  attribute by attribute.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "differ.h"
+
+/* Takes [] from the end of a type, and says whether it was there. */
+static char *
+element_of(const char *type, bool *array)
+{
+	int len = strlen(type);
+
+	*array = len > 2 && strcmp(type + len - 2, "[]") == 0;
+	return pnstrdup(type, *array ? len - 2 : len);
+}
+
+/* The fact of a type by its name, not of an array; NULL for a type of the system or of an extension. */
+static CfdFact *
+find_type(CfdPlan *plan, bool target, const char *name)
+{
+	static const char *const kinds[] = {"type", "domain", "table"};
+	HTAB *side = target ? plan->target : plan->source;
+	int len = strlen(name);
+	ListCell *lc;
+
+	/* a modifier */
+	if (len > 0 && name[len - 1] == ')' && strrchr(name, '('))
+		name = pnstrdup(name, strrchr(name, '(') - name);
+	for (int i = 0; i < lengthof(kinds); i++)
+	{
+		CfdFact *fact = cfd_find(side, psprintf("%s %s", kinds[i], name));
+
+		if (fact)
+			return fact;
+	}
+	foreach (lc, target ? plan->new : plan->old)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+		char *multirange = cfd_is(fact, "type") ? cfd_text(fact, "multirange") : NULL;
+
+		if (multirange && strcmp(multirange, name) == 0)
+			return fact;
+	}
+	return NULL;
+}
+
+static bool
+is_composite(const CfdFact *fact)
+{
+	return cfd_is(fact, "type") && strcmp(cfd_text(fact, "type"), "composite") == 0;
+}
+
+/* An attribute of a composite type by its name, or NULL. */
+static CfdFact *
+attribute_of(CfdPlan *plan, const CfdFact *type, const char *name)
+{
+	return cfd_find(type->in_target ? plan->target : plan->source,
+					psprintf("attribute %s.%s", cfd_table(type), cfd_quote(name)));
+}
+
+/* Whether the text of a row of one composite type reads as the same row of another. */
+static bool
+is_same_row(CfdPlan *plan, const CfdFact *from, const CfdFact *to)
+{
+	List *names = cfd_list(from, "attributes");
+	ListCell *lc;
+
+	check_stack_depth();
+	if (!cfd_equal(from, to, "attributes"))
+		return false;
+	foreach (lc, names)
+	{
+		CfdFact *was = attribute_of(plan, from, (char *) lfirst(lc));
+		CfdFact *is = attribute_of(plan, to, (char *) lfirst(lc));
+		CfdFact *inner;
+		CfdFact *outer;
+		bool array;
+
+		if (was == NULL || is == NULL || !cfd_equal(was, is, "type"))
+			return false;
+		inner = find_type(plan, false, element_of(cfd_text(was, "type"), &array));
+		outer = find_type(plan, true, element_of(cfd_text(is, "type"), &array));
+		if (is_composite(inner) && is_composite(outer) && !is_same_row(plan, inner, outer))
+			return false;
+	}
+	return true;
+}
+
+/* ROW(...) with what both composite types have; NULL stays NULL. */
+static char *
+convert_row(CfdPlan *plan, const CfdFact *from, const CfdFact *to, const char *type,
+			const char *expression)
+{
+	StringInfoData row;
+	ListCell *lc;
+
+	initStringInfo(&row);
+	foreach (lc, cfd_list(to, "attributes"))
+	{
+		char *name = (char *) lfirst(lc);
+		CfdFact *was = attribute_of(plan, from, name);
+		CfdFact *is = attribute_of(plan, to, name);
+
+		if (row.len)
+			appendStringInfoString(&row, ", ");
+		if (was && is)
+			appendStringInfoString(
+				&row, cfd_conversion(plan, cfd_text(was, "type"), cfd_text(is, "type"),
+									 psprintf("(%s).%s", expression, cfd_quote(name))));
+		else
+			appendStringInfoString(&row, "NULL");
+	}
+	return psprintf("CASE WHEN %s IS NOT DISTINCT FROM NULL THEN NULL ELSE ROW(%s)::%s END",
+					expression, row.data, type);
+}
+
+/*
+ * Returns the expression that makes a value of a type of the target of one of a type of
+ * the source; the expression itself, when nothing needs to be said.
+ */
+char *
+cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression)
+{
+	bool was_array;
+	bool is_array;
+	CfdFact *from = find_type(plan, false, element_of(old_type, &was_array));
+	CfdFact *to = find_type(plan, true, element_of(new_type, &is_array));
+	CfdFact *peeled = to;
+	bool array;
+
+	check_stack_depth();
+	if (strcmp(old_type, new_type) == 0 && (from == NULL || !from->moved))
+		return pstrdup(expression);
+	/* A value of a domain is one of its base type. */
+	while (cfd_is(from, "domain") && !was_array)
+	{
+		old_type = cfd_text(from, "type");
+		from = find_type(plan, false, element_of(old_type, &was_array));
+	}
+	while (cfd_is(peeled, "domain"))
+	{
+		CfdFact *base = find_type(plan, true, element_of(cfd_text(peeled, "type"), &array));
+
+		if (array)
+			break;
+		peeled = base;
+	}
+	if (is_composite(from) && is_composite(peeled) && !is_same_row(plan, from, peeled))
+	{
+		if (was_array || is_array)
+			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("arrays of %s can't be converted by an expression", from->identity),
+					errdetail("Its attributes come in another order, or have other types."),
+					errhint("Add new attributes at the end, or say with the option using how each "
+							"column is converted."));
+		return convert_row(plan, from, peeled, new_type, expression);
+	}
+	/* What a cast of the user does, it does directly. */
+	if (from == NULL && peeled == NULL)
+		return psprintf("%s::%s", expression, new_type);
+	if (cfd_find(plan->target, psprintf("cast(%s AS %s)", old_type, new_type)))
+		return psprintf("%s::%s", expression, new_type);
+	return psprintf("%s::text%s::%s", expression, was_array ? "[]" : "", new_type);
+}
+
+/* Adds what the conversion of the values of a column may do. */
+void
+cfd_conversion_hazards(CfdPlan *plan, const CfdFact *column, const char *type)
+{
+	bool array;
+	CfdFact *to = find_type(plan, true, element_of(type, &array));
+	CfdFact *from = to ? to->twin : NULL;
+	ListCell *lc;
+
+	check_stack_depth();
+	if (from == NULL || !to->moved)
+		return;
+	if (cfd_is(to, "domain"))
+	{
+		cfd_hazard(plan, "may fail: every value of %s must be one of %s", column->identity,
+				   to->identity);
+		cfd_conversion_hazards(plan, column, cfd_text(to, "type"));
+	}
+	else if (strcmp(cfd_text(from, "type"), "enum") == 0)
+	{
+		List *labels = cfd_list(to, "labels");
+
+		foreach (lc, cfd_list(from, "labels"))
+			if (!cfd_has_text(labels, cfd_label_now(plan, from, (char *) lfirst(lc))))
+				cfd_hazard(plan, "may fail: %s may hold %s, which is no label any more",
+						   column->identity, cfd_literal((char *) lfirst(lc)));
+	}
+	else if (is_composite(from))
+	{
+		foreach (lc, cfd_list(from, "attributes"))
+		{
+			CfdFact *is = attribute_of(plan, to, (char *) lfirst(lc));
+
+			if (is == NULL)
+				cfd_hazard(plan, "data loss: all values of attribute %s in %s", (char *) lfirst(lc),
+						   column->identity);
+			else
+				cfd_conversion_hazards(plan, column, cfd_text(is, "type"));
+		}
+	}
+	else
+		cfd_hazard(plan, "may fail: every value of %s must be one of %s", column->identity,
+				   to->identity);
+}

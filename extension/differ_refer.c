@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_refer.c
+ *	  Tables that refer to each other: what foreign keys mean for the order.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "differ.h"
+
+static bool
+is_foreign_key(const CfdFact *fact)
+{
+	return cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0;
+}
+
+/* Tells whether tables that go lead from one to another by foreign keys. */
+static bool
+leads_to_table(CfdFact *from, const CfdFact *to, List **seen)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	if (from == to)
+		return true;
+	if (list_member_ptr(*seen, from))
+		return false;
+	*seen = lappend(*seen, from);
+	foreach (lc, from->children)
+	{
+		CfdFact *child = (CfdFact *) lfirst(lc);
+
+		if (!is_foreign_key(child))
+			continue;
+		foreach (ld, child->depends)
+		{
+			CfdFact *table = ((CfdDepend *) lfirst(ld))->fact->parent;
+
+			if (table && table != from && table->dropped && cfd_is(table, "table") &&
+				leads_to_table(table, to, seen))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Tells whether a foreign key between two tables that go has to go by itself: they refer to each other. */
+bool
+cfd_closes_circle(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (!is_foreign_key(fact) || !fact->parent->dropped)
+		return false;
+	foreach (lc, fact->depends)
+	{
+		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
+		List *seen = NIL;
+
+		if (table && table != fact->parent && table->dropped && cfd_is(table, "table") &&
+			leads_to_table(table, fact->parent, &seen))
+			return true;
+	}
+	return false;
+}
+
+/* A logged table must never refer to an unlogged one. */
+void
+cfd_order_by_logging(const CfdFact *fact)
+{
+	CfdAction *action;
+	ListCell *lc;
+
+	if (!is_foreign_key(fact) || fact->parent->alter == NULL)
+		return;
+	action = fact->parent->alter;
+	foreach (lc, fact->depends)
+	{
+		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact->parent;
+
+		if (!cfd_is(table, "table") || table->alter == NULL || table == fact->parent ||
+			cfd_equal(table, table->twin, "persistence"))
+			continue;
+		if (cfd_has(table, "persistence"))
+			cfd_wait(table->alter, action);
+		else
+			cfd_wait(action, table->alter);
+	}
+}
