@@ -101,7 +101,7 @@ static bool
 index_prepares(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	return concurrently(plan, new) && !old->parent->dropped && !cfd_has(old, "partition_of") &&
-		   !cfd_needs_replaced(new);
+		   !cfd_lists(plan->unprepared, new->identity) && !cfd_needs_replaced(new);
 }
 
 static void
