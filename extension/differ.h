@@ -227,6 +227,7 @@ struct CfdPlan
 /* differ_load.c */
 extern HTAB *cfd_load(CfdPlan *plan, Jsonb *snapshot, bool target, List **facts);
 extern CfdFact *cfd_find(HTAB *facts, const char *identity);
+extern HTAB *cfd_index(List *facts);
 extern HTAB *cfd_identity_table(const char *name, Size entry);
 
 /* differ_text.c: the payload, names */
@@ -267,6 +268,9 @@ extern const char *cfd_system_type(const char *type);
 extern const char *cfd_default_storage(const char *type);
 extern bool cfd_is_constant(const char *expression);
 extern bool cfd_extension_has(const char *name, const char *from, const char *version);
+
+/* differ_rename.c */
+extern void cfd_rename(CfdPlan *plan);
 
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
