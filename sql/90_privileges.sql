@@ -11,6 +11,10 @@ DECLARE
         'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read',
         '_snapshot_facts', '_facts_hash', '_facts_relations', '_facts_columns', '_facts_parts', '_facts_types', '_facts_routines',
         '_facts_others', '_facts_about', '_extension_version',
+        'drift', 'drift_report', 'drift_check', 'drift_rules', 'recorded_schema', 'ddl_history', '_drift', '_drift_options',
+        '_drift_side', '_drift_changes', '_drift_parent', '_drift_ancestors', '_drift_who', '_drift_details', '_drift_rows', '_drift_undeclared',
+        '_drift_rank', '_drift_grant', '_drift_keys', '_drift_severity', '_ignored', '_record_newest', '_record_log_id',
+        '_record_snapshot', '_empty_facts', '_changed_facts', '_normal_forms',
         '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
         '_plan', '_plan_scripts', '_label', '_lock_holders',
         'intent_get', 'intent_list', 'intent_conflicts', 'intent_history', 'intent_board', 'intent_check',
@@ -67,14 +71,14 @@ BEGIN
         CONTINUE WHEN level = 'reader' AND routine.routine_name <> ALL (readers);
         CONTINUE WHEN level = 'developer' AND routine.routine_name <> ALL (developers);
         CONTINUE WHEN level = 'migrator' AND routine.routine_name IN ('grant_usage', 'forget', 'set_checksum',
-            'intent_archive', '_intent_archive');
+            'intent_archive', '_intent_archive', 'record_schema', 'ddl_log_prune', '_ddl_log_prune');
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine.signature, role);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION confiture.grant_usage(name, text) IS
 'Grants a role the use of Confiture. Migrations run with the privileges of the role that calls, never with more.
-Arguments: role; level: reader (status, plan, history, analysis, snapshots; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum; intent_archive).
+Arguments: role; level: reader (status, plan, history, analysis, snapshots, drift, the DDL log; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum, record_schema; intent_archive, ddl_log_prune).
 Errors: 22023 unknown level; 42704 unknown role; 42501 the caller may not grant.
 Example: SELECT confiture.grant_usage(''deployer'', ''migrator'');';
 

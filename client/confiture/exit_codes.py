@@ -49,6 +49,7 @@ MEANINGS: Final[dict[int, str]] = {
     26: "the schema has objects that Confiture does not know",
     27: "a plan could not be proven",
     28: "the schema has moved since a plan was made",
+    29: "no schema is recorded to compare with: no migration has run yet",
     130: "cancelled (Ctrl-C)",
 }
 
@@ -73,6 +74,7 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF018": 26,
     "CF019": 27,
     "CF020": 28,
+    "CF021": 29,
     "55P03": TIMEOUT_LOCK,
     "42501": 20,
     "57014": INTERRUPTED,
