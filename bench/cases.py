@@ -51,6 +51,7 @@ def small_migrations(bench: Bench) -> Iterator[Row]:
     send = f"SELECT confiture.register_migrations($j${as_jsonb(migrations)}$j$);\n"
     register = bench.file("register.sql", send)
     apply = bench.file("apply.sql", APPLY)
+    bare = bench.file("bare.sql", f"SET confiture.record_schema = off;\n{APPLY}")
 
     def each_file(name: str) -> None:
         for path in files:
@@ -58,6 +59,7 @@ def small_migrations(bench: Bench) -> Iterator[Row]:
 
     up = f"SELECT migrate_up(), {number} migrations"
     call = f"CALL migrate(), {number} migrations"
+    off = f"SELECT migrate_up(), {number} migrations, record_schema off"
     both = "register_migrations(), then migrate_up()"
     one = "psql -1 -f of the same text"
     parts = "psql -f, one BEGIN ... COMMIT each"
@@ -69,6 +71,7 @@ def small_migrations(bench: Bench) -> Iterator[Row]:
             {
                 one: on_copy(template, lambda name: server.psql(name, "-1", "-f", whole)),
                 up: on_copy(template, lambda name: server.psql(name, "-f", apply)),
+                off: on_copy(template, lambda name: server.psql(name, "-f", bare)),
                 parts: on_copy(template, lambda name: server.psql(name, "-f", pieces)),
                 call: on_copy(template, lambda name: server.psql(name, "-c", "CALL confiture.migrate()")),
                 both: on_copy(plain, lambda name: server.psql(name, "-f", register, "-f", apply)),
@@ -77,6 +80,7 @@ def small_migrations(bench: Bench) -> Iterator[Row]:
             bench.repetitions,
         )
     yield compare(seconds, up, one, limit=1.2)
+    yield compare(seconds, off, one)
     yield compare(seconds, call, one, limit=1.2)
     yield compare(seconds, call, parts)
     yield compare(seconds, both, one)

@@ -176,4 +176,18 @@
 #define cf_lock_held_by_me(tag, mode) LockHeldByMe((tag), (mode))
 #endif
 
+/* What may be done with a relation; MAINTAIN since 17. */
+#if PG_VERSION_NUM >= 170000
+#define CF_RELATION_RIGHTS "DELETE INSERT MAINTAIN REFERENCES SELECT TRIGGER TRUNCATE UPDATE"
+#else
+#define CF_RELATION_RIGHTS "DELETE INSERT REFERENCES SELECT TRIGGER TRUNCATE UPDATE"
+#endif
+
+/* How a subscription streams when nothing is said. */
+#if PG_VERSION_NUM >= 180000
+#define CF_SUBSCRIPTION_STREAMING "parallel"
+#else
+#define CF_SUBSCRIPTION_STREAMING "off"
+#endif
+
 #endif /* CF_COMPAT_H */

@@ -33,6 +33,9 @@
 #define ERRCODE_CF_UNKNOWN_INTENT MAKE_SQLSTATE('C', 'F', '0', '1', '5')
 #define ERRCODE_CF_CIRCLE MAKE_SQLSTATE('C', 'F', '0', '1', '6')
 #define ERRCODE_CF_DATABASE_EXISTS MAKE_SQLSTATE('C', 'F', '0', '1', '7')
+#define ERRCODE_CF_UNMODELLED MAKE_SQLSTATE('C', 'F', '0', '1', '8')
+#define ERRCODE_CF_UNPROVEN MAKE_SQLSTATE('C', 'F', '0', '1', '9')
+#define ERRCODE_CF_MOVED MAKE_SQLSTATE('C', 'F', '0', '2', '0')
 #define ERRCODE_CF_PROGRESS_STARTED MAKE_SQLSTATE('C', 'F', 'P', '0', '1')
 #define ERRCODE_CF_PROGRESS_FINISHED MAKE_SQLSTATE('C', 'F', 'P', '0', '2')
 #define ERRCODE_CF_PROGRESS_WAITING MAKE_SQLSTATE('C', 'F', 'P', '0', '3')
@@ -129,6 +132,7 @@ extern int cf_lock_timeout; /* milliseconds */
 extern int cf_lock_retries;
 extern int cf_out_of_order;
 extern int cf_progress;
+extern bool cf_record_schema;
 typedef enum CfEnforce
 {
 	CF_ENFORCE_OFF,
@@ -150,5 +154,7 @@ typedef enum CfProgress
 extern void cf_guc_init(void);
 extern bool cf_enforces_intents(void);
 extern void cf_check_enforcement(void);
+extern bool cf_logs_ddl(void);
+extern void cf_check_log_ddl(void);
 
 #endif /* CONFITURE_H */

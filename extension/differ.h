@@ -66,6 +66,7 @@ typedef enum CfdChange
 #define CFD_RELATION 1 /* its name is one of the relations of its schema */
 #define CFD_TYPE 2	   /* its name is one of the types of its schema */
 #define CFD_ROUTINE 4  /* functions, procedures and aggregates share their names */
+#define CFD_LAST 8	   /* what is done about it is done when all else is */
 
 typedef struct CfdKind
 {
@@ -132,6 +133,7 @@ struct CfdFact
 	CfdAction *prepare;	 /* of the target */
 	CfdAction *leave;	 /* of the target */
 	CfdAction *finish;	 /* of the target */
+	void *extra;		 /* what its kind knows of it */
 };
 
 typedef enum CfdVerb
@@ -210,8 +212,9 @@ struct CfdPlan
 	List *hazards;	  /* for the next statement */
 	CfdAction *current;
 	int group;
-	bool alone;	 /* the next statement begins a new group */
-	List *queue; /* facts that were dropped, and whose dependents are to be looked at */
+	bool alone;		/* the next statement begins a new group */
+	List *defaults; /* the default privileges of the source */
+	List *queue;	/* facts that were dropped, and whose dependents are to be looked at */
 };
 
 /* Flags of cfd_emit(). */
@@ -224,6 +227,8 @@ struct CfdPlan
 /* differ_load.c */
 extern HTAB *cfd_load(CfdPlan *plan, Jsonb *snapshot, bool target, List **facts);
 extern CfdFact *cfd_find(HTAB *facts, const char *identity);
+extern HTAB *cfd_index(List *facts);
+extern HTAB *cfd_identity_table(const char *name, Size entry);
 
 /* differ_text.c: the payload, names */
 extern char *cfd_text(const CfdFact *fact, const char *key);
@@ -259,14 +264,19 @@ typedef struct CfdPair
 
 /* differ_server.c: what this server knows of types and expressions */
 extern bool cfd_parse_type(const char *type, Oid *oid, int32 *modifier);
+extern const char *cfd_system_type(const char *type);
 extern const char *cfd_default_storage(const char *type);
 extern bool cfd_is_constant(const char *expression);
 extern bool cfd_extension_has(const char *name, const char *from, const char *version);
+
+/* differ_rename.c */
+extern void cfd_rename(CfdPlan *plan);
 
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
 extern bool cfd_lists(List *list, const char *identity);
 extern bool cfd_is(const CfdFact *fact, const char *kind);
+extern bool cfd_is_ignored(const CfdPlan *plan, const char *identity);
 
 /* differ_close.c */
 extern void cfd_drop(CfdPlan *plan, CfdFact *fact, const char *because);
@@ -280,6 +290,8 @@ extern CfdFact *cfd_user_of(const CfdFact *type);
 extern char *cfd_name_aside(CfdPlan *plan, const char *schema, const char *name);
 extern void cfd_decide_to_move(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_follow_move(CfdPlan *plan, CfdFact *dependent, CfdFact *gone);
+extern void cfd_put_aside(CfdPlan *plan, CfdFact *new);
+extern bool cfd_makes_way(const CfdFact *fact);
 extern bool cfd_is_loose(const CfdFact *family, const CfdFact *gone);
 extern bool cfd_is_support(const CfdFact *function, const CfdFact *type);
 extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);
@@ -288,6 +300,9 @@ extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);
 extern char *
 cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression);
 extern void cfd_conversion_hazards(CfdPlan *plan, const CfdFact *column, const char *type);
+
+/* differ_grant.c */
+extern void cfd_grants(CfdPlan *plan);
 
 /* differ_order.c */
 extern bool cfd_order(CfdPlan *plan);
@@ -341,9 +356,11 @@ extern const CfdKind cfd_operator_kinds[];	 /* operator, its class, its family, 
 extern const CfdKind cfd_language_kinds[];	 /* language, transform, access method, extension */
 extern const CfdKind cfd_search_kinds[];	 /* text search */
 extern const CfdKind cfd_about_kinds[];		 /* owner, comment, security label */
-extern const CfdKind cfd_grant_kinds[];		 /* grant, default privileges */
+extern const CfdKind cfd_grant_kinds[];		 /* grant */
+extern const CfdKind cfd_default_kinds[];	 /* default privileges */
 extern const CfdKind cfd_foreign_kinds[];	 /* foreign data wrapper, server, user mapping */
-extern const CfdKind cfd_publication_kinds[]; /* publication and its parts, subscription */
+extern const CfdKind cfd_publication_kinds[];  /* publication and its parts */
+extern const CfdKind cfd_subscription_kinds[]; /* subscription */
 
 /* differ_table.c */
 extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);

@@ -260,9 +260,18 @@ split_view(CfdPlan *plan, CfdAction *action)
 static bool
 find_way_out(CfdPlan *plan, List *circle)
 {
-	static const char *const keepers[] = {"table",	   "foreign table", "column",
-										  "sequence",  "type",			"domain",
-										  "extension", "schema",		"materialized view"};
+	static const char *const keepers[] = {"table",
+										  "foreign table",
+										  "column",
+										  "sequence",
+										  "type",
+										  "domain",
+										  "extension",
+										  "schema",
+										  "materialized view",
+										  "server",
+										  "foreign data wrapper",
+										  "subscription"};
 	ListCell *lc;
 
 	foreach (lc, circle)

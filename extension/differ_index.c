@@ -18,11 +18,13 @@ is_partitioned(const CfdFact *table)
 	return cfd_has(table, "partition_by");
 }
 
+/* What made way for a type comes back at once, while the table is locked anyway. */
 static bool
 concurrently(CfdPlan *plan, const CfdFact *fact)
 {
 	return plan->online && !cfd_is_new(fact->parent) && !is_partitioned(fact->parent) &&
-		   !(fact->parent->twin && fact->parent->twin->created);
+		   !(fact->parent->twin && fact->parent->twin->created) &&
+		   !(fact->twin && cfd_makes_way(fact->twin));
 }
 
 /*

@@ -36,6 +36,20 @@ match_identity(const void *a, const void *b, Size size)
 	return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
+/* Makes a table whose entries begin with their key, a const char *. */
+HTAB *
+cfd_identity_table(const char *name, Size entry)
+{
+	HASHCTL control = {.keysize = sizeof(char *),
+					   .entrysize = entry,
+					   .hash = hash_identity,
+					   .match = match_identity,
+					   .hcxt = CurrentMemoryContext};
+
+	return hash_create(name, 1024, &control,
+					   HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+}
+
 /* Returns the fact of an identity, or NULL. */
 CfdFact *
 cfd_find(HTAB *facts, const char *identity)
@@ -46,6 +60,24 @@ cfd_find(HTAB *facts, const char *identity)
 		return NULL;
 	entry = (FactEntry *) hash_search(facts, &identity, HASH_FIND, NULL);
 	return entry ? entry->fact : NULL;
+}
+
+/* Makes a table of facts by their identities. */
+HTAB *
+cfd_index(List *facts)
+{
+	HTAB *table = cfd_identity_table("facts of a side", sizeof(FactEntry));
+	ListCell *lc;
+
+	foreach (lc, facts)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+		FactEntry *entry = (FactEntry *) hash_search(table, &fact->identity, HASH_ENTER, NULL);
+
+		entry->identity = fact->identity;
+		entry->fact = fact;
+	}
+	return table;
 }
 
 static char *
@@ -187,13 +219,7 @@ by_position(const ListCell *a, const ListCell *b)
 HTAB *
 cfd_load(CfdPlan *plan, Jsonb *facts, bool target, List **list)
 {
-	HASHCTL control = {.keysize = sizeof(char *),
-					   .entrysize = sizeof(FactEntry),
-					   .hash = hash_identity,
-					   .match = match_identity,
-					   .hcxt = CurrentMemoryContext};
-	HTAB *table = hash_create("facts of a side", 1024, &control,
-							  HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
+	HTAB *table = cfd_identity_table("facts of a side", sizeof(FactEntry));
 	JsonbIterator *iterator = JsonbIteratorInit(&facts->root);
 	JsonbValue key;
 	JsonbValue value;

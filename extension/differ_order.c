@@ -441,6 +441,18 @@ prepare_first(CfdAction *action, const CfdFact *fact)
 		cfd_wait(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
+/* A sequence takes the owner of its table when that has the one that it will have. */
+static void
+wait_for_owner(CfdAction *action, const CfdFact *needed)
+{
+	ListCell *lc;
+
+	if (cfd_is(action->fact, "sequence") && cfd_is(needed, "column") && needed->parent)
+		foreach (lc, needed->parent->children)
+			if (cfd_is((CfdFact *) lfirst(lc), "owner"))
+				cfd_wait(action, ((CfdFact *) lfirst(lc))->alter);
+}
+
 /* The last steps of a fact come after its parts, and those of its parent. */
 static void
 wait_for_parts_of(CfdAction *action, const CfdFact *fact)
@@ -456,6 +468,7 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
 		cfd_wait(action, cfd_provider(needed));
+		wait_for_owner(action, needed);
 	}
 	if (fact->parent)
 		cfd_wait(action, fact->parent->finish);
@@ -568,7 +581,11 @@ compare_actions(const CfdAction *a, const CfdAction *b)
 {
 	int rank_a = a->fact->kind->rank;
 	int rank_b = b->fact->kind->rank;
+	bool last_a = (a->fact->kind->flags & CFD_LAST) != 0;
+	bool last_b = (b->fact->kind->flags & CFD_LAST) != 0;
 
+	if (last_a != last_b)
+		return last_a ? 1 : -1;
 	if (a->late != b->late)
 		return a->late ? 1 : -1;
 	if ((a->verb == CFD_DROP) != (b->verb == CFD_DROP))

@@ -144,9 +144,47 @@ sequence_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		   (old == NULL || !cfd_equal(old, new, "owned_by"));
 }
 
+/* The table of the column that a sequence belongs to, or NULL. */
+static CfdFact *
+table_of(const CfdFact *sequence)
+{
+	ListCell *lc;
+
+	foreach (lc, sequence->depends)
+	{
+		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(needed, "column") && needed->parent)
+			return needed->parent;
+	}
+	return NULL;
+}
+
+/* A sequence has to have the owner of a table that is there, before it can belong to it. */
+static void
+take_owner_of_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	CfdFact *table = table_of(new);
+	CfdFact *owner;
+	CfdFact *was;
+	const char *role;
+
+	if (table == NULL || table->created)
+		return;
+	owner = cfd_find(plan->target, psprintf("owner of %s", table->identity));
+	if (owner == NULL || owner->twin == NULL)
+		return;
+	role = plan->owner && strcmp(owner->role, plan->owner) == 0 ? owner->twin->role : owner->role;
+	was = old ? cfd_find(plan->source, psprintf("owner of %s", old->identity)) : NULL;
+	if (was ? strcmp(was->role, role) != 0 : plan->owner == NULL || strcmp(role, plan->owner) != 0)
+		cfd_emit(plan, new, "alter", 0, NULL, "ALTER SEQUENCE %s OWNER TO %s", cfd_table(new),
+				 cfd_quote(role));
+}
+
 static void
 finish_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
+	take_owner_of_table(plan, old, new);
 	cfd_emit(plan, new, "alter", 0, cfd_lock("SHARE ROW EXCLUSIVE", cfd_table(new)),
 			 "ALTER SEQUENCE %s OWNED BY %s", cfd_table(new), cfd_text(new, "owned_by"));
 }

@@ -43,6 +43,26 @@ cfd_parse_type(const char *type, Oid *oid, int32 *modifier)
 	return *oid < FirstNormalObjectId;
 }
 
+/* The qualified name of a type of the system that may be written otherwise, such as integer. */
+const char *
+cfd_system_type(const char *type)
+{
+	Oid oid;
+	int32 modifier;
+	HeapTuple tuple;
+	const char *name;
+
+	if (!cfd_parse_type(type, &oid, &modifier))
+		return type;
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(oid));
+	if (!HeapTupleIsValid(tuple))
+		return type;
+	name = quote_qualified_identifier("pg_catalog",
+									  NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
 /* The storage that the columns of a type have when nothing is said. */
 const char *
 cfd_default_storage(const char *type)

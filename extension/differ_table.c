@@ -382,7 +382,7 @@ table_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	return attaches(old, new) || gets_parents(old, new) || (old && new->moved) ||
 		   cfd_names_index(old, new, "replica_identity_index") ||
 		   cfd_names_index(old, new, "cluster_on") ||
-		   (old == NULL && cfd_has(new, "replica_identity"));
+		   (old == NULL && cfd_has(new, "replica_identity") && !cfd_is(new, "foreign table"));
 }
 
 static void
@@ -408,7 +408,7 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (cfd_names_index(old, new, "replica_identity_index"))
 		cfd_alter_table(plan, new, "alter", 0, new, "REPLICA IDENTITY USING INDEX %s",
 						cfd_quote(cfd_text(new, "replica_identity_index")));
-	else if (old == NULL && cfd_has(new, "replica_identity"))
+	else if (old == NULL && cfd_has(new, "replica_identity") && !cfd_is(new, "foreign table"))
 		cfd_alter_table(plan, new, "alter", 0, new, "REPLICA IDENTITY %s",
 						strcmp(cfd_text(new, "replica_identity"), "full") == 0 ? "FULL"
 																			   : "NOTHING");

@@ -234,6 +234,23 @@ run_statement(DryRun *run, DryRow *dry)
 	run->current = NULL;
 }
 
+/* Compares the schema with what a script says that it was made from; the first row takes the blame. */
+static void
+check_basis(DryRun *run, const CfScript *script, DryRow *first)
+{
+	Oid types[1] = {TEXTOID};
+	Datum values[1];
+
+	run->current = first;
+	values[0] = PointerGetDatum(cstring_to_text_with_len(script->text, script->len));
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT confiture._check_basis($1)", 1, types, values, NULL, false,
+							  0) != SPI_OK_SELECT)
+		elog(ERROR, "confiture._check_basis() failed");
+	SPI_finish();
+	run->current = NULL;
+}
+
 /* Adds the rows of a script, then runs its statements. */
 static void
 run_script(DryRun *run, const CfPlanned *planned, CfScript *script)
@@ -246,6 +263,8 @@ run_script(DryRun *run, const CfPlanned *planned, CfScript *script)
 	for (int i = 0; i < script->count; i++)
 		rows = lappend(rows, add_row(run, planned, script, &script->statements[i],
 									 cf_statement_text(script, &script->statements[i])));
+	if (rows != NIL && (planned == NULL || strcmp(planned->direction, "up") == 0))
+		check_basis(run, script, (DryRow *) linitial(rows));
 	foreach (lc, rows)
 	{
 		if (stepwise || lc == list_head(rows))
@@ -291,7 +310,8 @@ run_one(DryRun *run, const CfPlanned *planned, CfScript *script)
 {
 	CfGuardScope scope;
 
-	cf_guard_enter(&scope, planned ? planned->intent : cf_script_intent(script), "dry run");
+	cf_guard_enter(&scope, planned ? planned->intent : cf_script_intent(script), "dry run",
+				   planned ? planned->version : NULL);
 	PG_TRY();
 	{
 		if (script)

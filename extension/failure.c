@@ -20,6 +20,7 @@
 #include "failure.h"
 #include "json.h"
 #include "ledger.h"
+#include "record.h"
 #include "subtransaction.h"
 #include "worker.h"
 
@@ -126,6 +127,7 @@ attempt_record(void *arg)
  * Puts a failure on record in a transaction of its own, and raises it again.
  * The caller, a non-atomic procedure connected to SPI, has rolled back. What
  * goes wrong with the record is a warning: the failure itself matters more.
+ * The schema that the migrations before have left is recorded too.
  */
 void
 cf_fail(ErrorData *edata, TimestampTz started, const char *search_path)
@@ -136,6 +138,7 @@ cf_fail(ErrorData *edata, TimestampTz started, const char *search_path)
 	if (problem)
 		cf_warn_not_recorded(problem->message);
 	SPI_commit();
+	cf_record_partial_run();
 	ReThrowError(edata);
 }
 

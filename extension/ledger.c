@@ -76,7 +76,7 @@ confiture_execute(PG_FUNCTION_ARGS)
 	cf_script_check_runnable(script);
 	cf_script_check_transactional(script);
 	elapsed_ms = palloc0(Max(1, script->count) * sizeof(double));
-	cf_guard_enter(&scope, optional_text(fcinfo, 7), label);
+	cf_guard_enter(&scope, optional_text(fcinfo, 7), label, run.version);
 	PG_TRY();
 	{
 		/* A migration is not begun when it can't end; a hook is checked as it runs. */
@@ -257,6 +257,30 @@ confiture_lock(PG_FUNCTION_ARGS)
 	cf_lock_migrations(false);
 	check_snapshot();
 	PG_RETURN_VOID();
+}
+
+/*
+ * Refuses to run with another version of the SQL objects than the library's:
+ * the two are one piece of software.
+ */
+void
+cf_check_extension_version(void)
+{
+	char *installed = NULL;
+
+	SPI_connect();
+	if (SPI_execute("SELECT confiture._extension_version()", true, 1) == SPI_OK_SELECT &&
+		SPI_processed == 1)
+		installed = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (installed == NULL || strcmp(installed, CONFITURE_VERSION) != 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("extension confiture is version %s, but the library is version %s",
+					installed ? installed : "(none)", CONFITURE_VERSION),
+			 errhint(
+				 "Run ALTER EXTENSION confiture UPDATE; start a new session if the library was replaced.")));
+	SPI_finish();
 }
 
 /* Refuses to go on where nothing can be written. */

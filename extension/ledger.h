@@ -22,6 +22,7 @@ typedef enum CfLockKey
 extern bool cf_try_lock(CfLockKey key, LOCKMODE mode, bool session);
 extern void cf_unlock(CfLockKey key, LOCKMODE mode);
 extern void cf_lock_migrations(bool session);
+extern void cf_check_extension_version(void);
 extern void cf_check_writable(const char *what);
 
 /* migrate.c */

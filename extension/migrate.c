@@ -5,9 +5,10 @@
  *	  (migrate_up, migrate_down), or one transaction each (CALL migrate).
  *
  * What is pending, in which order, and what is recorded is decided by the SQL
- * functions confiture._plan(), _run() and _apply(). Here is what SQL can't
- * do: commit in between, try again, and keep a failure on record although its
- * transaction is rolled back.
+ * functions confiture._plan(), _run() and _apply(); what schema a run leaves, by
+ * _record_begin() and _record_end(). Here is what SQL can't do: commit in
+ * between, try again, and keep a failure on record although its transaction is
+ * rolled back.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,6 +30,7 @@
 #include "execute.h"
 #include "failure.h"
 #include "ledger.h"
+#include "record.h"
 #include "subtransaction.h"
 #include "worker.h"
 
@@ -54,31 +56,9 @@ typedef struct PlannedRun
 	const char *search_path; /* of the caller's session */
 	PlannedMigration *steps;
 	int count;
+	const struct varlena *by_hand; /* jsonb: what was changed by hand before it, or NULL */
+	bool has_begun;				   /* something may have been applied */
 } PlannedRun;
-
-/*
- * Refuses to run with another version of the SQL objects than the library's:
- * the two are one piece of software.
- */
-static void
-check_extension_version(void)
-{
-	char *installed = NULL;
-
-	SPI_connect();
-	if (SPI_execute("SELECT confiture._extension_version()", true, 1) == SPI_OK_SELECT &&
-		SPI_processed == 1)
-		installed = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (installed == NULL || strcmp(installed, CONFITURE_VERSION) != 0)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("extension confiture is version %s, but the library is version %s",
-					installed ? installed : "(none)", CONFITURE_VERSION),
-			 errhint(
-				 "Run ALTER EXTENSION confiture UPDATE; start a new session if the library was replaced.")));
-	SPI_finish();
-}
 
 /* Whether this session runs migrations now. */
 static bool running = false;
@@ -159,7 +139,7 @@ run_atomic(FunctionCallInfo fcinfo, const char *direction, Datum target, bool ta
 
 	InitMaterializedSRF(fcinfo, 0);
 	refuse_recursion();
-	check_extension_version();
+	cf_check_extension_version();
 	cf_check_enforcement();
 	cf_note_current(NULL, NULL, direction);
 	running = true;
@@ -408,6 +388,39 @@ init_run(PlannedRun *run, FunctionCallInfo fcinfo)
 		run->max_steps = 1;
 }
 
+/* The run of this session whose schema is to be recorded at its end. */
+static PlannedRun *recorded_run = NULL;
+
+/* Finds what was changed by hand before the run. */
+static void
+begin_record(PlannedRun *run, void *arg)
+{
+	run->by_hand = cf_record_begin(run->context);
+}
+
+/* Records the schema that the run has left. */
+static void
+end_record(PlannedRun *run, void *arg)
+{
+	cf_record_end(run->direction, run->by_hand);
+}
+
+/*
+ * Records what a run that has failed has left: called when its failure is on
+ * record. That it can't be done is a warning already.
+ */
+void
+cf_record_partial_run(void)
+{
+	PlannedRun *run = recorded_run;
+
+	recorded_run = NULL;
+	if (run == NULL || !run->has_begun)
+		return;
+	(void) try_part(run, end_record, NULL);
+	SPI_commit();
+}
+
 /* The run itself, under the lock. */
 static void
 run_planned(PlannedRun *run)
@@ -415,16 +428,27 @@ run_planned(PlannedRun *run)
 	run_alone(run, make_plan, NULL);
 	if (run->count == 0)
 		return;
+	if (cf_record_schema)
+	{
+		run_alone(run, begin_record, NULL);
+		recorded_run = run;
+	}
 	run_alone(run, run_hooks, "before_migrate");
 	for (int i = 0; i < run->count; i++)
 	{
+		/* One that runs statement by statement may fail and leave something. */
+		run->has_begun = i > 0 || !run->steps[i].transactional;
 		if (run->steps[i].transactional)
 			run_transactional_step(run, i);
 		else
 			cf_run_in_worker(run->steps[i].version, run->steps[i].name, run->direction, i + 1,
 							 run->count, run->search_path, run->context);
 	}
+	run->has_begun = true;
 	run_alone(run, run_hooks, "after_migrate");
+	if (recorded_run)
+		run_alone(run, end_record, NULL);
+	recorded_run = NULL;
 }
 
 /* CALL confiture.migrate(direction, target, steps) */
@@ -446,7 +470,7 @@ confiture_migrate(PG_FUNCTION_ARGS)
 	cf_check_writable("migrations");
 	refuse_recursion();
 	init_run(&run, fcinfo);
-	check_extension_version();
+	cf_check_extension_version();
 	cf_check_enforcement();
 	cf_note_current(NULL, NULL, run.direction);
 
@@ -463,6 +487,7 @@ confiture_migrate(PG_FUNCTION_ARGS)
 	PG_FINALLY();
 	{
 		running = false;
+		recorded_run = NULL;
 		cf_unlock(CF_LOCK_RUN, ExclusiveLock);
 	}
 	PG_END_TRY();

@@ -43,21 +43,21 @@ typedef struct Mark
 } Mark;
 
 static MemoryContext mark_context = NULL;
-static HTAB *marks = NULL;	 /* NULL: nobody has asked for it */
+static HTAB *marks = NULL;	/* NULL: nobody has asked for it */
 static StringInfo unmarked; /* what the last snapshot has found, a JSON array */
 
 /* All objects that databases have of their own. A default is no object that could survive. */
-#define MARK_QUERY \
-	"SELECT 'pg_class'::regclass::oid, oid, 0, relfilenode FROM pg_class WHERE oid >= 16384" \
-	" UNION ALL SELECT 'pg_class'::regclass, attrelid, attnum::integer, 0 FROM pg_attribute" \
-	" WHERE attrelid >= 16384 AND attnum > 0 AND NOT attisdropped" \
-	" UNION ALL SELECT classid, objid, 0, 0 FROM pg_depend WHERE objid >= 16384 AND objsubid = 0" \
-	" AND classid NOT IN ('pg_class'::regclass, 'pg_attrdef'::regclass)" \
-	" UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, 0 FROM pg_namespace" \
-	" UNION ALL SELECT 'pg_publication'::regclass, oid, 0, 0 FROM pg_publication" \
+#define MARK_QUERY                                                                                  \
+	"SELECT 'pg_class'::regclass::oid, oid, 0, relfilenode FROM pg_class WHERE oid >= 16384"        \
+	" UNION ALL SELECT 'pg_class'::regclass, attrelid, attnum::integer, 0 FROM pg_attribute"        \
+	" WHERE attrelid >= 16384 AND attnum > 0 AND NOT attisdropped"                                  \
+	" UNION ALL SELECT classid, objid, 0, 0 FROM pg_depend WHERE objid >= 16384 AND objsubid = 0"   \
+	" AND classid NOT IN ('pg_class'::regclass, 'pg_attrdef'::regclass)"                            \
+	" UNION ALL SELECT 'pg_namespace'::regclass, oid, 0, 0 FROM pg_namespace"                       \
+	" UNION ALL SELECT 'pg_publication'::regclass, oid, 0, 0 FROM pg_publication"                   \
 	" UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid, 0, 0 FROM pg_foreign_data_wrapper" \
-	" UNION ALL SELECT 'pg_language'::regclass, oid, 0, 0 FROM pg_language" \
-	" UNION ALL SELECT 'pg_subscription'::regclass, oid, 0, 0 FROM pg_subscription" \
+	" UNION ALL SELECT 'pg_language'::regclass, oid, 0, 0 FROM pg_language"                         \
+	" UNION ALL SELECT 'pg_subscription'::regclass, oid, 0, 0 FROM pg_subscription"                 \
 	" UNION ALL SELECT 'pg_default_acl'::regclass, oid, 0, 0 FROM pg_default_acl"
 
 /* Adds the rows of the query to the marks. */
@@ -144,8 +144,7 @@ cf_scratch_look(const CfSnapshot *snapshot)
 	for (int i = 0; i < snapshot->count; i++)
 	{
 		const CfFact *fact = &snapshot->facts[i];
-		MarkKey key = {
-			fact->address.classId, fact->address.objectId, fact->address.objectSubId};
+		MarkKey key = {fact->address.classId, fact->address.objectId, fact->address.objectSubId};
 		const Mark *mark;
 
 		if (!OidIsValid(key.class) || key.object < FirstNormalObjectId ||

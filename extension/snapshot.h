@@ -64,6 +64,7 @@ extern int cf_snapshot_find(CfSnapshot *snapshot, const ObjectAddress *address);
 extern bool
 cf_snapshot_is_part(CfSnapshot *snapshot, const ObjectAddress *address, int *fact, bool *alien);
 extern int cf_snapshot_fact_of(CfSnapshot *snapshot, const ObjectAddress *address, bool dependent);
+extern void cf_snapshot_refer(CfFact *fact, int referenced, char deptype);
 extern void cf_snapshot_index(CfSnapshot *snapshot);
 extern void cf_snapshot_depend(CfSnapshot *snapshot);
 

@@ -210,8 +210,8 @@ absorb(CfSnapshot *snapshot, const LooseRow *row, bool internal)
 }
 
 /* Adds a dependency; of several on the same fact the JSON keeps the strongest. */
-static void
-add_reference(CfFact *fact, int referenced, char deptype)
+void
+cf_snapshot_refer(CfFact *fact, int referenced, char deptype)
 {
 	if (fact->nreferences == fact->maxreferences)
 	{
@@ -296,7 +296,7 @@ cf_snapshot_depend(CfSnapshot *snapshot)
 		dependent = cf_snapshot_find(snapshot, &row.dependent);
 		referenced = cf_snapshot_find(snapshot, &row.referenced);
 		if (dependent >= 0 && referenced >= 0)
-			add_reference(&snapshot->facts[dependent], referenced, row.deptype);
+			cf_snapshot_refer(&snapshot->facts[dependent], referenced, row.deptype);
 		else if (dependent < 0 || form->refobjid >= FirstNormalObjectId)
 		{
 			row.temporary = form->refclassid == NamespaceRelationId && referenced < 0 &&
@@ -334,7 +334,7 @@ cf_snapshot_depend(CfSnapshot *snapshot)
 		int referenced = cf_snapshot_fact_of(snapshot, &loose[i].referenced, false);
 
 		if (dependent >= 0 && referenced >= 0)
-			add_reference(&snapshot->facts[dependent], referenced, loose[i].deptype);
+			cf_snapshot_refer(&snapshot->facts[dependent], referenced, loose[i].deptype);
 		account(snapshot, &loose[i].dependent);
 		account(snapshot, &loose[i].referenced);
 	}

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/dependency.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -255,6 +256,8 @@ take_about(CfSnapshot *snapshot)
 		fact->payload = DatumGetJsonbP(value_of(tuple, desc, ABOUT_PAYLOAD, &isnull));
 		if (owner >= 0 && !alien)
 			fact->schema = snapshot->facts[owner].schema;
+		else if (owner >= 0)
+			cf_snapshot_refer(fact, owner, DEPENDENCY_AUTO);
 	}
 }
 

@@ -134,6 +134,15 @@ is_intent(const char *text)
 			   strlen(text + 4);
 }
 
+/* Tells whether a text has the form of a basis: confiture._basis_text() writes it. */
+static bool
+is_basis(const char *text)
+{
+	return text[0] != '\0' &&
+		   strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+						"_.()+%:,/-") == strlen(text);
+}
+
 /* Callback of cf_directives(): one more key of the JSON object. */
 static int
 add_directive(const cf_directive *directive, void *arg)
@@ -150,13 +159,13 @@ add_directive(const cf_directive *directive, void *arg)
 			 errhint("Write \"-- confiture: key=value\", more pairs separated by semicolons.")));
 	key = pnstrdup(directive->key, directive->key_len);
 	if (strcmp(key, "depends_on") != 0 && strcmp(key, "transaction") != 0 &&
-		strcmp(key, "intent") != 0)
+		strcmp(key, "intent") != 0 && strcmp(key, "basis") != 0)
 		ereport(
 			ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("unknown directive \"%s\" at line %d", key, directive->line),
 			 errhint(
-				 "The directives are depends_on=VERSION[,VERSION...], intent=INTENT and transaction=on|off.")));
+				 "The directives are depends_on=VERSION[,VERSION...], intent=INTENT, basis=OBJECT:HASH[,...] and transaction=on|off.")));
 	if (strcmp(key, "transaction") == 0 && strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
 		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR),
 						errmsg("directive transaction=%s at line %d is neither on nor off", value,
@@ -168,6 +177,13 @@ add_directive(const cf_directive *directive, void *arg)
 							   directive->line),
 						errhint("Write \"-- confiture: intent=int_...\", the id that "
 								"confiture.intent_register() has returned.")));
+	if (strcmp(key, "basis") == 0 && !is_basis(value))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("directive basis at line %d is not what a plan was made from", directive->line),
+			 errhint("Leave the line as it was generated, or remove it: then the schema is "
+					 "not compared.")));
 	cf_json_text(json, key, value);
 	return 0;
 }

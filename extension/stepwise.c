@@ -396,6 +396,22 @@ repeat_settings(Stepwise *step)
 	}
 }
 
+/* Compares the schema with what the script says that it was made from. */
+static void
+check_basis(const Stepwise *step)
+{
+	Oid types[1] = {TEXTOID};
+	Datum values[1];
+
+	/* What has begun goes on: the schema has moved by its own statements. */
+	if (step->done > 0 || step->started > 0 || strcmp(step->direction, "up") != 0)
+		return;
+	begin();
+	values[0] = PointerGetDatum(cstring_to_text_with_len(step->script->text, step->script->len));
+	query("SELECT confiture._check_basis($1)", 1, types, values, NULL);
+	commit();
+}
+
 /* Checks the statements that are to run against the intents of other agents. */
 static void
 check_intents(const Stepwise *step)
@@ -465,8 +481,9 @@ cf_run_stepwise(const char *version, const char *direction, const char *search_p
 	check_progress(&step);
 	cf_progress_migration_started(&step.run, ordinal, of);
 	/* To the end of the worker. */
-	cf_guard_enter(&scope, step.intent, step.script->label);
+	cf_guard_enter(&scope, step.intent, step.script->label, step.version);
 	run_hooks(&step, "before_each");
+	check_basis(&step);
 	repeat_settings(&step);
 	check_intents(&step);
 	for (int i = step.done; i < step.script->count; i++)

@@ -86,6 +86,9 @@ BEGIN
     IF hooked THEN
         PERFORM confiture._run_hooks('before_each', context, path);
     END IF;
+    IF way = 'up' AND strpos(m.up, 'basis') > 0 THEN
+        PERFORM confiture._check_basis(m.up);
+    END IF;
     IF m.language = 'sql' THEN
         SELECT e.* INTO ran
         FROM confiture._execute(CASE way WHEN 'up' THEN m.up ELSE m.down END,
@@ -129,6 +132,7 @@ DECLARE
     planned text[];
     late text[];
     stepwise text;
+    differed jsonb;
     context jsonb := jsonb_build_object('direction', way);
 BEGIN
     PERFORM confiture._check_writable('migrations');
@@ -147,11 +151,13 @@ BEGIN
     END IF;
     PERFORM confiture._warn_out_of_order(late);
 
+    differed := confiture._record_begin();
     PERFORM confiture._run_hooks('before_migrate', context, path);
     FOR i IN 1 .. cardinality(planned) LOOP
         RETURN QUERY SELECT a.* FROM confiture._apply(planned[i], way, i, cardinality(planned), path) AS a;
     END LOOP;
     PERFORM confiture._run_hooks('after_migrate', context, path);
+    PERFORM confiture._record_end(way, differed);
 END
 $$;
 

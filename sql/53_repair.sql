@@ -46,6 +46,10 @@ BEGIN
         name := step.name;
         RETURN NEXT;
     END LOOP;
+    -- The database has what they do: it is taken as it is.
+    IF FOUND THEN
+        PERFORM confiture._record_end('baseline', NULL);
+    END IF;
 END
 $$;
 CREATE OR REPLACE FUNCTION confiture.baseline(version text)

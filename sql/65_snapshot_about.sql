@@ -42,7 +42,8 @@ AS $$
     compared AS MATERIALIZED (
         SELECT g.*, coalesce(
             CASE WHEN g.object IS DISTINCT FROM to_regnamespace('public') OR g.class <> 'pg_namespace'::regclass THEN i.initprivs END,
-            acldefault(g.type, g.owner)) AS base
+            acldefault(g.type, g.owner)) AS base,
+            i.initprivs IS NOT NULL AS has_initial
         FROM granted AS g
         LEFT JOIN pg_init_privs AS i ON i.classoid = g.class AND i.objoid = g.object AND i.objsubid = g.sub
         WHERE NOT EXISTS (
@@ -51,7 +52,7 @@ AS $$
                 AND d.deptype = 'e' AND d.classid = g.class AND d.objid = g.object)
     ),
     entry AS (
-        SELECT c.class, c.object, c.sub, c.owner, a.grantor, a.grantee, a.given,
+        SELECT c.class, c.object, c.sub, c.owner, c.has_initial, a.grantor, a.grantee, a.given,
             jsonb_agg(a.privilege_type ORDER BY a.privilege_type) AS privileges,
             jsonb_agg(a.privilege_type ORDER BY a.privilege_type) FILTER (WHERE a.is_grantable) AS grantable
         FROM compared AS c
@@ -59,7 +60,7 @@ AS $$
             SELECT e.*, true AS given FROM aclexplode(c.acl) AS e
             UNION ALL SELECT e.*, false FROM aclexplode(c.base) AS e) AS a
         WHERE c.acl IS DISTINCT FROM c.base
-        GROUP BY c.class, c.object, c.sub, c.owner, a.grantor, a.grantee, a.given
+        GROUP BY c.class, c.object, c.sub, c.owner, c.has_initial, a.grantor, a.grantee, a.given
     )
     SELECT e.class, e.object, e.sub, 'grant',
         ' to ' || CASE WHEN e.grantee = 0 THEN 'public' ELSE quote_ident(pg_get_userbyid(e.grantee)) END
@@ -69,9 +70,13 @@ AS $$
             -- Built-in privileges that were taken away leave an empty list.
             'privileges', coalesce((array_agg(e.privileges) FILTER (WHERE e.given))[1], '[]'),
             'grantable', (array_agg(e.grantable) FILTER (WHERE e.given))[1],
-            'grantor', CASE WHEN e.grantor <> e.owner THEN pg_get_userbyid(e.grantor) END)
+            'grantor', CASE WHEN e.grantor <> e.owner THEN pg_get_userbyid(e.grantor) END,
+            -- What an object of an extension or of the system came with can't be told from its kind.
+            'initial', CASE WHEN e.has_initial AND (e.class <> 'pg_namespace'::regclass
+                OR e.object IS DISTINCT FROM to_regnamespace('public'))
+                THEN coalesce((array_agg(e.privileges) FILTER (WHERE NOT e.given))[1], '[]') END)
     FROM entry AS e
-    GROUP BY e.class, e.object, e.sub, e.owner, e.grantor, e.grantee
+    GROUP BY e.class, e.object, e.sub, e.owner, e.has_initial, e.grantor, e.grantee
     HAVING count(*) < 2 OR count(DISTINCT e.privileges) > 1 OR count(DISTINCT coalesce(e.grantable, '[]')) > 1
     UNION ALL
     SELECT d.classoid, d.objoid, d.objsubid, 'comment', '', NULL, jsonb_build_object('text', d.description)

@@ -9,7 +9,7 @@ AS $$
         (SELECT string_agg(d.statement || E'\n;\n', '' ORDER BY d.ordinal)
          FROM confiture.diff('{}', snapshot, jsonb_build_object('online', false,
             -- Who makes it owns it.
-            'owner', current_user,
+            'owner', current_user, 'ignore', coalesce(options -> 'ignore', '[]'),
             'allow_unmodelled', coalesce((options ->> 'allow_unmodelled')::boolean, false))) AS d)))
 $$;
 

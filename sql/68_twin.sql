@@ -45,13 +45,13 @@ AS $$
 $$;
 
 -- Keeps a scratch database as the twin of a snapshot; one that is there already stays. Returns its name, or NULL.
-CREATE OR REPLACE FUNCTION confiture._twin_keep(work text, hash text, facts integer) RETURNS text
+CREATE OR REPLACE FUNCTION confiture._twin_keep(work text, hash text, facts integer, rewritten boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     twin text := confiture._twin_name(hash);
-    stamp jsonb := jsonb_build_object('kind', 'twin', 'hash', hash, 'facts', facts, 'built_at', clock_timestamp(),
+    stamp jsonb := jsonb_build_object('kind', 'twin', 'hash', hash, 'facts', facts, 'rewritten', rewritten, 'built_at', clock_timestamp(),
         'version', confiture.version(), 'server', current_setting('server_version'),
         'label', format('twin of %s', current_database()));
 BEGIN
@@ -92,7 +92,7 @@ BEGIN
         PERFORM confiture._build_unlock(twin, false);
         RETURN NULL;
     END IF;
-    work := confiture._scratch_copy(twin, (stamp ->> 'facts')::integer > 4 * confiture._twin_threshold());
+    work := confiture._scratch_copy(twin);
     IF coalesce(stamp ->> 'used_at', stamp ->> 'built_at')::timestamptz < clock_timestamp() - interval '1 hour' THEN
         PERFORM confiture._top_level(confiture._twin_comment(twin, stamp || jsonb_build_object('used_at', clock_timestamp())));
     END IF;
@@ -117,7 +117,8 @@ BEGIN
     SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object('identity', c.identity,
             'kind', coalesce(c.source_fact, c.target_fact) ->> 'kind',
             'change', CASE WHEN c.target_fact IS NULL THEN 'missing' WHEN c.source_fact IS NULL THEN 'unexpected' ELSE 'different' END,
-            'expected', p.expected, 'found', p.found)) ORDER BY c.identity COLLATE "C")
+            'expected', CASE WHEN c.source_fact IS NOT NULL THEN p.expected END,
+            'found', CASE WHEN c.target_fact IS NOT NULL THEN p.found END)) ORDER BY c.identity COLLATE "C")
     INTO differences
     FROM confiture._changed_facts(wanted, found) AS c
     CROSS JOIN LATERAL (
@@ -132,37 +133,63 @@ BEGIN
             AND c.target_fact IS NOT NULL, false))
         AND (NOT wanted ? 'schemas' OR wanted -> 'schemas' ? (coalesce(c.source_fact, c.target_fact) ->> 'schema'));
     RETURN jsonb_build_object('differences', coalesce(differences, '[]'), 'unmarked', confiture._scratch_unmarked(),
+        'rewritten', forms.equal <> '{}',
         'hash', confiture.snapshot_hash(found), 'facts', (SELECT count(*) FROM jsonb_object_keys(found -> 'facts')))
         || CASE WHEN way_back IS NULL THEN '{}' ELSE jsonb_build_object('snapshot', found,
             'equal', (SELECT to_jsonb(f.equal) FROM confiture._normal_forms(found, way_back, true) AS f)) END;
 END
 $$;
 
--- A scratch database that has the schema of a snapshot: a copy of its twin, or made anew; its name is locked.
--- differences: where it is not what it should be.
-CREATE OR REPLACE FUNCTION confiture._scratch_of(
-    source jsonb, hash text, keep boolean, options jsonb, OUT work text, OUT copied boolean, OUT differences jsonb)
+-- Fills an empty scratch database from a snapshot. Returns where it is not what it should be.
+CREATE OR REPLACE FUNCTION confiture._scratch_fill(work text, source jsonb, options jsonb, OUT differences jsonb, OUT facts integer, OUT rewritten boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     results jsonb[];
+BEGIN
+    results := confiture._scratch_run(work, jsonb_build_array(
+        jsonb_build_object('files', jsonb_build_array(confiture._rebuild_file(source, options))),
+        '{"query": "SELECT confiture._scratch_compare($1, $2)", "arguments": [0, 1]}'::jsonb), ARRAY[source, options]);
+    differences := results[2] -> 'differences';
+    facts := results[2] -> 'facts';
+    rewritten := results[2] -> 'rewritten';
+END
+$$;
+
+-- A scratch database that has the schema of a snapshot: a copy of its twin, or made anew; its name is locked.
+-- differences: where it is not what it should be. rewritten: texts of it are written in another way.
+CREATE OR REPLACE FUNCTION confiture._scratch_of(
+    source jsonb, hash text, keep boolean, options jsonb, OUT work text, OUT copied boolean, OUT differences jsonb, OUT rewritten boolean)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
     facts integer;
+    allowed constant jsonb := jsonb_build_object('allow_unmodelled', coalesce(options -> 'allow_unmodelled', 'false'));
 BEGIN
     differences := '[]';
     work := CASE WHEN keep THEN confiture._twin_copy(hash) END;
     copied := work IS NOT NULL;
     IF copied THEN
+        rewritten := (confiture._twin_stamp(confiture._twin_name(hash)) ->> 'rewritten')::boolean;
         RETURN;
     END IF;
     work := confiture._scratch_copy(confiture._scratch_base());
     BEGIN
-        results := confiture._scratch_run(work, jsonb_build_array(
-            jsonb_build_object('files', jsonb_build_array(confiture._rebuild_file(source, options))),
-            '{"query": "SELECT confiture._scratch_compare($1, ''{}'')", "arguments": [0]}'::jsonb), ARRAY[source]);
-        differences := results[2] -> 'differences';
-        facts := results[2] -> 'facts';
-        IF keep AND differences = '[]' AND confiture._twin_keep(work, hash, facts) IS NOT NULL THEN
+        BEGIN
+            SELECT f.* INTO differences, facts, rewritten FROM confiture._scratch_fill(work, source, allowed) AS f;
+        EXCEPTION WHEN OTHERS THEN
+            IF NOT options ? 'ignore' THEN
+                RAISE;
+            END IF;
+            -- What is ignored may be what can't be made here.
+            PERFORM confiture._scratch_drop(work);
+            work := confiture._scratch_copy(confiture._scratch_base());
+            keep := false;
+            SELECT f.* INTO differences, facts, rewritten FROM confiture._scratch_fill(work, source, options) AS f;
+        END;
+        IF keep AND differences = '[]' AND confiture._twin_keep(work, hash, facts, rewritten) IS NOT NULL THEN
             work := NULL;
             work := confiture._twin_copy(hash);
         END IF;

@@ -46,6 +46,10 @@ MEANINGS: Final[dict[int, str]] = {
     23: "a move that the status of the intent does not allow",
     24: "no such intent or conflict",
     25: "a database is in the way: it exists and is not to be replaced",
+    26: "the schema has objects that Confiture does not know",
+    27: "a plan could not be proven",
+    28: "the schema has moved since a plan was made",
+    29: "no schema is recorded to compare with: no migration has run yet",
     130: "cancelled (Ctrl-C)",
 }
 
@@ -67,6 +71,10 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF015": 24,
     "CF016": 10,
     "CF017": 25,
+    "CF018": 26,
+    "CF019": 27,
+    "CF020": 28,
+    "CF021": 29,
     "55P03": TIMEOUT_LOCK,
     "42501": 20,
     "57014": INTERRUPTED,

@@ -301,8 +301,7 @@ CREATE TABLE t (n integer, twice integer GENERATED ALWAYS AS (n * 2) STORED);
 INSERT INTO t VALUES (1);
 -- to:
 CREATE TABLE t (n integer, twice bigint GENERATED ALWAYS AS (n * 2) STORED);
--- expect: remade column public.t.twice
--- expect back: remade column public.t.twice
+-- expect: kept column public.t.twice
 
 -- pair: column_generated_reads_a_dropped_one
 -- expect: remade column public.t.sums

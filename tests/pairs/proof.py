@@ -170,6 +170,78 @@ WHERE p.oid >= 16384 AND n.nspname !~ '^(pg_|confiture$)'
 """
 Kept = dict[str, tuple[str, str | None]]
 
+# How much there is in the catalogs: equal to that of an untouched database, or the database is not used again.
+SIZE = """
+SELECT (SELECT count(*) FROM pg_class WHERE relpersistence <> 't'), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_type),
+    (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_cast), (SELECT count(*) FROM pg_language),
+    (SELECT count(*) FROM pg_am), (SELECT count(*) FROM pg_operator), (SELECT count(*) FROM pg_opclass),
+    (SELECT count(*) FROM pg_opfamily), (SELECT count(*) FROM pg_collation), (SELECT count(*) FROM pg_conversion),
+    (SELECT count(*) FROM pg_transform), (SELECT count(*) FROM pg_extension), (SELECT count(*) FROM pg_foreign_data_wrapper),
+    (SELECT count(*) FROM pg_foreign_server), (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_event_trigger),
+    (SELECT count(*) FROM pg_default_acl), (SELECT count(*) FROM pg_description), (SELECT count(*) FROM pg_init_privs),
+    (SELECT count(*) FROM pg_ts_config), (SELECT count(*) FROM pg_ts_dict), (SELECT count(*) FROM pg_ts_parser),
+    (SELECT count(*) FROM pg_ts_template), (SELECT count(*) FROM pg_seclabel), (SELECT count(*) FROM pg_rewrite),
+    (SELECT count(*) FROM pg_amop), (SELECT count(*) FROM pg_amproc), (SELECT count(*) FROM pg_statistic_ext),
+    (SELECT count(*) FROM pg_proc WHERE proacl IS NOT NULL), (SELECT count(*) FROM pg_class WHERE relacl IS NOT NULL),
+    (SELECT count(*) FROM pg_attribute WHERE attacl IS NOT NULL), (SELECT count(*) FROM pg_type WHERE typacl IS NOT NULL),
+    (SELECT string_agg((nspname, nspacl, nspowner, obj_description(oid, 'pg_namespace'))::text, ' ' ORDER BY nspname)
+     FROM pg_namespace WHERE nspname !~ '^pg_t'),
+    (SELECT string_agg((lanname, lanacl, lanowner)::text, ' ' ORDER BY lanname) FROM pg_language)
+"""
+
+# Everything that was made is dropped.
+CLEAN = """
+DO $clean$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN SELECT evtname AS name FROM pg_event_trigger LOOP
+        EXECUTE format('DROP EVENT TRIGGER %I', r.name);
+    END LOOP;
+    FOR r IN SELECT pubname AS name FROM pg_publication LOOP
+        EXECUTE format('DROP PUBLICATION %I', r.name);
+    END LOOP;
+    FOR r IN SELECT extname AS name FROM pg_extension WHERE extname NOT IN ('plpgsql', 'confiture') LOOP
+        EXECUTE format('DROP EXTENSION %I CASCADE', r.name);
+    END LOOP;
+    FOR r IN SELECT nspname AS name FROM pg_namespace
+        WHERE oid >= 16384 AND nspname !~ '^pg_' AND nspname NOT IN ('public', 'confiture')
+    LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', r.name);
+    END LOOP;
+    FOR r IN SELECT fdwname AS name FROM pg_foreign_data_wrapper LOOP
+        EXECUTE format('DROP FOREIGN DATA WRAPPER %I CASCADE', r.name);
+    END LOOP;
+    FOR r IN SELECT i.type, i.identity
+        FROM pg_depend AS d, pg_identify_object(d.classid, d.objid, 0) AS i
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = to_regnamespace('public')
+            AND i.type IN ('table', 'view', 'materialized view', 'sequence', 'foreign table', 'type', 'function',
+                'procedure', 'aggregate', 'operator', 'operator class', 'operator family', 'collation', 'conversion',
+                'text search parser', 'text search template', 'text search dictionary', 'text search configuration',
+                'composite type', 'statistics object')
+        ORDER BY i.type NOT IN ('table', 'view')
+    LOOP
+        BEGIN
+            EXECUTE format('DROP %s IF EXISTS %s CASCADE',
+                CASE r.type WHEN 'composite type' THEN 'type' WHEN 'statistics object' THEN 'statistics' ELSE r.type END,
+                r.identity);
+        EXCEPTION WHEN undefined_object OR undefined_table OR undefined_function THEN
+            NULL;
+        END;
+    END LOOP;
+    FOR r IN SELECT i.identity FROM pg_cast AS c, pg_identify_object('pg_cast'::regclass, c.oid, 0) AS i WHERE c.oid >= 16384 LOOP
+        EXECUTE format('DROP CAST %s', r.identity);
+    END LOOP;
+    FOR r IN SELECT lanname AS name FROM pg_language WHERE oid >= 16384 LOOP
+        EXECUTE format('DROP LANGUAGE %I CASCADE', r.name);
+    END LOOP;
+    FOR r IN SELECT amname AS name FROM pg_am WHERE oid >= 16384 LOOP
+        EXECUTE format('DROP ACCESS METHOD %I CASCADE', r.name);
+    END LOOP;
+END
+$clean$
+"""
+
 
 class Database:
     """A database with the extension, and one connection to it."""
@@ -185,9 +257,8 @@ class Database:
         self.connection = self._connect()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(
-            dbname=self.name, autocommit=True, options="-c client_min_messages=error -c synchronous_commit=off"
-        )
+        options = "-c client_min_messages=error -c synchronous_commit=off -c max_parallel_workers_per_gather=0"
+        connection = psycopg.connect(dbname=self.name, autocommit=True, options=options)
         connection.prepare_threshold = None
         return connection
 
@@ -213,7 +284,7 @@ class Database:
         return {
             table: self.connection.execute(
                 f"SELECT count(*), coalesce(sum(hashtext(ROW({', '.join(names)})::text)::bigint), 0)::bigint"
-                f" FROM {table} AS cf_row"
+                f" FROM ONLY {table} AS cf_row"
             ).fetchone()
             or (0, 0)
             for table, names in columns.items()
@@ -250,9 +321,7 @@ class Database:
     def restored(self) -> Database:
         """Return a copy by pg_dump and psql."""
         copy = Database(self.server)
-        text = "".join(
-            line + "\n" for line in self.dump().splitlines() if line != "CREATE SCHEMA public;"
-        )
+        text = self.dump()
         result = subprocess.run(
             ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", copy.name],
             input=text,
@@ -265,6 +334,29 @@ class Database:
             copy.drop()
             raise Failed(f"pg_dump can't be restored: {result.stderr}")
         return copy
+
+    def restored_dump(self) -> str:
+        """Return what pg_dump writes of a copy by pg_dump."""
+        copy = self.restored()
+        try:
+            return copy.dump()
+        finally:
+            copy.drop()
+
+    def clean(self) -> bool:
+        """Take away everything; return whether the database is as good as new."""
+        try:
+            if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                return False
+            self.connection.execute("RESET ALL; RESET SESSION AUTHORIZATION; SET search_path = pg_catalog")
+            self.connection.execute(CLEAN)
+            self.connection.execute("RESET search_path")
+            return self.size() == self.server.size
+        except psycopg.Error:
+            return False
+
+    def size(self) -> tuple[Any, ...] | None:
+        return self.connection.execute(SIZE).fetchone()
 
     def drop(self) -> None:
         with contextlib.suppress(psycopg.Error):
@@ -353,15 +445,30 @@ def entries(dump: str, reordered: bool = False) -> list[str]:
         for line in dump.splitlines()
         if line and not line.startswith(("\\restrict", "\\unrestrict", "SET default_table", "SET default_tablespace"))
     ]
-    text = "\n".join(kept)
+    # Options have no order in a snapshot.
+    text = re.sub(r"\bWITH \(([^()\n]*)\)", _sorted_options, "\n".join(kept))
+    text = re.sub(r"(?<=OPTIONS \(\n)(.*?)(?=\n\))", _sorted_lines, text, flags=re.DOTALL)
     parts = re.split(r"\n--\n(?=-- Name: )", text)
     if reordered:
         parts = [_in_any_order(part) for part in parts]
     return sorted(part.rstrip("-\n ") for part in parts)
 
 
+def _sorted_options(match: re.Match[str]) -> str:
+    return f"WITH ({', '.join(sorted(match[1].split(', ')))})"
+
+
+def _sorted_lines(match: re.Match[str]) -> str:
+    return "\n".join(sorted(line.rstrip(",") for line in match[1].split("\n")))
+
+
 def _in_any_order(entry: str) -> str:
-    """Sort the columns of a CREATE TABLE."""
+    """Sort the columns of a CREATE TABLE, and those of statistics."""
+    entry = re.sub(
+        r"(?<= ON )(\w+(?:, \w+)+)(?= FROM )",
+        lambda match: ", ".join(sorted(match[1].split(", "))),
+        entry,
+    )
     match = re.match(r"(.*?\nCREATE [A-Z ]*TABLE [^\n]* \(\n)(.*?)(\n\).*)", entry, re.DOTALL)
     if not match:
         return entry
@@ -405,11 +512,16 @@ class Server:
             connection.execute("CREATE EXTENSION confiture")
         self.asking = f"{self.prefix}_asking"
         self.execute(f"CREATE DATABASE {self.asking} TEMPLATE {self.template}")
-        with self.database() as database:
-            self.empty = database.snapshot()
+        self._free: list[Database] = []
+        database = Database(self)
+        self.size = database.size()
+        self.empty = database.snapshot()
+        self._free.append(database)
         return self
 
     def __exit__(self, *_: object) -> None:
+        for database in self._free:
+            database.drop()
         for connection in self._open[1:]:
             connection.close()
         server = self._open[0] if not self._open[0].closed else psycopg.connect(dbname="postgres", autocommit=True)
@@ -453,11 +565,17 @@ class Server:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[Database]:
-        database = Database(self)
+        """Give an empty database, a used one where it has become as good as new."""
+        with self._lock:
+            database = self._free.pop() if self._free else None
+        database = database or Database(self)
         try:
             yield database
         finally:
-            database.drop()
+            if database.clean():
+                self._free.append(database)
+            else:
+                database.drop()
 
 
 class Report:
@@ -623,8 +741,11 @@ class Trial:
         renamed = set(json.loads(self.pair.options).get("renames", {}))
         wrong = []
         for name, (oid, node) in before.items():
-            if name not in source.facts or name not in target.facts or name not in after or name in renamed:
+            was, becomes = source.facts.get(name), target.facts.get(name)
+            if was is None or becomes is None or name not in after or name in renamed:
                 continue
+            if was.get("parent") != becomes.get("parent"):
+                continue  # of a table that became a foreign one
             must = name.startswith(("table ", "foreign table ", "column ", "sequence "))
             remade = any(_matches(name, e, "remade ") for e in expectations)
             must = must or any(_matches(name, e, "kept ") for e in expectations)
@@ -661,32 +782,12 @@ class Trial:
         """Return what differs only until both have gone through pg_dump: the normal form."""
         if not self.pair.normal_form:
             return []
-        differing = mine.differing(its)
-        if not differing:
-            return []
-        first = a.restored()
-        try:
-            second = b.restored()
-            try:
-                still = set(first.snapshot().differing(second.snapshot()))
-            finally:
-                second.drop()
-        finally:
-            first.drop()
-        return [name for name in differing if name not in still]
+        return normal_form(a, b, mine, its)
 
     def _dumps(self, title: str, found: str, wanted: str, a: Database, b: Database | None) -> None:
         different = compare_dumps(found, wanted, self.pair.reordered)
         if different and self.pair.normal_form and b is not None:
-            first = a.restored()
-            try:
-                second = b.restored()
-                try:
-                    different = compare_dumps(first.dump(), second.dump(), self.pair.reordered)
-                finally:
-                    second.drop()
-            finally:
-                first.drop()
+            different = compare_dumps(a.restored_dump(), b.restored_dump(), self.pair.reordered)
         if different:
             hint = ""
             if not self.pair.reordered and not compare_dumps(found, wanted, True):
@@ -702,3 +803,40 @@ def _without_renames(options: str) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(options)
     value.pop("renames", None)
     return value
+
+
+def rebuild(server: Server, database: Database) -> list[str]:
+    """Make the schema of a database from nothing, take it away again; say what went wrong."""
+    snapshot = database.snapshot()
+    wrong = [f"  no snapshot knows {name}" for name in snapshot.unmodelled]
+    with server.database() as copy:
+        try:
+            copy.run(server.diff(EMPTY, snapshot.text))
+            found = copy.snapshot()
+            if found != snapshot:
+                left = set(found.differing(snapshot)) - set(normal_form(copy, database, found, snapshot))
+                wrong += [line for line in found.differences(snapshot) if any(name in line for name in left)]
+            if not wrong:
+                wrong += compare_dumps(copy.restored_dump(), database.restored_dump(), False)
+            copy.run(server.diff(found.text, EMPTY))
+            wrong += copy.snapshot().differences(server.empty)
+        except Failed as error:
+            wrong.append(str(error))
+    return wrong
+
+
+def normal_form(a: Database, b: Database, mine: Snapshot, its: Snapshot) -> list[str]:
+    """Return what differs only until both have gone through pg_dump."""
+    differing = mine.differing(its)
+    if not differing:
+        return []
+    first = a.restored()
+    try:
+        second = b.restored()
+        try:
+            still = set(first.snapshot().differing(second.snapshot()))
+        finally:
+            second.drop()
+    finally:
+        first.drop()
+    return [name for name in differing if name not in still]

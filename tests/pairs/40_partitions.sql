@@ -1,0 +1,360 @@
+-- Partitioned tables: partitions made, attached, detached, bounds; what they have from their table.
+
+-- pair: partitioned_added
+-- from:
+-- to:
+CREATE TABLE t (id integer, at date NOT NULL, note text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE t_2020 PARTITION OF t FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+CREATE TABLE t_rest PARTITION OF t DEFAULT;
+CREATE INDEX t_note ON t (note);
+
+-- pair: partition_added
+-- base:
+CREATE TABLE t (id integer, at date NOT NULL) PARTITION BY RANGE (at);
+CREATE INDEX t_id ON t (id);
+CREATE TABLE t_2020 PARTITION OF t FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+INSERT INTO t VALUES (1, '2020-05-05');
+-- from:
+-- to:
+CREATE TABLE t_2021 PARTITION OF t FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+
+-- pair: partition_added_beside_a_default_one
+-- base:
+CREATE TABLE t (id integer) PARTITION BY LIST (id);
+CREATE TABLE t_rest PARTITION OF t DEFAULT;
+INSERT INTO t VALUES (5);
+-- from:
+-- to:
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1, 2, NULL);
+
+-- pair: partition_detached
+-- expect: statement DETACH PARTITION
+-- expect back: statement ATTACH PARTITION
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+INSERT INTO t VALUES (1, 'a');
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 (id integer, a text);
+
+-- pair: partition_attached_with_indexes
+-- expect: kept table public.t_1
+-- from:
+CREATE TABLE t (id integer NOT NULL, a text, PRIMARY KEY (id)) PARTITION BY LIST (id);
+CREATE INDEX t_a ON t (a);
+CREATE TABLE t_1 (id integer NOT NULL, a text, PRIMARY KEY (id));
+CREATE INDEX t_1_a_idx ON t_1 (a);
+INSERT INTO t_1 VALUES (1, 'a');
+-- to:
+CREATE TABLE t (id integer NOT NULL, a text, PRIMARY KEY (id)) PARTITION BY LIST (id);
+CREATE INDEX t_a ON t (a);
+CREATE TABLE t_1 (id integer NOT NULL, a text, PRIMARY KEY (id));
+CREATE INDEX t_1_a_idx ON t_1 (a);
+ALTER TABLE t ATTACH PARTITION t_1 FOR VALUES IN (1);
+
+-- pair: partition_bounds
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY RANGE (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10);
+INSERT INTO t VALUES (1, 'a');
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY RANGE (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (20);
+
+-- pair: partition_bounds_of_neighbours
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY RANGE (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10);
+CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (10) TO (20);
+INSERT INTO t VALUES (1, 'a'), (12, 'b');
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY RANGE (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (12);
+CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (12) TO (20);
+
+-- pair: partition_list_values
+-- from:
+CREATE TABLE t (id text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN ('a');
+INSERT INTO t VALUES ('a');
+-- to:
+CREATE TABLE t (id text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN ('a', 'b', 'it''s');
+
+-- pair: partition_default
+-- from:
+CREATE TABLE t (id text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN ('a');
+INSERT INTO t VALUES ('a');
+-- to:
+CREATE TABLE t (id text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t DEFAULT;
+
+-- pair: partition_hash
+-- from:
+CREATE TABLE t (id integer) PARTITION BY HASH (id);
+CREATE TABLE t_0 PARTITION OF t FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+-- to:
+CREATE TABLE t (id integer) PARTITION BY HASH (id);
+CREATE TABLE t_0 PARTITION OF t FOR VALUES WITH (MODULUS 4, REMAINDER 0);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES WITH (MODULUS 4, REMAINDER 1);
+
+-- pair: partition_to_another_parent
+-- from:
+CREATE TABLE t (id integer) PARTITION BY LIST (id);
+CREATE TABLE u (id integer) PARTITION BY LIST (id);
+CREATE TABLE p PARTITION OF t FOR VALUES IN (1);
+INSERT INTO t VALUES (1);
+-- to:
+CREATE TABLE t (id integer) PARTITION BY LIST (id);
+CREATE TABLE u (id integer) PARTITION BY LIST (id);
+CREATE TABLE p PARTITION OF u FOR VALUES IN (1);
+
+-- pair: partition_key
+-- expect: hazard data loss
+-- expect: remade table public.t*
+-- expect back: remade table public.t*
+-- expect: remade column public.t*
+-- expect back: remade column public.t*
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+COMMENT ON TABLE t IS 'stays';
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY RANGE (a, id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (MINVALUE, MINVALUE) TO ('b', 2);
+COMMENT ON TABLE t IS 'stays';
+
+-- pair: partition_key_expression_and_collation
+-- from:
+-- to:
+CREATE FUNCTION k(integer) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE TABLE t (id integer, a text) PARTITION BY RANGE (k(id), a COLLATE "C" text_pattern_ops, lower(a));
+CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (1, 'a', MINVALUE) TO (1, 'b', MAXVALUE);
+
+-- pair: partitions_of_partitions
+-- base:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+-- from:
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- to:
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE TABLE t_2 PARTITION OF t FOR VALUES IN (2) PARTITION BY LIST (a);
+CREATE TABLE t_2_a PARTITION OF t_2 FOR VALUES IN ('a');
+CREATE TABLE t_2_b PARTITION OF t_2 DEFAULT;
+
+-- pair: partitioned_index_added
+-- base:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE TABLE t_2 PARTITION OF t FOR VALUES IN (2) PARTITION BY LIST (a);
+CREATE TABLE t_2_a PARTITION OF t_2 FOR VALUES IN ('a');
+INSERT INTO t VALUES (1, 'x'), (2, 'a');
+-- from:
+-- to:
+CREATE INDEX t_a ON t (a);
+CREATE UNIQUE INDEX t_key ON t (id, a);
+
+-- pair: partitioned_index_changed
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE INDEX t_a ON t (a);
+COMMENT ON INDEX t_a IS 'stays';
+COMMENT ON INDEX t_1_a_idx IS 'stays too';
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE INDEX t_a ON t (a DESC);
+COMMENT ON INDEX t_a IS 'stays';
+COMMENT ON INDEX t_1_a_idx IS 'stays too';
+
+-- pair: partitioned_index_only
+-- base:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- from:
+CREATE INDEX t_a ON ONLY t (a);
+-- to:
+CREATE INDEX t_a ON t (a);
+
+-- pair: partitioned_index_of_one_partition
+-- base:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- from:
+-- to:
+CREATE INDEX t_1_a ON t_1 (a);
+
+-- pair: partitioned_index_attached
+-- base:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- from:
+CREATE INDEX t_1_a ON t_1 (a);
+-- to:
+CREATE INDEX t_1_a ON t_1 (a);
+CREATE INDEX t_a ON t (a);
+
+-- pair: partitioned_primary_key
+-- base:
+CREATE TABLE t (id integer NOT NULL, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+INSERT INTO t VALUES (1, 'a');
+-- from:
+-- to:
+ALTER TABLE t ADD PRIMARY KEY (id);
+
+-- pair: partitioned_unique_changed
+-- from:
+CREATE TABLE t (id integer NOT NULL, a text, CONSTRAINT u UNIQUE (id)) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- to:
+CREATE TABLE t (id integer NOT NULL, a text, CONSTRAINT u UNIQUE (id, a)) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+
+-- pair: partitioned_column_added
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+INSERT INTO t VALUES (1, 'a');
+-- to:
+CREATE TABLE t (id integer, a text, b integer DEFAULT 1 NOT NULL) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+
+-- pair: partitioned_column_changed
+-- from:
+CREATE TABLE t (id integer, a varchar(10), b integer) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+INSERT INTO t VALUES (1, 'a', 1);
+-- to:
+CREATE TABLE t (id integer, a text DEFAULT 'x', b bigint NOT NULL) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+
+-- pair: partition_column_default_of_its_own
+-- base:
+CREATE TABLE t (id integer, a text DEFAULT 'x', b integer) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE TABLE t_2 PARTITION OF t FOR VALUES IN (2);
+-- from:
+ALTER TABLE t_1 ALTER COLUMN a SET DEFAULT 'y', ALTER COLUMN b SET NOT NULL;
+-- to:
+ALTER TABLE t_2 ALTER COLUMN a DROP DEFAULT, ALTER COLUMN b SET DEFAULT 4, ALTER COLUMN b SET STATISTICS 5;
+
+-- pair: partition_of_other_column_order
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 (a text, id integer);
+ALTER TABLE t ATTACH PARTITION t_1 FOR VALUES IN (1);
+-- columns: reordered
+
+-- pair: partitioned_check_and_its_copy
+-- from:
+CREATE TABLE t (id integer, a integer) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- to:
+CREATE TABLE t (id integer, a integer, CONSTRAINT k CHECK (a > 0)) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t (CONSTRAINT own CHECK (a < 9)) FOR VALUES IN (1);
+
+-- pair: partitioned_foreign_key
+-- base:
+CREATE TABLE r (id integer PRIMARY KEY);
+CREATE TABLE t (id integer, a integer) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- from:
+-- to:
+ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES r ON DELETE CASCADE;
+
+-- pair: foreign_key_to_partitioned
+-- base:
+CREATE TABLE t (id integer PRIMARY KEY, a integer) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE TABLE r (id integer);
+-- from:
+-- to:
+ALTER TABLE r ADD FOREIGN KEY (id) REFERENCES t;
+
+-- pair: foreign_key_from_and_to_partitioned
+-- from:
+-- to:
+CREATE TABLE t (id integer PRIMARY KEY, a integer) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE TABLE r (id integer REFERENCES t) PARTITION BY LIST (id);
+CREATE TABLE r_1 PARTITION OF r FOR VALUES IN (1);
+CREATE TABLE r_2 PARTITION OF r DEFAULT;
+
+-- pair: partition_detached_with_all_it_has
+-- from:
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE r (id integer PRIMARY KEY);
+CREATE TABLE t (id integer PRIMARY KEY, a integer DEFAULT 1 CHECK (a > 0), b integer REFERENCES r) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE INDEX i ON t (a);
+CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();
+INSERT INTO t VALUES (1, 1);
+-- to:
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TABLE r (id integer PRIMARY KEY);
+CREATE TABLE t (id integer PRIMARY KEY, a integer DEFAULT 1 CHECK (a > 0), b integer REFERENCES r) PARTITION BY LIST (id);
+CREATE TABLE t_1 (id integer PRIMARY KEY, a integer DEFAULT 1, b integer);
+CREATE INDEX i ON t (a);
+CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f();
+ALTER TABLE t_1 ADD CONSTRAINT t_a_check CHECK (a > 0);
+CREATE INDEX t_1_a_idx ON t_1 (a);
+
+-- pair: partition_options
+-- base:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+-- from:
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- to:
+CREATE UNLOGGED TABLE t_1 PARTITION OF t FOR VALUES IN (1) WITH (fillfactor = 70) TABLESPACE pair_space;
+COMMENT ON TABLE t_1 IS 't_1';
+GRANT SELECT ON t_1 TO pair_reader;
+
+-- pair: partitioned_tablespace
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id) TABLESPACE pair_space;
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1) TABLESPACE pg_default;
+
+-- pair: partition_dropped
+-- expect: hazard data loss
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE TABLE t_2 PARTITION OF t FOR VALUES IN (2);
+CREATE INDEX i ON t (a);
+INSERT INTO t VALUES (1, 'a'), (2, 'b');
+-- to:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+CREATE INDEX i ON t (a);
+
+-- pair: partition_by_enum_with_a_new_value
+-- from:
+CREATE TYPE e AS ENUM ('a', 'b');
+CREATE TABLE t (x e) PARTITION BY LIST (x);
+CREATE TABLE t_a PARTITION OF t FOR VALUES IN ('a');
+-- to:
+CREATE TYPE e AS ENUM ('a', 'b', 'c');
+CREATE TABLE t (x e) PARTITION BY LIST (x);
+CREATE TABLE t_a PARTITION OF t FOR VALUES IN ('a');
+CREATE TABLE t_c PARTITION OF t FOR VALUES IN ('c');
+
+-- pair: partition_key_column_of_another_type
+-- from:
+CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- to:
+CREATE TABLE t (id bigint, a text) PARTITION BY LIST (id);
+CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
+-- expect: remade table public.t
+-- expect: remade column public.t.*
+-- expect back: remade table public.t
+-- expect back: remade column public.t.*
