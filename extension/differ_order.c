@@ -374,7 +374,8 @@ wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 		if (is_needed_later(fact, needed))
 			continue;
 		cfd_wait(action, provider_for(fact, needed));
-		if (type && strcmp(type, "foreign key") == 0)
+		if (type && strcmp(type, "foreign key") == 0 &&
+			(cfd_is(needed, "constraint") || cfd_is(needed, "index")))
 			wait_for_parts(action, needed);
 	}
 }
