@@ -290,6 +290,8 @@ extern CfdFact *cfd_user_of(const CfdFact *type);
 extern char *cfd_name_aside(CfdPlan *plan, const char *schema, const char *name);
 extern void cfd_decide_to_move(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_follow_move(CfdPlan *plan, CfdFact *dependent, CfdFact *gone);
+extern void cfd_put_aside(CfdPlan *plan, CfdFact *new);
+extern bool cfd_makes_way(const CfdFact *fact);
 extern bool cfd_is_loose(const CfdFact *family, const CfdFact *gone);
 extern bool cfd_is_support(const CfdFact *function, const CfdFact *type);
 extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);

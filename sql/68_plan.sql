@@ -92,7 +92,7 @@ CREATE OR REPLACE FUNCTION confiture._plan_diff_options(options jsonb, equal jso
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (options - '{prove,down,unproven,keep}'::text[])
+    SELECT (options - '{prove,down,unproven,keep,rows,rows_limit}'::text[])
         || jsonb_build_object('equal', coalesce(options -> 'equal', '[]') || coalesce(equal, '[]'))
 $$;
 
@@ -225,6 +225,15 @@ BEGIN
             END IF;
             PERFORM confiture._scratch_drop(work);
             work := NULL;
+            IF up_proof IS NOT NULL AND NOT up_proof ? 'failed' AND coalesce(opts ->> 'rows', 'none') <> 'none' THEN
+                SELECT c.work INTO work FROM confiture._scratch_of(source, source_hash, keeps, opts) AS c;
+                SELECT up_proof || jsonb_build_object('rows', confiture._rows_prove(work, source, target, s.statements, s.groups,
+                    opts ->> 'rows', coalesce((opts ->> 'rows_limit')::integer, 100)))
+                INTO up_proof FROM confiture._plan_statements(up) AS s;
+                up := confiture._rows_hazards(up, up_proof -> 'rows');
+                PERFORM confiture._scratch_drop(work);
+                work := NULL;
+            END IF;
             PERFORM confiture._build_trim();
             PERFORM confiture._build_unlock(NULL, true);
         EXCEPTION WHEN OTHERS OR query_canceled THEN
@@ -242,6 +251,7 @@ BEGIN
     RETURN jsonb_build_object('equal', up = '[]', 'source_hash', source_hash, 'target_hash', target_hash,
         'up', up, 'down', down, 'proof', up_proof - '{snapshot,equal}'::text[], 'down_proof', down_proof,
         'unmodelled', coalesce(source -> 'unmodelled', '[]') || coalesce(target -> 'unmodelled', '[]'),
+        'changes', confiture._plan_changes(source, target, opts, equal),
         'basis', basis, 'directive', 'basis=' || confiture._basis_text(basis));
 END
 $$;
@@ -256,8 +266,8 @@ END
 $$;
 COMMENT ON FUNCTION confiture.plan_between(jsonb, jsonb, jsonb) IS
 'What turns one schema into another and back, proven in scratch databases. Nothing is done to this database.
-Arguments: source, target, snapshots, {} for an empty database; options, an object: those of confiture.diff(), and prove (default true), down (default true: the way back too), keep, as for confiture.prove().
-Result: {"equal": true when nothing is to be done; "source_hash"; "target_hash"; "up", "down": arrays of the rows of confiture.diff(), with the hazards that the proof has seen; "proof", "down_proof", as confiture.prove() returns them, null without proof; "unmodelled"; "basis", what the plan was made from, for confiture.check_basis(); "directive", the same for the header of a migration, after "-- confiture: ", null when there is nothing to be compared}. What could not be proven is told, and no error. The way back starts from what the statements have really made.
+Arguments: source, target, snapshots, {} for an empty database; options, an object: those of confiture.diff(), and prove (default true), down (default true: the way back too), keep, rows and rows_limit, as for confiture.prove().
+Result: {"equal": true when nothing is to be done; "source_hash"; "target_hash"; "up", "down": arrays of the rows of confiture.diff(), with the hazards that the proof has seen; "proof", "down_proof", as confiture.prove() returns them, null without proof; "unmodelled"; "changes", an array of the facts that differ: {identity, kind, change: added, removed or changed, object: what it is a part of}; "basis", what the plan was made from, for confiture.check_basis(); "directive", the same for the header of a migration, after "-- confiture: ", null when there is nothing to be compared}. What could not be proven is told, and no error. The way back starts from what the statements have really made.
 Errors: as confiture.diff() and confiture.prove().
 Example: SELECT confiture.plan_between(''{}'', confiture.snapshot_of(''CREATE TABLE a (id integer)''));';
 
@@ -319,8 +329,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION confiture.plan(jsonb, jsonb) IS
 'The statements that turn the schema of this database into what files of DDL make, proven in a scratch database. Nothing is done to this database.
-Arguments: files, as confiture.build(); options, an object: those of confiture.diff() (owner is the current role by default), and prove (default true), unproven (default false: a plan that could not be proven is an error), keep, as for confiture.prove().
-Columns: as confiture.diff(). The hazards include what the proof has seen: tables that were written anew, objects that were made anew.
+Arguments: files, as confiture.build(); options, an object: those of confiture.diff() (owner is the current role by default), and prove (default true), unproven (default false: a plan that could not be proven is an error), keep, rows and rows_limit, as for confiture.prove().
+Columns: as confiture.diff(). The hazards include what the proof has seen: tables that were written anew, objects that were made anew, and what happened to rows.
 The snapshot of the files is kept in confiture.snapshot_cache, the copy that was proven as a twin: the next plan loads what has changed only.
 Errors: CF018 the schema has objects that Confiture does not know; CF019 not proven; as confiture.snapshot_of() raises for the files; else as confiture.diff() and confiture.prove().
 Example: SELECT ordinal, statement, hazards FROM confiture.plan(''{"a.sql": "CREATE TABLE a (id integer)"}''::jsonb, ''{"ignore": ["%"]}'');';

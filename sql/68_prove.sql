@@ -6,8 +6,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    own constant jsonb := CASE WHEN proof THEN '{"groups": "array", "keep": "boolean"}'::jsonb
-        ELSE '{"prove": "boolean", "down": "boolean", "unproven": "boolean", "keep": "boolean"}' END;
+    own constant jsonb := CASE WHEN proof THEN '{"groups": "array", "keep": "boolean", "rows": "string", "rows_limit": "number"}'::jsonb
+        ELSE '{"prove": "boolean", "down": "boolean", "unproven": "boolean", "keep": "boolean", "rows": "string", "rows_limit": "number"}' END;
     opts jsonb := coalesce(jsonb_strip_nulls(options), '{}');
     wrong text;
 BEGIN
@@ -20,6 +20,10 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'option % must be of type %', quote_literal(wrong), own ->> wrong
             USING ERRCODE = 'invalid_parameter_value', HINT = 'See the comment on the function.';
+    END IF;
+    IF coalesce(opts ->> 'rows', 'none') NOT IN ('none', 'sample', 'generated') THEN
+        RAISE EXCEPTION 'option rows can''t be %', quote_literal(opts ->> 'rows')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'The values are none, sample and generated.';
     END IF;
     -- What is left must be an option of a difference.
     RETURN opts || confiture._diff_options(opts - ARRAY(SELECT jsonb_object_keys(own)));
@@ -114,6 +118,13 @@ BEGIN
         END IF;
         PERFORM confiture._scratch_drop(work);
         work := NULL;
+        IF coalesce(opts ->> 'rows', 'none') <> 'none' AND NOT report ? 'failed' THEN
+            SELECT c.work INTO work FROM confiture._scratch_of(source, hash, keeps, opts) AS c;
+            report := report || jsonb_build_object('rows', confiture._rows_prove(work, source, target, coalesce(statements, '{}'),
+                opts -> 'groups', opts ->> 'rows', coalesce((opts ->> 'rows_limit')::integer, 100)));
+            PERFORM confiture._scratch_drop(work);
+            work := NULL;
+        END IF;
         PERFORM confiture._build_trim();
         PERFORM confiture._build_unlock(NULL, true);
     EXCEPTION WHEN OTHERS OR query_canceled THEN
@@ -127,7 +138,7 @@ END
 $$;
 COMMENT ON FUNCTION confiture.prove(jsonb, text[], jsonb, jsonb) IS
 'Runs statements in a scratch copy of a schema, as they would be run for real, and compares what they make with another schema. Nothing is done to this database.
-Arguments: source, the snapshot that they start from, {} for an empty database; statements; target, the snapshot that they should lead to; options, an object: groups, an array of the transaction_group of each statement (without it they run as a migration would: in one transaction, or each in its own when one of them needs the top level); ignore, owner, renames, allow_unmodelled, as for confiture.diff(); keep, whether the copies are kept as twins for the next proof (default: those of schemas with at least 1000 facts).
-Result: {"proven": true when the statements have run and made the target; "differences": [{identity, kind, change: missing, unexpected or different, expected, found: what differs of the payload}], those equal in normal form are none; "not_preserved": [{identity, kind, what: oid, attnum or relfilenode, parent, changed}], what both schemas have and the statements have made anew, changed says whether it is another in the target; "failed": {ordinal, statement, sqlstate, message, detail, hint} of the statement that has failed; "source_differences", when the copy of the source is not what it should be; "hash" of what was made; "copied", there was a twin; "elapsed_ms"}.
+Arguments: source, the snapshot that they start from, {} for an empty database; statements; target, the snapshot that they should lead to; options, an object: groups, an array of the transaction_group of each statement (without it they run as a migration would: in one transaction, or each in its own when one of them needs the top level); ignore, owner, renames, allow_unmodelled, as for confiture.diff(); keep, whether the copies are kept as twins for the next proof (default: those of schemas with at least 1000 facts); rows, sample or generated (default none): the statements are run once more in a copy with rows in the tables that change, up to rows_limit (default 100) of those that these tables have in this database and the role may read, or a few made up ones with NULLs and the values at the edges of each type.
+Result: {"proven": true when the statements have run and made the target; "differences": [{identity, kind, change: missing, unexpected or different, expected, found: what differs of the payload}], those equal in normal form are none; "not_preserved": [{identity, kind, what: oid, attnum or relfilenode, parent, changed}], what both schemas have and the statements have made anew, changed says whether it is another in the target; "failed": {ordinal, statement, sqlstate, message, detail, hint} of the statement that has failed; "source_differences", when the copy of the source is not what it should be; "rows": {how, filled: rows of each table, failed: as above, lost: rows less in a table, changed: columns whose values are other ones}; "hash" of what was made; "copied", there was a twin; "elapsed_ms"}.
 Errors: 22023 not a snapshot, a wrong option; 42501 the role may not create databases; CF018 the source has objects that Confiture does not know; CF013 no free background worker; 25000 in a transaction that is not READ COMMITTED; 25006 standby; and what the making of the copy raises.
 Example: SELECT confiture.prove(''{}'', ''{CREATE TABLE a (id integer)}'', confiture.snapshot_of(''CREATE TABLE a (id integer)''));';

@@ -175,8 +175,8 @@ BEGIN
 END
 $$;
 
--- Copies a template, big ones file by file. Returns the name of the copy, which is locked.
-CREATE OR REPLACE FUNCTION confiture._scratch_copy(template text, big boolean DEFAULT false) RETURNS text
+-- Copies a template, through the WAL: file by file would cost checkpoints. Returns the name of the copy, which is locked.
+CREATE OR REPLACE FUNCTION confiture._scratch_copy(template text) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -184,8 +184,7 @@ DECLARE
     work text := confiture._build_work_name();
 BEGIN
     PERFORM confiture._build_lock(work, true, true);
-    PERFORM confiture._top_level(format('CREATE DATABASE %I TEMPLATE %I%s', work, template,
-        CASE WHEN big THEN ' STRATEGY file_copy' END));
+    PERFORM confiture._top_level(format('CREATE DATABASE %I TEMPLATE %I', work, template));
     RETURN work;
 EXCEPTION WHEN insufficient_resources THEN
     RAISE EXCEPTION 'a scratch database could not be made: %', SQLERRM
