@@ -3,6 +3,17 @@
 CREATE OR REPLACE FUNCTION confiture._scratch_run(database text, steps jsonb, arguments jsonb[]) RETURNS jsonb[]
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_scratch_run';
 
+-- The setting; a session has it when the library is loaded.
+CREATE OR REPLACE FUNCTION confiture._template_limit() RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture.version();
+    RETURN current_setting('confiture.template_limit');
+END
+$$;
+
 -- Refuses what can't end well, before anything is done.
 CREATE OR REPLACE FUNCTION confiture._scratch_admit() RETURNS void
 LANGUAGE plpgsql
