@@ -6,7 +6,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept constant integer := current_setting('confiture.template_limit')::integer;
+    kept constant integer := confiture._template_limit();
     wanted text := confiture._build_key(confiture._build_hash(paths, texts), paths, '{"template": "template0"}');
     kept_one jsonb;
 BEGIN

@@ -36,7 +36,7 @@ DECLARE
         '_rows_tables', '_rows_value', '_rebuild_file', '_scratch', '_scratch_admit',
         '_scratch_base', '_scratch_compare', '_scratch_copy', '_scratch_create', '_scratch_drop', '_scratch_fill', '_scratch_find',
         '_scratch_key', '_scratch_make_base', '_scratch_mark', '_scratch_of', '_scratch_raise', '_scratch_run',
-        '_scratch_unmarked', '_snapshot_cached', '_snapshot_hash_of', '_top_level', '_twin_comment', '_twin_copy',
+        '_scratch_unmarked', '_scratch_unsubscribe', '_snapshot_cached', '_snapshot_hash_of', '_template_limit', '_top_level', '_twin_comment', '_twin_copy',
         '_twin_keep', '_twin_name', '_twin_stamp', '_twin_threshold'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'developer', 'migrator', 'admin') THEN
