@@ -43,7 +43,7 @@ def read(
     """Read the files of an environment; ``seeds`` are chosen instead of common and its own."""
     places = list(_schema(project, environment))
     if not places:
-        looked = ", ".join(shown(folder) for _, folder in _schema_dirs(project, environment))
+        looked = ", ".join(shown(folder) for _, folder in schema_dirs(project, environment))
         raise ConfigurationError(
             f"there is no {_SUFFIX} file to build from",
             detail=f"Looked in {looked}.",
@@ -51,8 +51,18 @@ def read(
         )
     if not schema_only:
         places += _seeds(project, environment, seeds)
+    return _load(places, project.root)
+
+
+def below(name: str, folder: Path, root: Path) -> list[TreeFile]:
+    """Read the files of any folder; ``name`` is what their paths begin with."""
+    return _load(_files(name, folder), root)
+
+
+def _load(places: Sequence[tuple[str, Path]], root: Path) -> list[TreeFile]:
+    """Read files; those that others include are a part of these."""
     unique = dict(places)
-    files = [TreeFile(path, script.load(place, project.root)) for path, place in unique.items()]
+    files = [TreeFile(path, script.load(place, root)) for path, place in unique.items()]
     included = {span.file for file in files for span in file.script.spans if span.file != file.script.file}
     return [file for file in files if file.script.file not in included]
 
@@ -61,7 +71,7 @@ def watched(
     project: Project, environment: str | None, *, schema_only: bool, seeds: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
     """Return size and time of change of every file in the folders: another value, another state."""
-    folders = [folder for _, folder in _schema_dirs(project, environment)]
+    folders = [folder for _, folder in schema_dirs(project, environment)]
     if not schema_only:
         folders += [
             project.root / project.seeds_dir / name for name in _seed_names(project, environment, seeds)
@@ -103,14 +113,15 @@ def _ended(text: str) -> str:
     return f"{text};\n" if open_end else text
 
 
-def _schema_dirs(project: Project, environment: str | None) -> list[tuple[str, Path]]:
+def schema_dirs(project: Project, environment: str | None) -> list[tuple[str, Path]]:
+    """Return the folders of an environment's schema: as they are named, and where they are."""
     chosen = project.environment(environment).schema_dirs
     names = [Path(name).as_posix() for name in chosen or (str(project.schema_dir),)]
     return [(name, project.root / name) for name in names]
 
 
 def _schema(project: Project, environment: str | None) -> Iterator[tuple[str, Path]]:
-    for name, folder in _schema_dirs(project, environment):
+    for name, folder in schema_dirs(project, environment):
         if not folder.exists():
             raise ConfigurationError(
                 f"there is no folder {shown(folder)}",
