@@ -43,8 +43,9 @@ static void
 work_out(CfAnalysis *a, void *arg)
 {
 	CfScript one = *a->script;
+	CfStatement stmt = *a->stmt;
 
-	one.statements = unconstify(CfStatement *, a->stmt);
+	one.statements = &stmt;
 	one.count = 1;
 	cf_script_check_runnable(&one);
 	if (a->stmt->needs_top_level)
@@ -273,6 +274,7 @@ confiture_analyze(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	script = cf_script_parse(VARDATA_ANY(text_in), VARSIZE_ANY_EXHDR(text_in), "script");
+	cf_script_fold_blocks(script);
 	world->transactional = is_transactional(script);
 	analyze_script(rsinfo, world, script, NULL, NULL);
 	cf_script_free(script);

@@ -43,12 +43,13 @@
 /* One statement of a script. */
 typedef struct CfStatement
 {
-	int ordinal;  /* from 1 */
-	RawStmt *raw; /* as the grammar made it */
-	int start;	  /* byte offset of its first word in the script */
-	int len;	  /* in bytes, without the semicolon */
-	int line;	  /* of its first word, from 1 */
-	int column;	  /* in characters, from 1 */
+	int ordinal;   /* from 1 */
+	int block_end; /* ordinal of the last statement of its transaction */
+	RawStmt *raw;  /* as the grammar made it */
+	int start;	   /* byte offset of its first word in the script */
+	int len;	   /* in bytes, without the semicolon */
+	int line;	   /* of its first word, from 1 */
+	int column;	   /* in characters, from 1 */
 	CommandTag tag;
 	bool needs_top_level;  /* refuses to run in a transaction block */
 	const char *copy_data; /* data of COPY ... FROM stdin, or NULL */
@@ -101,9 +102,12 @@ extern char *cf_statement_text(const CfScript *script, const CfStatement *stmt);
 extern void cf_script_free(CfScript *script);
 extern bool cf_script_is_stepwise(const CfScript *script);
 extern char *cf_script_intent(const CfScript *script);
-extern void cf_script_check_runnable(const CfScript *script);
+extern void cf_script_check_runnable(CfScript *script);
 extern void cf_script_check_copies(const CfScript *script);
 extern void cf_script_check_transactional(const CfScript *script);
+
+/* block.c */
+extern void cf_script_fold_blocks(CfScript *script);
 
 /* toplevel.c */
 extern bool cf_needs_top_level(Node *stmt);

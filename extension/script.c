@@ -270,7 +270,7 @@ list_statements(CfScript *script, List *raws, const ScanState *state)
 		CfStatement *stmt = &script->statements[script->count++];
 		int end = raw->stmt_len ? raw->stmt_location + raw->stmt_len : script->len;
 
-		stmt->ordinal = script->count;
+		stmt->ordinal = stmt->block_end = script->count;
 		stmt->raw = raw;
 		stmt->start = skip_blanks(script->sql, raw->stmt_location, end);
 		while (end > stmt->start && isspace((unsigned char) script->sql[end - 1]))
@@ -425,7 +425,7 @@ check_statement(const CfStatement *stmt)
 			 errdetail(
 				 "Confiture runs each migration in a transaction of its own and commits it together with its record."),
 			 errhint(
-				 "Remove the transaction command. For statements that must not share a transaction, start the script with \"-- confiture: transaction=off\".")));
+				 "Remove the transaction command. For statements that must not share a transaction, or groups of them between BEGIN and COMMIT, start the script with \"-- confiture: transaction=off\".")));
 
 	check_copy(stmt);
 }
@@ -448,11 +448,13 @@ check_all(const CfScript *script, void (*check)(const CfStatement *stmt))
 
 /*
  * Refuses a script that holds a transaction command or a COPY that has no
- * data, before anything of it runs.
+ * data, before anything of it runs. BEGIN and COMMIT may group the statements of
+ * one that runs statement by statement.
  */
 void
-cf_script_check_runnable(const CfScript *script)
+cf_script_check_runnable(CfScript *script)
 {
+	cf_script_fold_blocks(script);
 	check_all(script, check_statement);
 }
 

@@ -223,52 +223,27 @@ run_hooks(const Stepwise *step, const char *phase)
 	commit();
 }
 
-/* Runs a statement and records it in one transaction. */
+/* Runs the statements of one transaction, mostly one, and records them in it. */
 static void
-run_in_transaction(Stepwise *step, const CfStatement *stmt, CfCost *cost)
+run_in_transaction(Stepwise *step, const CfStatement *first, CfCost *costs)
 {
 	begin();
-	if (StatementTimeout > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
-	cf_execute_statement(step->script, stmt, cost);
-	CommandCounterIncrement();
-	cf_check_deferred(step->script->label);
-	disable_timeout(STATEMENT_TIMEOUT, false);
-	set_progress(step, stmt->ordinal, NULL);
-	commit();
-}
-
-/* Sets search_path and lock_timeout for the session of the worker. */
-static void
-set_session(const Stepwise *step)
-{
-	StartTransactionCommand();
-	(void) set_config_option("search_path", step->search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SET, true, 0, false);
-	if (cf_lock_timeout > 0 && (LockTimeout == 0 || LockTimeout > cf_lock_timeout))
+	for (int i = first->ordinal; i <= first->block_end; i++)
 	{
-		char value[32];
+		const CfStatement *stmt = first + (i - first->ordinal);
 
-		snprintf(value, sizeof(value), "%d", cf_lock_timeout);
-		(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET,
-								 true, 0, false);
+		if (i > first->ordinal)
+			cf_progress_statement_started(&step->run, step->script, stmt);
+		if (StatementTimeout > 0)
+			enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+		cf_execute_statement(step->script, stmt, &costs[i - first->ordinal]);
+		CommandCounterIncrement();
+		if (i == first->block_end)
+			cf_check_deferred(step->script->label);
+		disable_timeout(STATEMENT_TIMEOUT, false);
 	}
-	CommitTransactionCommand();
-}
-
-/* Takes the lock of workers for the session: two can't work at once. */
-static void
-lock_worker(void)
-{
-	bool free;
-
-	StartTransactionCommand();
-	free = cf_try_lock(CF_LOCK_WORKER, ExclusiveLock, true);
-	CommitTransactionCommand();
-	if (!free)
-		ereport(ERROR, (errcode(ERRCODE_CF_RUNNING),
-						errmsg("a background worker of another migration is still running"),
-						errhint("Wait until it has ended, then run again.")));
+	set_progress(step, first->block_end, NULL);
+	commit();
 }
 
 /* Runs a statement at the top level, marked before and after. */
@@ -290,8 +265,8 @@ run_top_level(Stepwise *step, const CfStatement *stmt, CfCost *cost)
 	/* DISCARD ALL has taken from the session what we rely on. */
 	if (IsA(stmt->raw->stmt, DiscardStmt))
 	{
-		lock_worker();
-		set_session(step);
+		cf_worker_lock();
+		cf_worker_set_session(step->search_path);
 	}
 	commit_progress(step, stmt->ordinal, NULL);
 }
@@ -309,18 +284,18 @@ clean_up(Stepwise *step, const CfStatement *stmt)
 		step->started = stmt->ordinal;
 }
 
-/* Runs a statement once. Returns its error, or NULL. */
+/* Runs a statement, or those of its transaction, once. Returns the error, or NULL. */
 static ErrorData *
-try_statement(Stepwise *step, const CfStatement *stmt, CfCost *cost)
+try_statement(Stepwise *step, const CfStatement *stmt, CfCost *costs)
 {
 	ErrorData *volatile edata = NULL;
 
 	PG_TRY();
 	{
 		if (stmt->needs_top_level)
-			run_top_level(step, stmt, cost);
+			run_top_level(step, stmt, costs);
 		else
-			run_in_transaction(step, stmt, cost);
+			run_in_transaction(step, stmt, costs);
 	}
 	PG_CATCH();
 	{
@@ -335,13 +310,27 @@ try_statement(Stepwise *step, const CfStatement *stmt, CfCost *cost)
 	return edata;
 }
 
-/* Runs a statement, again after a lock timeout. */
+/* Adds what statements have cost, and tells that they have ended. */
+static void
+account(Stepwise *step, const CfStatement *first, const CfCost *costs)
+{
+	for (int i = 0; i <= first->block_end - first->ordinal; i++)
+	{
+		cf_progress_statement_finished(&step->run, step->script, first + i, &costs[i]);
+		step->elapsed_ms[first->ordinal - 1 + i] = costs[i].elapsed_ms;
+		step->cost.elapsed_ms += costs[i].elapsed_ms;
+		step->cost.rows += costs[i].rows;
+		step->cost.wal_bytes += costs[i].wal_bytes;
+	}
+}
+
+/* Runs a statement, or those of its transaction, again after a lock timeout. */
 static void
 run_statement(Stepwise *step, const CfStatement *stmt)
 {
 	for (int attempt = 1;; attempt++)
 	{
-		CfCost cost = {0};
+		CfCost *costs = palloc0((stmt->block_end - stmt->ordinal + 1) * sizeof(CfCost));
 		ErrorData *edata;
 		double pause;
 
@@ -356,14 +345,10 @@ run_statement(Stepwise *step, const CfStatement *stmt)
 		}
 		cf_progress_statement_started(&step->run, step->script, stmt);
 		step->ended = false;
-		edata = try_statement(step, stmt, &cost);
+		edata = try_statement(step, stmt, costs);
 		if (edata == NULL)
 		{
-			cf_progress_statement_finished(&step->run, step->script, stmt, &cost);
-			step->elapsed_ms[stmt->ordinal - 1] = cost.elapsed_ms;
-			step->cost.elapsed_ms += cost.elapsed_ms;
-			step->cost.rows += cost.rows;
-			step->cost.wal_bytes += cost.wal_bytes;
+			account(step, stmt, costs);
 			return;
 		}
 		clean_up(step, stmt);
@@ -473,8 +458,8 @@ cf_run_stepwise(const char *version, const char *direction, const char *search_p
 	caller = GetUserId();
 	pgstat_report_activity(STATE_RUNNING,
 						   psprintf("confiture: migration %s (%s)", version, direction));
-	lock_worker();
-	set_session(&step);
+	cf_worker_lock();
+	cf_worker_set_session(search_path);
 	if (!load(&step))
 		return;
 	step.run = (CfRun) {.version = version, .name = step.name, .direction = direction};
@@ -486,7 +471,7 @@ cf_run_stepwise(const char *version, const char *direction, const char *search_p
 	check_basis(&step);
 	repeat_settings(&step);
 	check_intents(&step);
-	for (int i = step.done; i < step.script->count; i++)
+	for (int i = step.done; i < step.script->count; i = step.script->statements[i].block_end)
 	{
 		char *text = cf_statement_text(step.script, &step.script->statements[i]);
 

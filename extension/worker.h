@@ -87,6 +87,8 @@ extern char *cf_finish_build_worker(CfWorker *worker, bool hide_place);
 
 /* worker_main.c: the worker */
 extern PGDLLEXPORT void cf_worker_main(Datum main_arg);
+extern void cf_worker_set_session(const char *search_path);
+extern void cf_worker_lock(void);
 
 /* build_main.c: files into a database */
 extern void cf_run_build(const CfWorkerHeader *header, shm_mq_handle *input, const char *payload);

@@ -27,7 +27,41 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "ledger.h"
 #include "worker.h"
+
+/* Sets search_path and lock_timeout for the session of the worker. */
+void
+cf_worker_set_session(const char *search_path)
+{
+	StartTransactionCommand();
+	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET,
+							 true, 0, false);
+	if (cf_lock_timeout > 0 && (LockTimeout == 0 || LockTimeout > cf_lock_timeout))
+	{
+		char value[32];
+
+		snprintf(value, sizeof(value), "%d", cf_lock_timeout);
+		(void) set_config_option("lock_timeout", value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SET,
+								 true, 0, false);
+	}
+	CommitTransactionCommand();
+}
+
+/* Takes the lock of workers for the session: two can't work at once. */
+void
+cf_worker_lock(void)
+{
+	bool free;
+
+	StartTransactionCommand();
+	free = cf_try_lock(CF_LOCK_WORKER, ExclusiveLock, true);
+	CommitTransactionCommand();
+	if (!free)
+		ereport(ERROR, (errcode(ERRCODE_CF_RUNNING),
+						errmsg("a background worker of another migration is still running"),
+						errhint("Wait until it has ended, then run again.")));
+}
 
 /* Takes over role and settings of the session that asked. */
 static void

@@ -21,7 +21,7 @@ def describe(
     """Say what was applied or taken back, and what was not.
 
     ``current`` is the migration that ran when it happened, ``statements_done`` how many of its
-    statements had ended. None where nobody can know: the connection is lost.
+    statements had ended, in this run or an earlier one. None where nobody can know: the connection is lost.
     """
     done_word = "applied" if direction == "up" else "taken back"
     if problem.exit_code in _UNKNOWN:
@@ -35,8 +35,6 @@ def describe(
         stay = "stays" if len(versions) == 1 else "stay"
         parts.append(f"{human.listed(versions)} {verb} {done_word} before and {stay} so.")
     failed = current or problem.migration
-    # A run that goes on where an earlier one ended starts in the middle.
-    statements_done = max(statements_done, (problem.ordinal or 1) - 1)
     step = next((step for step in plan if step.version == failed), None)
     if step is None:
         if not parts:

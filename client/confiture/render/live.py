@@ -27,6 +27,7 @@ class RunProgress:
         self.current: str | None = None
         self.label = ""
         self.statements_done = 0
+        self.begun = False
         self.elapsed_ms = 0.0
         self.doing: str | None = None
         self.since = time.monotonic()
@@ -65,6 +66,7 @@ class RunProgress:
 
     def _migration_started(self, event: Progress) -> None:
         self.current, self.statements_done = event.version, 0
+        self.begun = False
         self.label = f'migration {event.version} "{event.name}" ({event.direction}): '
         self._begin(f"{event.version} {event.name}")
         self._print(f"{event.version} {event.name}", "bold")
@@ -78,6 +80,9 @@ class RunProgress:
         self._print(f"  {done} in {took}{rows}", "green")
 
     def _statement_started(self, event: Progress) -> None:
+        if not self.begun:
+            # A run that goes on where an earlier one ended starts in the middle.
+            self.begun, self.statements_done = True, (event.ordinal or 1) - 1
         self._begin(f"  {_statement(event)}")
 
     def _statement_finished(self, event: Progress) -> None:
