@@ -251,6 +251,7 @@ BEGIN
     RETURN jsonb_build_object('equal', up = '[]', 'source_hash', source_hash, 'target_hash', target_hash,
         'up', up, 'down', down, 'proof', up_proof - '{snapshot,equal}'::text[], 'down_proof', down_proof,
         'unmodelled', coalesce(source -> 'unmodelled', '[]') || coalesce(target -> 'unmodelled', '[]'),
+        'changes', confiture._plan_changes(source, target, opts, equal),
         'basis', basis, 'directive', 'basis=' || confiture._basis_text(basis));
 END
 $$;
@@ -266,7 +267,7 @@ $$;
 COMMENT ON FUNCTION confiture.plan_between(jsonb, jsonb, jsonb) IS
 'What turns one schema into another and back, proven in scratch databases. Nothing is done to this database.
 Arguments: source, target, snapshots, {} for an empty database; options, an object: those of confiture.diff(), and prove (default true), down (default true: the way back too), keep, rows and rows_limit, as for confiture.prove().
-Result: {"equal": true when nothing is to be done; "source_hash"; "target_hash"; "up", "down": arrays of the rows of confiture.diff(), with the hazards that the proof has seen; "proof", "down_proof", as confiture.prove() returns them, null without proof; "unmodelled"; "basis", what the plan was made from, for confiture.check_basis(); "directive", the same for the header of a migration, after "-- confiture: ", null when there is nothing to be compared}. What could not be proven is told, and no error. The way back starts from what the statements have really made.
+Result: {"equal": true when nothing is to be done; "source_hash"; "target_hash"; "up", "down": arrays of the rows of confiture.diff(), with the hazards that the proof has seen; "proof", "down_proof", as confiture.prove() returns them, null without proof; "unmodelled"; "changes", an array of the facts that differ: {identity, kind, change: added, removed or changed, object: what it is a part of}; "basis", what the plan was made from, for confiture.check_basis(); "directive", the same for the header of a migration, after "-- confiture: ", null when there is nothing to be compared}. What could not be proven is told, and no error. The way back starts from what the statements have really made.
 Errors: as confiture.diff() and confiture.prove().
 Example: SELECT confiture.plan_between(''{}'', confiture.snapshot_of(''CREATE TABLE a (id integer)''));';
 

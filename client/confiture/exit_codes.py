@@ -17,11 +17,13 @@ CONFLICT: Final = 8
 TIMEOUT_LOCK: Final = 19
 FINDINGS: Final = 21
 REFUSED: Final = 22
+DIFFERENT: Final = 1
+NOT_COMPARED: Final = 30
 INTERRUPTED: Final = 130
 
 MEANINGS: Final[dict[int, str]] = {
     0: "success",
-    1: "a migration or a statement failed",
+    1: "a migration or a statement failed; of migrate diff and drift: something differs",
     2: "wrong usage: an unknown command, option or value",
     3: "configuration or file error: confiture.yaml, a migration file, no migration at all",
     4: "cannot connect, or the connection was lost",
@@ -41,7 +43,7 @@ MEANINGS: Final[dict[int, str]] = {
     18: "no free background worker",
     19: "a lock was not available in time",
     20: "a privilege is missing",
-    21: "findings: migrate validate, migrate status --check",
+    21: "findings: migrate validate, migrate status --check, pending migrations before migrate generate",
     22: "refused by the person, or nobody was there to be asked",
     23: "a move that the status of the intent does not allow",
     24: "no such intent or conflict",
@@ -49,6 +51,8 @@ MEANINGS: Final[dict[int, str]] = {
     26: "the schema has objects that Confiture does not know",
     27: "a plan could not be proven",
     28: "the schema has moved since a plan was made",
+    29: "no schema is recorded to compare with: no migration has run yet",
+    30: "migrate diff, drift: no comparison was made; there, 1 means that something differs",
     130: "cancelled (Ctrl-C)",
 }
 
@@ -73,6 +77,7 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF018": 26,
     "CF019": 27,
     "CF020": 28,
+    "CF021": 29,
     "55P03": TIMEOUT_LOCK,
     "42501": 20,
     "57014": INTERRUPTED,

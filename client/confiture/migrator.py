@@ -100,6 +100,11 @@ class Migrator(db.OnConnection):
         )
         return {row["version"]: row["result"] for row in rows}
 
+    def check(self) -> None:
+        """Let the server look at the migrations as if they were registered; change nothing."""
+        with self._unchanged():
+            self.register()
+
     def status(self, *, compare: bool = True) -> list[MigrationStatus]:
         """Return every migration and its state, in the order of application. Changes nothing.
 

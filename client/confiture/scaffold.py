@@ -126,23 +126,28 @@ def known_versions(folder: Path) -> list[str]:
     return [file.version for file in migrations.look(folder).files] if folder.is_dir() else []
 
 
+def stem(folder: Path, version: str, words: str) -> str:
+    """Return what the names of a migration's files begin with, if its version is good and free."""
+    snake = words.lower().replace(" ", "_")
+    if version in known_versions(folder):
+        raise UsageError(f"version {version} exists already", hint="Choose another --version.")
+    recognised = migrations.recognise(Path(f"{version}_{snake}.up.sql"))
+    if recognised is None or recognised.version != version:
+        raise UsageError(
+            f'"{version}" cannot be a version', hint="Use letters, digits, points and dashes: 004, 2.1."
+        )
+    return f"{version}_{snake}"
+
+
 def new_migration(
     folder: Path, name: str, *, python: bool = False, version: str | None = None, intent: str | None = None
 ) -> tuple[str, list[Path]]:
     """Write the files of a new migration; return its version and the files."""
     words = words_of(name)
-    snake = words.lower().replace(" ", "_")
     if intent is not None and not _INTENT.fullmatch(intent):
         raise UsageError(f'"{intent}" is not the id of an intent', hint="An id has the form int_k3v9x2.")
-    known = known_versions(folder)
-    chosen = version or next_version(known)
-    if chosen in known:
-        raise UsageError(f"version {chosen} exists already", hint="Choose another --version.")
-    recognised = migrations.recognise(Path(f"{chosen}_{snake}.up.sql"))
-    if recognised is None or recognised.version != chosen:
-        raise UsageError(
-            f'"{chosen}" cannot be a version', hint="Use letters, digits, points and dashes: 004, 2.1."
-        )
+    chosen = version or next_version(known_versions(folder))
+    name_of_files = stem(folder, chosen, words)
     mark = "#" if python else "--"
     facts = {
         "version": chosen,
@@ -154,7 +159,7 @@ def new_migration(
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for suffix, text in texts.items():
-        path = folder / f"{chosen}_{snake}{suffix}"
+        path = folder / f"{name_of_files}{suffix}"
         try:
             with path.open("x", encoding="utf-8") as file:
                 file.write(text.format(**facts))

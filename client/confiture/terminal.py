@@ -26,6 +26,7 @@ STATE_STYLES = {
     "conflicted": "red",
     "conflicted, queued": "red",
     "error": "bold red",
+    "critical": "bold red",
     "warning": "yellow",
 }
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "init": "confiture.cli.init",
     "migrate": "confiture.cli.migrate",
     "build": "confiture.cli.build",
+    "drift": "confiture.cli.drift",
     "testdb": "confiture.cli.testdb",
     "coordinate": "confiture.cli.coordinate",
     "mcp": "confiture.cli.mcp",

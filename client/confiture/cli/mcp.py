@@ -94,7 +94,7 @@ def _calls(session: Session) -> Calls:
     return Calls(
         intents=of_project if coordination.url == target.url else connections(coordination),
         project=of_project,
-        migrator=lambda connection: Migrator(connection, session.migrations_dir, root=session._root()),
+        migrator=lambda connection: Migrator(connection, session.migrations_dir, root=session.root()),
         agent=agent,
         branch=partial(current_branch, Path.cwd()),
     )

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from confiture.cli.options import YES, RunOptions, Session, with_agent, with_database, with_run
+from confiture.cli.options import (
+    YES,
+    RunOptions,
+    Session,
+    with_agent,
+    with_database,
+    with_plan,
+    with_run,
+)
 
 
 @click.group()
@@ -100,6 +110,86 @@ def new(session: Session, name: str, python: bool, version: str | None, intent_i
     from confiture.cli.new import new
 
     new(session, name, python=python, version=version, intent=intent_id)
+
+
+@migrate.command()
+@click.option("--name", required=True, metavar="NAME", help="What the migration does: add_orders.")
+@click.option(
+    "--from",
+    "source",
+    metavar="SCHEMA",
+    default="db",
+    show_default=True,
+    help="What there is: db, a folder, a file, a commit of git, ...",
+)
+@click.option("--to", "target", metavar="SCHEMA", help="What is wanted; default the files of the project.")
+@click.option("--version", "version", metavar="VERSION", help="Instead of the next one.")
+@click.option("--unproven", is_flag=True, help="Write it though it could not be proven.")
+@click.option(
+    "--rows",
+    type=click.Choice(["none", "sample", "generated"]),
+    help="Prove it with rows: of the live tables, or made up.",
+)
+@click.option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
+@with_plan
+@with_database
+@with_agent
+def generate(
+    session: Session,
+    name: str,
+    source: str,
+    target: str | None,
+    version: str | None,
+    unproven: bool,
+    rows: str | None,
+    dry_run: bool,
+    plan: dict[str, Any],
+) -> int:
+    """Write a migration from the difference of two schemas.
+
+    By default from the database to db/schema. The server works it out, both ways, and proves it on
+    a copy before anything is written; nothing happens to the database.
+
+    A SCHEMA is db, db:NAME (of the same server), env:NAME, a URL, a folder, a file, a commit of git,
+    COMMIT:PATH, or empty.
+
+    \b
+    Example:
+      confiture migrate generate --name add_orders
+      confiture migrate generate --name add_orders --dry-run
+      confiture migrate generate --name all --from empty
+      confiture migrate generate --name release --from v1.2 --to main
+    """
+    from confiture.cli.generate import GenerateOptions, Generation
+
+    options = GenerateOptions(name, source, target, version, unproven, rows, dry_run, plan)
+    return Generation(session, options).run()
+
+
+@migrate.command()
+@click.argument("source", metavar="A")
+@click.argument("target", metavar="B")
+@click.option("--summary", is_flag=True, help="Which objects differ, and no statements.")
+@with_plan
+@with_database
+def diff(session: Session, source: str, target: str, summary: bool, plan: dict[str, Any]) -> int:
+    """Compare two schemas.
+
+    Prints what turns A into B. Exits with 0 if they are equal, with 1 if they differ, and with
+    another code if they could not be compared.
+
+    A and B are each db, db:NAME (of the same server), env:NAME, a URL, a folder, a file, a commit of
+    git, COMMIT:PATH, a stored snapshot (a .json file), or empty.
+
+    \b
+    Example:
+      confiture migrate diff db db/schema
+      confiture migrate diff main HEAD --summary
+      confiture migrate diff env:staging env:production
+    """
+    from confiture.cli.diff import diff
+
+    return diff(session, source, target, summary=summary, options=plan)
 
 
 @migrate.command()

@@ -21,7 +21,7 @@ def new(session: Session, name: str, *, python: bool, version: str | None, inten
     """Choose a version, reserve it where there is a database, and write the files."""
     scaffold.words_of(name)
     session.project.environment(session.environment)
-    reserved = None if version else _reserve(session, name, intent)
+    reserved = None if version else reserve(session, name, intent)
     chosen, files = scaffold.new_migration(
         session.migrations_dir, name, python=python, version=version or reserved, intent=intent
     )
@@ -32,7 +32,7 @@ def new(session: Session, name: str, *, python: bool, version: str | None, inten
     )
 
 
-def _reserve(session: Session, name: str, intent: str | None) -> str | None:
+def reserve(session: Session, name: str, intent: str | None) -> str | None:
     """Return a version that nobody else gets; None where no database can be asked."""
     try:
         target = _target(session)

@@ -100,9 +100,10 @@ class Session:
         """Connect, and bring the folder of migrations along."""
         from confiture.migrator import Migrator
 
-        return Migrator(self.connect(), self.migrations_dir, root=self._root(), on_progress=on_progress)
+        return Migrator(self.connect(), self.migrations_dir, root=self.root(), on_progress=on_progress)
 
-    def _root(self) -> Path:
+    def root(self) -> Path:
+        """Return the folder that scripts may include files from."""
         folder = self.migrations_dir.resolve()
         root = self.project.root
         return root if folder.is_relative_to(root) else folder
@@ -167,6 +168,41 @@ COORDINATION_URL = click.option(
 ENVIRONMENT = click.option(
     "--env", "environment", metavar="NAME", help="An environment of the configuration."
 )
+
+
+def with_plan(command: Command) -> Command:
+    """Add the options of a difference, and hand them to the command as a dictionary."""
+
+    @click.option(
+        "--online/--no-online",
+        default=True,
+        show_default=True,
+        help="Forms that keep others waiting as shortly as possible, or the plain ones.",
+    )
+    @click.option(
+        "--rename",
+        "renames",
+        nargs=2,
+        multiple=True,
+        metavar="OLD NEW",
+        help="What is called otherwise: 'column public.users.mail' 'column public.users.email'.",
+    )
+    @click.option(
+        "--ignore",
+        multiple=True,
+        metavar="PATTERN",
+        help="Leave alone what is LIKE this: 'table audit.%'.",
+    )
+    @functools.wraps(command)
+    def wrapper(
+        *args: Any, online: bool, renames: tuple[tuple[str, str], ...], ignore: tuple[str, ...], **kwargs: Any
+    ) -> Any:
+        given = {"online": online, "renames": dict(renames) or None, "ignore": list(ignore) or None}
+        return command(
+            *args, plan={name: value for name, value in given.items() if value is not None}, **kwargs
+        )
+
+    return wrapper
 
 
 def with_project(command: Command) -> Command:
