@@ -182,6 +182,7 @@ DECLARE
     rewritten boolean;
     basis jsonb := '{}';
 BEGIN
+    opts := opts || jsonb_build_object('ignore', confiture._plan_ignored(opts, target));
     IF live THEN
         SELECT f.* INTO forms FROM confiture._normal_forms(source, target, false) AS f;
         equal := to_jsonb(forms.equal);
