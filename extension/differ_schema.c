@@ -107,6 +107,40 @@ compare_sequences(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	return cfd_equal(old, new, "identity") ? CFD_ALTER : CFD_REPLACE;
 }
 
+static int64
+number(const CfdFact *sequence, const char *key)
+{
+	return strtoi64(cfd_text(sequence, key), NULL, 10);
+}
+
+/*
+ * Where a sequence is, a snapshot does not know. One that has not come to its new bounds yet
+ * is moved there, never back: numbers would come twice. Tells whether it has to begin anew.
+ */
+static bool
+move_into_bounds(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	bool descends = number(new, "increment") < 0;
+	bool lower = number(new, "minimum") > number(old, "minimum");
+	bool upper = number(new, "maximum") < number(old, "maximum");
+	const char *first = cfd_text(new, descends ? "maximum" : "minimum");
+
+	if (number(new, "minimum") > number(old, "maximum") ||
+		number(new, "maximum") < number(old, "minimum"))
+	{
+		cfd_hazard(plan, "data loss: the position of %s, which begins anew", new->identity);
+		return true;
+	}
+	if (descends ? upper : lower)
+		cfd_emit(plan, new, "alter", 0, NULL,
+				 "SELECT setval(%s, %s(last_value, %s), is_called AND last_value %s %s) FROM %s",
+				 cfd_literal(cfd_table(new)), descends ? "least" : "greatest", first,
+				 descends ? "<=" : ">=", first, cfd_table(new));
+	if (descends ? lower : upper)
+		cfd_hazard(plan, "may fail: %s may have gone beyond its new bounds", new->identity);
+	return false;
+}
+
 static void
 alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -126,6 +160,8 @@ alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			appendStringInfo(&options, " %s %s", words[i][1], cfd_text(new, words[i][0]));
 	if (!cfd_equal(old, new, "cycle"))
 		appendStringInfoString(&options, cfd_bool(new, "cycle") ? " CYCLE" : " NO CYCLE");
+	if (move_into_bounds(plan, old, new))
+		appendStringInfoString(&options, " RESTART");
 	if (options.len)
 		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s", cfd_table(new), options.data);
 	if (!cfd_equal(old, new, "persistence"))
