@@ -313,6 +313,7 @@ extern CfdAction *cfd_provider(const CfdFact *fact);
 
 /* differ_refer.c */
 extern bool cfd_closes_circle(const CfdFact *fact);
+extern bool cfd_comes_attached(const CfdFact *fact);
 extern void cfd_order_by_logging(const CfdFact *fact);
 
 /* differ_names.c */
