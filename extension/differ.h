@@ -372,6 +372,7 @@ extern bool cfd_stays_child(const CfdFact *table, const char *parent);
 /* differ_column.c, also used by tables */
 extern void cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column);
 extern void cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new);
+extern void cfd_change_inherited(CfdPlan *plan, CfdFact *column);
 extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
 extern CfdFact *cfd_comes_with(CfdPlan *plan, const CfdFact *part);
 

@@ -203,6 +203,22 @@ cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
 		cfd_alter_table(plan, new, change, 0, table, "ALTER COLUMN %s %s", name, text);
 }
 
+/* What a new child does not want of a column as its parent has it. */
+void
+cfd_change_inherited(CfdPlan *plan, CfdFact *column)
+{
+	CfdFact *from = cfd_inherited_from(plan, column);
+
+	if (from == NULL)
+		return;
+	if (default_of(from) && default_of(column) == NULL)
+		cfd_alter_table(plan, column, "create", CFD_ONLY, column->parent,
+						"ALTER COLUMN %s DROP DEFAULT", cfd_part(column));
+	if (cfd_bool(column, "not_null") && !cfd_bool(from, "not_null") && !has_named_not_null(column))
+		cfd_alter_table(plan, column, "create", CFD_ONLY, column->parent,
+						"ALTER COLUMN %s SET NOT NULL", cfd_part(column));
+}
+
 /* A column of a new table is contained in that. */
 static CfdFact *
 column_carrier(CfdPlan *plan, CfdFact *fact)

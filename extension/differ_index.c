@@ -136,7 +136,7 @@ compare_indexes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 
 	/* That of a partitioned table becomes valid when those of all partitions are attached. */
 	if (is_partitioned(new->parent) && cfd_equal_but(old, new, validity))
-		return CFD_SAME;
+		return cfd_bool(new, "valid") ? CFD_SAME : CFD_REPLACE;
 	if (!cfd_bool(old, "valid") && cfd_bool(new, "valid"))
 		return CFD_REPLACE;
 	if (cfd_equal(old, new, "definition"))

@@ -315,7 +315,12 @@ wait_for_parts(CfdAction *action, const CfdFact *needed)
 	ListCell *lc;
 
 	foreach (lc, needed->dependents)
-		cfd_wait(action, ((CfdDepend *) lfirst(lc))->fact->finish);
+	{
+		CfdFact *part = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (part->kind == needed->kind)
+			cfd_wait(action, part->finish);
+	}
 }
 
 /* Whether a fact needs another one only for its last steps, see provider_for(). */
@@ -323,6 +328,24 @@ static bool
 is_needed_later(const CfdFact *fact, const CfdFact *needed)
 {
 	return fact->created && (cfd_is_loose(fact, needed) || cfd_is_support(needed, fact));
+}
+
+/* An index that not all partitions have is made when these are attached, or they would get it. */
+static void
+wait_for_attached(CfdAction *action, const CfdFact *index)
+{
+	ListCell *lc;
+
+	if (!cfd_is(index, "index") || cfd_bool(index, "valid") || index->parent == NULL ||
+		!cfd_has(index->parent, "partition_by"))
+		return;
+	foreach (lc, index->parent->dependents)
+	{
+		CfdFact *partition = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(partition, "table"))
+			cfd_wait(action, partition->finish);
+	}
 }
 
 /* What is made or changed comes after all that it needs. */
@@ -336,11 +359,19 @@ wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 
 	cfd_wait(action, fact->parent ? provider_for(fact, fact->parent) : NULL);
 	cfd_wait(action, attribute ? cfd_provider(attribute) : NULL);
+	wait_for_attached(action, fact);
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
-		if (comes_first(fact, (CfdDepend *) lfirst(lc)) || is_needed_later(fact, needed))
+		if (comes_first(fact, (CfdDepend *) lfirst(lc)))
+		{
+			/* One that takes the name of that of an identity column comes after it. */
+			if (fact->twin && cfd_bool(fact->twin, "identity"))
+				cfd_wait(action, needed->alter);
+			continue;
+		}
+		if (is_needed_later(fact, needed))
 			continue;
 		cfd_wait(action, provider_for(fact, needed));
 		if (type && strcmp(type, "foreign key") == 0 &&

@@ -205,6 +205,50 @@ inherits_name(CfdPlan *plan, const CfdFact *fact)
 	return NULL;
 }
 
+/* Takes what one fact says of another out of a list. */
+static List *
+without(List *list, const CfdFact *fact)
+{
+	List *kept = NIL;
+	ListCell *lc;
+
+	foreach (lc, list)
+		if (((CfdDepend *) lfirst(lc))->fact != fact)
+			kept = lappend(kept, lfirst(lc));
+	return kept;
+}
+
+/* Lets a fact that has moved be a part of the schema in which it is. */
+static void
+take_to_schema(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *old = fact->parent;
+	CfdFact *new = cfd_find(plan->source, psprintf("schema %s", cfd_quote(fact->schema)));
+	ListCell *lc;
+
+	if (new == NULL || new == old)
+		return;
+	old->children = list_delete_ptr(old->children, fact);
+	old->dependents = without(old->dependents, fact);
+	new->children = lappend(new->children, fact);
+	fact->parent = new;
+	fact->above = new->identity;
+	foreach (lc, fact->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->fact == old)
+		{
+			CfdDepend *back = palloc(sizeof(CfdDepend));
+
+			depend->fact = new;
+			back->fact = fact;
+			back->how = depend->how;
+			new->dependents = lappend(new->dependents, back);
+		}
+	}
+}
+
 /* Gives the facts of the source their new names, and finds them by those. */
 void
 cfd_rekey(CfdPlan *plan, List *renames)
@@ -271,5 +315,13 @@ cfd_rekey(CfdPlan *plan, List *renames)
 		rekey(states, (CfdFact *) lfirst(lc), names, schemas);
 	}
 	plan->source = cfd_index(plan->old);
+	foreach (lc, plan->old)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		if (cfd_is(fact->parent, "schema") && fact->schema && !is_about(fact) &&
+			strcmp(fact->schema, fact->parent->schema) != 0)
+			take_to_schema(plan, fact);
+	}
 	hash_destroy(states);
 }

@@ -64,14 +64,18 @@ part_word(const CfdFact *fact)
 	return NULL;
 }
 
+/* The lock on the relation that a fact is, with the name that it has now, or is a part of. */
 static const char *
-lock_of(const CfdFact *fact, const CfdFact *named)
+lock_of(const CfdFact *fact, const CfdFact *now)
 {
 	if (cfd_is(fact, "index"))
-		return cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(named));
-	while (fact && (fact->kind->flags & CFD_RELATION) == 0)
-		fact = fact->parent;
-	return fact ? cfd_lock("ACCESS EXCLUSIVE", cfd_table(named)) : NULL;
+		return cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(now));
+	if ((fact->kind->flags & CFD_RELATION) != 0)
+		return cfd_lock("ACCESS EXCLUSIVE", cfd_table(now));
+	if (fact->parent && (fact->parent->kind->flags & CFD_RELATION) != 0)
+		return cfd_lock(cfd_is(fact, "statistics") ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE",
+						cfd_table(fact->parent));
+	return NULL;
 }
 
 /* Writes the statement that gives a name. */
@@ -89,6 +93,25 @@ rename_to(CfdPlan *plan, CfdRename *rename, const char *name)
 		cfd_emit(plan, to, "rename", 0, lock_of(to, now), "ALTER %s RENAME TO %s",
 				 cfd_object_clause(now), cfd_quote(name));
 	rename->now = name;
+}
+
+/* Makes the schema that something moves to, when the source has none. */
+static void
+need_schema(CfdPlan *plan, const CfdFact *to)
+{
+	CfdFact *schema = cfd_find(plan->target, psprintf("schema %s", cfd_quote(to->schema)));
+	CfdFact *made;
+
+	if (schema == NULL || cfd_find(plan->source, schema->identity))
+		return;
+	cfd_emit(plan, schema, "create", 0, NULL, "CREATE SCHEMA %s", cfd_quote(schema->schema));
+	made = palloc(sizeof(CfdFact));
+	*made = *schema;
+	made->in_target = false;
+	made->parent = NULL;
+	made->children = made->depends = made->dependents = NIL;
+	plan->old = lappend(plan->old, made);
+	plan->source = cfd_index(plan->old);
 }
 
 /* Moves an object to the schema that it is in. */
@@ -113,6 +136,7 @@ move(CfdPlan *plan, CfdRename *rename, List *renames)
 	}
 	if (strcmp(schema, rename->to->schema) == 0 || cfd_is(rename->to, "index"))
 		return;
+	need_schema(plan, rename->to);
 	now = as_it_is(rename, schema);
 	cfd_emit(plan, rename->to, "rename", 0, lock_of(rename->to, now), "ALTER %s SET SCHEMA %s",
 			 cfd_object_clause(now), cfd_quote(rename->to->schema));

@@ -142,10 +142,33 @@ names_object(const char *text, List *tokens, int n)
 		   strncmp(type->text, "reg", 3) == 0;
 }
 
+/* The word after AS, behind a place, or NULL. */
+static Token *
+alias_at(List *tokens, int n)
+{
+	Token *alias = token_at(tokens, n + 2);
+
+	return is_word(token_at(tokens, n + 1), "as") && alias && alias->kind == 'w' ? alias : NULL;
+}
+
 /*
- * Tells whether two texts are equal but for words that became others. A column of a view that
- * keeps its name has AS behind, when what it shows has another one.
+ * A column of a query has AS behind when it has another name than what it shows. Where only
+ * one of the texts has it, it is passed over if the column has the same name in both.
  */
+static void
+skip_alias(List *a, int *i, List *b, int *j, List *words)
+{
+	Token *x = alias_at(a, *i);
+	Token *y = alias_at(b, *j);
+	const char *old = (x ? x : token_at(a, *i))->text;
+	const char *new = (y ? y : token_at(b, *j))->text;
+
+	if ((x == NULL) == (y == NULL) || !(strcmp(old, new) == 0 || becomes(old, new, words)))
+		return;
+	*(x ? i : j) += 2;
+}
+
+/* Tells whether two texts are equal but for words that became others. */
 bool
 cfd_same_text(const char *old, const char *new, List *words)
 {
@@ -185,10 +208,9 @@ cfd_same_text(const char *old, const char *new, List *words)
 					? !(names_object(old, a, i) && cfd_same_text(x->text, y->text, words))
 					: !becomes(x->text, y->text, words))
 				return false;
-			if (x->kind == 'w' && is_word(token_at(b, j + 1), "as") &&
-				is_word(token_at(b, j + 2), x->text) && !is_word(token_at(a, i + 1), "as"))
-				j += 2;
 		}
+		if (x->kind == 'w')
+			skip_alias(a, &i, b, &j, words);
 		i++;
 		j++;
 	}
@@ -236,10 +258,11 @@ cfd_replace_names(const char *text, List *names)
 	return out.data;
 }
 
-static int
-by_text(const ListCell *a, const ListCell *b)
+static bool
+same_element(char *old, char *new, List *words)
 {
-	return strcmp((const char *) lfirst(a), (const char *) lfirst(b));
+	return old && new &&
+		   (strcmp(old, new) == 0 || becomes(old, new, words) || cfd_same_text(old, new, words));
 }
 
 /* Tells whether two lists have the same names, the order of columns of a publication aside. */
@@ -248,33 +271,25 @@ same_lists(const CfdFact *old, const CfdFact *new, const char *key, List *words)
 {
 	List *a = cfd_list(old, key);
 	List *b = cfd_list(new, key);
+	bool any_order = cfd_is(old, "publication table");
 	ListCell *la;
 	ListCell *lb;
 
 	if (list_length(a) != list_length(b) || a == NIL)
 		return false;
-	if (cfd_is(old, "publication table"))
+	foreach (la, a)
 	{
-		foreach (la, a)
-		{
-			ListCell *lw;
+		int place = foreach_current_index(la);
+		int found = -1;
 
-			foreach (lw, words)
-				if (strcmp((char *) lfirst(la), ((CfdWord *) lfirst(lw))->old) == 0)
-				{
-					lfirst(la) = unconstify(char *, ((CfdWord *) lfirst(lw))->new);
-					break;
-				}
-		}
-		list_sort(a, by_text);
-		list_sort(b, by_text);
-	}
-	forboth(la, a, lb, b)
-	{
-		if (lfirst(la) == NULL || lfirst(lb) == NULL ||
-			!(strcmp((char *) lfirst(la), (char *) lfirst(lb)) == 0 ||
-			  cfd_same_text((char *) lfirst(la), (char *) lfirst(lb), words)))
+		foreach (lb, b)
+			if (found < 0 && (any_order || foreach_current_index(lb) == place) &&
+				same_element((char *) lfirst(la), (char *) lfirst(lb), words))
+				found = foreach_current_index(lb);
+		if (found < 0)
 			return false;
+		if (any_order)
+			list_nth_cell(b, found)->ptr_value = NULL;
 	}
 	return true;
 }

@@ -7,7 +7,12 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+#include "utils/numeric.h"
+
 #include "differ.h"
+
+static void alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new);
 
 static void
 create_schema(CfdPlan *plan, CfdFact *fact)
@@ -72,6 +77,44 @@ cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type)
 		appendStringInfoString(out, " CYCLE");
 }
 
+/* The column that a sequence belongs to, or NULL. */
+static CfdFact *
+column_of(const CfdFact *sequence)
+{
+	ListCell *lc;
+
+	foreach (lc, sequence->depends)
+		if (cfd_is(((CfdDepend *) lfirst(lc))->fact, "column"))
+			return ((CfdDepend *) lfirst(lc))->fact;
+	return NULL;
+}
+
+/* The sequence of an identity column that stays one, under another name. */
+static void
+rename_identity(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *column = column_of(fact);
+	ListCell *lc;
+
+	if (column == NULL || column->created || !cfd_has(column->twin, "identity"))
+		return;
+	foreach (lc, column->twin->dependents)
+	{
+		CfdFact *old = ((CfdDepend *) lfirst(lc))->fact;
+		const char *lock = cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact));
+
+		if (!cfd_is(old, "sequence") || old->twin)
+			continue;
+		if (strcmp(old->schema, fact->schema) != 0)
+			cfd_emit(plan, fact, "alter", 0, lock, "ALTER SEQUENCE %s SET SCHEMA %s",
+					 cfd_table(old), cfd_quote(fact->schema));
+		if (strcmp(old->name, fact->name) != 0)
+			cfd_emit(plan, fact, "rename", 0, lock, "ALTER SEQUENCE %s RENAME TO %s",
+					 quote_qualified_identifier(fact->schema, old->name), cfd_quote(fact->name));
+		alter_sequence(plan, old, fact);
+	}
+}
+
 static void
 create_sequence(CfdPlan *plan, CfdFact *fact)
 {
@@ -79,7 +122,10 @@ create_sequence(CfdPlan *plan, CfdFact *fact)
 
 	/* That of an identity column is made with it. */
 	if (cfd_bool(fact, "identity"))
+	{
+		rename_identity(plan, fact);
 		return;
+	}
 	initStringInfo(&options);
 	cfd_sequence_options(&options, fact, true);
 	cfd_emit(plan, fact, "create", 0, NULL, "CREATE %sSEQUENCE %s%s",
@@ -90,14 +136,7 @@ create_sequence(CfdPlan *plan, CfdFact *fact)
 static CfdFact *
 sequence_carrier(CfdPlan *plan, CfdFact *fact)
 {
-	ListCell *lc;
-
-	if (!cfd_bool(fact, "identity"))
-		return NULL;
-	foreach (lc, fact->depends)
-		if (cfd_is(((CfdDepend *) lfirst(lc))->fact, "column"))
-			return ((CfdDepend *) lfirst(lc))->fact;
-	return NULL;
+	return cfd_bool(fact, "identity") ? column_of(fact) : NULL;
 }
 
 static CfdChange
@@ -105,6 +144,43 @@ compare_sequences(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	/* Of a column that becomes, or ceases to be, an identity column. */
 	return cfd_equal(old, new, "identity") ? CFD_ALTER : CFD_REPLACE;
+}
+
+static bool
+is_less(const char *a, const char *b)
+{
+	Datum x = DirectFunctionCall3(numeric_in, CStringGetDatum(a), ObjectIdGetDatum(InvalidOid),
+								  Int32GetDatum(-1));
+	Datum y = DirectFunctionCall3(numeric_in, CStringGetDatum(b), ObjectIdGetDatum(InvalidOid),
+								  Int32GetDatum(-1));
+
+	return DatumGetBool(DirectFunctionCall2(numeric_lt, x, y));
+}
+
+/*
+ * The position must lie within the new bounds. Where a new one begins, one that has not come so
+ * far is moved to; where the old and the new bounds have nothing in common, it begins
+ * anew, which RESTART says: returns whether it has to.
+ */
+static bool
+move_position(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	bool descends = cfd_text(new, "increment")[0] == '-';
+	const char *bound = cfd_text(new, descends ? "maximum" : "minimum");
+	const char *start = cfd_text(old, "start");
+
+	if (!is_less(start, cfd_text(new, "minimum")) && !is_less(cfd_text(new, "maximum"), start))
+		return false;
+	if (is_less(bound, cfd_text(old, "minimum")) || is_less(cfd_text(old, "maximum"), bound))
+	{
+		cfd_hazard(plan, "data loss: the position of %s is lost", new->identity);
+		return true;
+	}
+	cfd_emit(
+		plan, new, "alter", 0, NULL,
+		"SELECT pg_catalog.setval(%s, %s, false) FROM %s WHERE last_value OPERATOR(pg_catalog.%s) %s",
+		cfd_literal(cfd_table(new)), bound, cfd_table(new), descends ? ">" : "<", bound);
+	return false;
 }
 
 static void
@@ -127,7 +203,12 @@ alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (!cfd_equal(old, new, "cycle"))
 		appendStringInfoString(&options, cfd_bool(new, "cycle") ? " CYCLE" : " NO CYCLE");
 	if (options.len)
-		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s", cfd_table(new), options.data);
+	{
+		bool restarts = move_position(plan, old, new);
+
+		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s%s", cfd_table(new), options.data,
+				 restarts ? " RESTART" : "");
+	}
 	if (!cfd_equal(old, new, "persistence"))
 		cfd_emit(plan, new, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(new)),
 				 "ALTER SEQUENCE %s SET %s", cfd_table(new),

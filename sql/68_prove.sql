@@ -75,7 +75,7 @@ CREATE OR REPLACE FUNCTION confiture._plan_keeps(source jsonb, options jsonb) RE
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT current_setting('confiture.template_limit')::integer > 0 AND coalesce((options ->> 'keep')::boolean,
+    SELECT confiture._template_limit() > 0 AND coalesce((options ->> 'keep')::boolean,
         (SELECT count(*) FROM jsonb_object_keys(coalesce(source -> 'facts', '{}'))) >= confiture._twin_threshold())
 $$;
 

@@ -44,7 +44,9 @@ AS $$
         SELECT btrim(p, E' \t\r\n') FROM unnest(string_to_array(coalesce(current_setting('confiture.ignore', true), ''), ',')) AS p
         WHERE btrim(p, E' \t\r\n') <> ''
         UNION ALL
-        SELECT p FROM jsonb_array_elements_text(coalesce(options -> 'ignore', '[]')) AS p)
+        SELECT p FROM jsonb_array_elements_text(coalesce(options -> 'ignore', '[]')) AS p
+        UNION ALL
+        SELECT n FROM unnest(confiture._own_needs()) AS n)
 $$;
 
 -- A snapshot that this server can compare; NULL stays NULL, {} is an empty database.
