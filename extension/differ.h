@@ -316,6 +316,9 @@ extern bool cfd_closes_circle(const CfdFact *fact);
 extern bool cfd_comes_attached(const CfdFact *fact);
 extern void cfd_order_by_logging(const CfdFact *fact);
 
+/* differ_index.c */
+extern void cfd_order_incomplete(const CfdFact *fact);
+
 /* differ_names.c */
 extern HTAB *cfd_names(List *facts, bool routines_only);
 extern List *cfd_named(HTAB *names, const char *name);

@@ -214,6 +214,27 @@ finish_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			 cfd_text(new, "partition_of"), cfd_table(new));
 }
 
+/*
+ * An index of a partitioned table that lacks those of partitions is made when these are
+ * attached: it would get them then.
+ */
+void
+cfd_order_incomplete(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (!cfd_is(fact, "index") || !fact->created || !is_partitioned(fact->parent) ||
+		cfd_bool(fact, "valid"))
+		return;
+	foreach (lc, fact->parent->dependents)
+	{
+		CfdFact *partition = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(partition, "table"))
+			cfd_wait(fact->create, partition->finish);
+	}
+}
+
 const CfdKind cfd_index_kinds[] = {{.name = "index",
 									.rank = 55,
 									.flags = CFD_RELATION,

@@ -604,7 +604,10 @@ link_actions(CfdPlan *plan)
 	}
 	cfd_wait_for_names(plan);
 	foreach (lc, plan->new)
+	{
 		cfd_order_by_logging((CfdFact *) lfirst(lc));
+		cfd_order_incomplete((CfdFact *) lfirst(lc));
+	}
 	cfd_hope_for_mentions(plan);
 }
 

@@ -235,7 +235,10 @@ table_of(const CfdFact *sequence)
 	return NULL;
 }
 
-/* A sequence has to have the owner of a table that is there, before it can belong to it. */
+/*
+ * A sequence has to have the owner of the table before it can belong to it: of one that is there,
+ * or that has been made and given away by now.
+ */
 static void
 take_owner_of_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -244,12 +247,14 @@ take_owner_of_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	CfdFact *was;
 	const char *role;
 
-	if (table == NULL || table->created)
+	if (table == NULL)
 		return;
 	owner = cfd_find(plan->target, psprintf("owner of %s", table->identity));
-	if (owner == NULL || owner->twin == NULL)
+	if (owner == NULL ||
+		(table->created ? owner->create == NULL || !owner->create->done : owner->twin == NULL))
 		return;
-	role = plan->owner && strcmp(owner->role, plan->owner) == 0 ? owner->twin->role : owner->role;
+	role = owner->twin && plan->owner && strcmp(owner->role, plan->owner) == 0 ? owner->twin->role
+																			   : owner->role;
 	was = old ? cfd_find(plan->source, psprintf("owner of %s", old->identity)) : NULL;
 	if (was ? strcmp(was->role, role) != 0 : plan->owner == NULL || strcmp(role, plan->owner) != 0)
 		cfd_emit(plan, new, "alter", 0, NULL, "ALTER SEQUENCE %s OWNER TO %s", cfd_table(new),
