@@ -272,6 +272,9 @@ extern bool cfd_extension_has(const char *name, const char *from, const char *ve
 /* differ_rename.c */
 extern void cfd_rename(CfdPlan *plan);
 
+/* differ_hint.c */
+extern void cfd_hint_rename(CfdPlan *plan, const CfdFact *fact);
+
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
 extern bool cfd_lists(List *list, const char *identity);

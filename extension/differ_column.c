@@ -280,6 +280,7 @@ drop_column(CfdPlan *plan, CfdFact *fact)
 	if (!cfd_is(fact->parent, "foreign table") &&
 		!(cfd_has(fact, "generated") && fact->twin && cfd_has(fact->twin, "generated")))
 		cfd_hazard(plan, "data loss: all values of %s", fact->identity);
+	cfd_hint_rename(plan, fact);
 	if (fact->twin)
 		cfd_hazard(plan, "not reversible: %s is dropped and made anew", fact->identity);
 	cfd_alter_table(plan, fact, "drop", 0, fact->parent, "DROP COLUMN %s", cfd_part(fact));
