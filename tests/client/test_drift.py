@@ -56,7 +56,7 @@ def record(connection: Connection) -> tuple[Any, ...]:
     """Return the newest record: its version, and whether it is older than the ledger."""
     row = connection.execute("SELECT version, stale FROM confiture._record_newest()").fetchone()
     assert row is not None
-    return row
+    return tuple(row)
 
 
 def test_a_call_is_recorded_once(connection: Connection) -> None:
