@@ -158,5 +158,7 @@ typedef enum CfProgress
 extern void cf_guc_init(void);
 extern bool cf_enforces_intents(void);
 extern void cf_check_enforcement(void);
+extern bool cf_logs_ddl(void);
+extern void cf_check_log_ddl(void);
 
 #endif /* CONFITURE_H */

@@ -121,6 +121,7 @@ confiture_diff(PG_FUNCTION_ARGS)
 		plan.alone = plan.unchecked = plan.again = false;
 		plan.source = cfd_load(&plan, source, false, &plan.old);
 		plan.target = cfd_load(&plan, target, true, &plan.new);
+		cfd_rename(&plan);
 		cfd_match(&plan);
 		cfd_close(&plan);
 		cfd_grants(&plan);

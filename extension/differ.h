@@ -227,6 +227,7 @@ struct CfdPlan
 /* differ_load.c */
 extern HTAB *cfd_load(CfdPlan *plan, Jsonb *snapshot, bool target, List **facts);
 extern CfdFact *cfd_find(HTAB *facts, const char *identity);
+extern HTAB *cfd_index(List *facts);
 extern HTAB *cfd_identity_table(const char *name, Size entry);
 
 /* differ_text.c: the payload, names */
@@ -268,6 +269,9 @@ extern const char *cfd_default_storage(const char *type);
 extern bool cfd_is_constant(const char *expression);
 extern bool cfd_extension_has(const char *name, const char *from, const char *version);
 
+/* differ_rename.c */
+extern void cfd_rename(CfdPlan *plan);
+
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
 extern bool cfd_lists(List *list, const char *identity);
@@ -286,6 +290,8 @@ extern CfdFact *cfd_user_of(const CfdFact *type);
 extern char *cfd_name_aside(CfdPlan *plan, const char *schema, const char *name);
 extern void cfd_decide_to_move(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_follow_move(CfdPlan *plan, CfdFact *dependent, CfdFact *gone);
+extern void cfd_put_aside(CfdPlan *plan, CfdFact *new);
+extern bool cfd_makes_way(const CfdFact *fact);
 extern bool cfd_is_loose(const CfdFact *family, const CfdFact *gone);
 extern bool cfd_is_support(const CfdFact *function, const CfdFact *type);
 extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);

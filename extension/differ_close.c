@@ -67,7 +67,7 @@ static bool
 detaches(const CfdFact *dependent, const CfdFact *gone)
 {
 	return dependent->twin && dependent->change == CFD_ALTER &&
-		   !cfd_needs(dependent->twin, gone->identity);
+		   !cfd_needs(dependent->twin, gone->twin ? gone->twin->identity : gone->identity);
 }
 
 /* Lets go what can't stay without a fact, and what is a part of it. */

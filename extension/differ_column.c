@@ -261,7 +261,8 @@ drop_column(CfdPlan *plan, CfdFact *fact)
 
 	if (!of_table(fact) || (from && from->dropped) || cfd_attribute_of(plan, fact))
 		return;
-	if (!cfd_is(fact->parent, "foreign table"))
+	if (!cfd_is(fact->parent, "foreign table") &&
+		!(cfd_has(fact, "generated") && fact->twin && cfd_has(fact->twin, "generated")))
 		cfd_hazard(plan, "data loss: all values of %s", fact->identity);
 	if (fact->twin)
 		cfd_hazard(plan, "not reversible: %s is dropped and made anew", fact->identity);

@@ -87,16 +87,17 @@ deferrability(const CfdFact *fact)
 static bool
 builds_beside(CfdPlan *plan, const CfdFact *fact)
 {
-	return plan->online && (is_type(fact, "primary key") || is_type(fact, "unique")) &&
-		   !cfd_bool(fact, "period") && !is_partitioned(fact->parent) &&
-		   !cfd_is(fact->parent, "foreign table");
+	return plan->online && !(fact->twin && cfd_makes_way(fact->twin)) &&
+		   (is_type(fact, "primary key") || is_type(fact, "unique")) && !cfd_bool(fact, "period") &&
+		   !is_partitioned(fact->parent) && !cfd_is(fact->parent, "foreign table");
 }
 
 /* Whether it can be added first and validated later. */
 static bool
 validates_later(CfdPlan *plan, const CfdFact *fact)
 {
-	if (!plan->online || !cfd_bool(fact, "valid") ||
+	/* What made way for a type comes back at once, while the table is locked anyway. */
+	if (!plan->online || !cfd_bool(fact, "valid") || (fact->twin && cfd_makes_way(fact->twin)) ||
 		(cfd_has(fact, "enforced") && !cfd_bool(fact, "enforced")))
 		return false;
 	if (is_type(fact, "check"))
@@ -328,7 +329,7 @@ static bool
 constraint_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	/* One that comes back goes when that can follow at once. */
-	if (new == NULL && old->twin && !old->parent->dropped)
+	if (new == NULL && old->twin && !old->parent->dropped && !cfd_makes_way(old))
 		return constraint_is_late(plan, NULL, old->twin);
 	if (new == NULL && !old->parent->dropped && is_type(old, "primary key") &&
 		has_key(old->parent->twin))

@@ -193,12 +193,17 @@ cfd_conversion_hazards(CfdPlan *plan, const CfdFact *column, const char *type)
 	}
 	else if (strcmp(cfd_text(from, "type"), "enum") == 0)
 	{
-		List *labels = cfd_list(to, "labels");
+		StringInfoData gone;
 
+		initStringInfo(&gone);
 		foreach (lc, cfd_list(from, "labels"))
-			if (!cfd_has_text(labels, cfd_label_now(plan, from, (char *) lfirst(lc))))
-				cfd_hazard(plan, "may fail: %s may hold %s, which is no label any more",
-						   column->identity, cfd_literal((char *) lfirst(lc)));
+			if (!cfd_has_text(cfd_list(to, "labels"),
+							  cfd_label_now(plan, from, (char *) lfirst(lc))))
+				appendStringInfo(&gone, "%s%s", gone.len ? ", " : "",
+								 cfd_literal((char *) lfirst(lc)));
+		if (gone.len)
+			cfd_hazard(plan, "may fail: %s may hold what is no label of %s any more: %s",
+					   column->identity, to->identity, gone.data);
 	}
 	else if (is_composite(from))
 	{

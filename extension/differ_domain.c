@@ -48,8 +48,7 @@ create_domain(CfdPlan *plan, CfdFact *fact)
 	ListCell *lc;
 
 	if (fact->moved)
-		cfd_emit(plan, fact, "replace", 0, NULL, "ALTER DOMAIN %s RENAME TO %s", cfd_name(fact),
-				 cfd_quote(fact->twin->aside));
+		cfd_put_aside(plan, fact);
 	initStringInfo(&out);
 	appendStringInfo(&out, "CREATE DOMAIN %s AS %s", cfd_name(fact), cfd_text(fact, "type"));
 	if (collation)

@@ -130,6 +130,7 @@ cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flag
 	StringInfoData text;
 	va_list args;
 	int needed;
+	ListCell *lc;
 
 	initStringInfo(&text);
 	for (;;)
@@ -145,7 +146,9 @@ cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flag
 		strcmp(last->join, join) == 0)
 	{
 		last->text = psprintf("%s,\n    %s", last->text, text.data);
-		last->hazards = list_concat(last->hazards, plan->hazards);
+		foreach (lc, plan->hazards)
+			if (!cfd_has_text(last->hazards, (char *) lfirst(lc)))
+				last->hazards = lappend(last->hazards, lfirst(lc));
 		plan->hazards = NIL;
 		if (strcmp(last->object, fact->identity) != 0)
 		{

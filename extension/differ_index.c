@@ -18,11 +18,13 @@ is_partitioned(const CfdFact *table)
 	return cfd_has(table, "partition_by");
 }
 
+/* What made way for a type comes back at once, while the table is locked anyway. */
 static bool
 concurrently(CfdPlan *plan, const CfdFact *fact)
 {
 	return plan->online && !cfd_is_new(fact->parent) && !is_partitioned(fact->parent) &&
-		   !(fact->parent->twin && fact->parent->twin->created);
+		   !(fact->parent->twin && fact->parent->twin->created) &&
+		   !(fact->twin && cfd_makes_way(fact->twin));
 }
 
 /*
@@ -101,7 +103,7 @@ static bool
 index_prepares(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	return concurrently(plan, new) && !old->parent->dropped && !cfd_has(old, "partition_of") &&
-		   !cfd_needs_replaced(new);
+		   !cfd_lists(plan->unprepared, new->identity) && !cfd_needs_replaced(new);
 }
 
 static void

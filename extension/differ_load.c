@@ -62,6 +62,24 @@ cfd_find(HTAB *facts, const char *identity)
 	return entry ? entry->fact : NULL;
 }
 
+/* Makes a table of facts by their identities. */
+HTAB *
+cfd_index(List *facts)
+{
+	HTAB *table = cfd_identity_table("facts of a side", sizeof(FactEntry));
+	ListCell *lc;
+
+	foreach (lc, facts)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+		FactEntry *entry = (FactEntry *) hash_search(table, &fact->identity, HASH_ENTER, NULL);
+
+		entry->identity = fact->identity;
+		entry->fact = fact;
+	}
+	return table;
+}
+
 static char *
 string_of(const JsonbValue *value)
 {

@@ -98,9 +98,22 @@ compare(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	if (strcmp(old->hash, new->hash) == 0 || cfd_contains(plan->equal, new->identity))
 		return CFD_SAME;
-	if (cfd_lists(plan->replaced, new->identity))
+	if (old->kind != new->kind || cfd_lists(plan->replaced, new->identity))
 		return CFD_REPLACE;
 	return new->kind->compare ? new->kind->compare(plan, old, new) : CFD_REPLACE;
+}
+
+/* The same object in the source. A type may have become a domain of its name, or the reverse. */
+static CfdFact *
+find_twin(CfdPlan *plan, const CfdFact *new)
+{
+	CfdFact *old = cfd_find(plan->source, new->identity);
+
+	if (old == NULL && cfd_is(new, "type"))
+		old = cfd_find(plan->source, psprintf("domain %s", cfd_table(new)));
+	else if (old == NULL && cfd_is(new, "domain"))
+		old = cfd_find(plan->source, psprintf("type %s", cfd_table(new)));
+	return old;
 }
 
 /* Finds the twins, and says what becomes of every fact. */
@@ -115,7 +128,7 @@ cfd_match(CfdPlan *plan)
 	foreach (lc, plan->new)
 	{
 		CfdFact *new = (CfdFact *) lfirst(lc);
-		CfdFact *old = cfd_find(plan->source, new->identity);
+		CfdFact *old = find_twin(plan, new);
 
 		if (old)
 		{

@@ -67,7 +67,7 @@ cfd_user_of(const CfdFact *type)
 			continue;
 		if (of_table(fact) && !cfd_has(fact, "generated"))
 		{
-			if (cfd_needs(fact->twin, type->identity))
+			if (type->twin && cfd_needs(fact->twin, type->twin->identity))
 				return fact;
 			continue;
 		}
@@ -201,6 +201,18 @@ cfd_follow_move(CfdPlan *plan, CfdFact *dependent, CfdFact *gone)
 	return cfd_is_loose(dependent, gone);
 }
 
+/* Whether a fact of the source goes, to come back, while a type that it needs is moved. */
+bool
+cfd_makes_way(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	foreach (lc, fact->depends)
+		if (((CfdDepend *) lfirst(lc))->fact->moved)
+			return true;
+	return false;
+}
+
 /*
  * Whether an operator family stays when a fact goes: a member that no class has goes
  * with its operator or function.
@@ -238,4 +250,46 @@ cfd_attribute_of(CfdPlan *plan, const CfdFact *column)
 	attribute = cfd_find(column->in_target ? plan->target : plan->source,
 						 psprintf("attribute %s.%s", type, cfd_part(column)));
 	return attribute && !(attribute->parent && attribute->parent->moved) ? attribute : NULL;
+}
+
+/*
+ * Gives a range type of the source another name. Its constructors are functions of its
+ * name, which they keep: they get another one too.
+ */
+static void
+rename_range(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	const char *name = cfd_name(old);
+	const char *aside = cfd_quote(old->aside);
+	const char *subtype = cfd_text(old, "subtype");
+	const char *multirange = cfd_text(old, "multirange");
+	char *multi_aside = unconstify(
+		char *, cfd_quote(cfd_name_aside(plan, old->schema, psprintf("%s_multi", old->name))));
+
+	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(%s, %s) RENAME TO %s", name, subtype,
+			 subtype, aside);
+	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(%s, %s, text) RENAME TO %s", name,
+			 subtype, subtype, aside);
+	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s() RENAME TO %s", multirange,
+			 multi_aside);
+	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(%s) RENAME TO %s", multirange, name,
+			 multi_aside);
+	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(VARIADIC %s[]) RENAME TO %s",
+			 multirange, name, multi_aside);
+	cfd_emit(plan, new, "replace", 0, NULL, "ALTER TYPE %s RENAME TO %s", multirange, multi_aside);
+}
+
+/* Gives the old one of a moved fact of the target its other name. */
+void
+cfd_put_aside(CfdPlan *plan, CfdFact *new)
+{
+	CfdFact *old = new->twin;
+
+	if (cfd_is(old, "type") && strcmp(cfd_text(old, "type"), "range") == 0)
+		rename_range(plan, old, new);
+	cfd_emit(plan, new, "replace", 0, NULL, "ALTER %s %s RENAME TO %s",
+			 cfd_is(old, "type")	 ? "TYPE"
+			 : cfd_is(old, "domain") ? "DOMAIN"
+									 : "COLLATION",
+			 cfd_name(old), cfd_quote(old->aside));
 }

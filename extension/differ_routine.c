@@ -164,11 +164,13 @@ alter_routine(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 drop_routine(CfdPlan *plan, CfdFact *fact)
 {
+	bool counts_rows = cfd_is(fact, "aggregate") && *fact->arguments == '\0';
+
 	cfd_emit(plan, fact, "drop", 0, NULL, "DROP %s %s",
 			 cfd_is(fact, "procedure")	 ? "PROCEDURE"
 			 : cfd_is(fact, "aggregate") ? "AGGREGATE"
 										 : "FUNCTION",
-			 cfd_name(fact));
+			 counts_rows ? psprintf("%s(*)", cfd_table(fact)) : cfd_name(fact));
 }
 
 /* The options of CREATE AGGREGATE, and what they are in the payload. */

@@ -298,33 +298,6 @@ rename_labels(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	}
 }
 
-/*
- * Gives a range type of the source another name. Its constructors are functions of its
- * name, which they keep: they get another one too.
- */
-static void
-rename_range(CfdPlan *plan, CfdFact *old, CfdFact *new)
-{
-	const char *name = cfd_name(old);
-	const char *aside = cfd_quote(old->aside);
-	const char *subtype = cfd_text(old, "subtype");
-	const char *multirange = cfd_text(old, "multirange");
-	char *multi_aside = unconstify(
-		char *, cfd_quote(cfd_name_aside(plan, old->schema, psprintf("%s_multi", old->name))));
-
-	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(%s, %s) RENAME TO %s", name, subtype,
-			 subtype, aside);
-	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(%s, %s, text) RENAME TO %s", name,
-			 subtype, subtype, aside);
-	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s() RENAME TO %s", multirange,
-			 multi_aside);
-	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(%s) RENAME TO %s", multirange, name,
-			 multi_aside);
-	cfd_emit(plan, new, "replace", 0, NULL, "ALTER FUNCTION %s(VARIADIC %s[]) RENAME TO %s",
-			 multirange, name, multi_aside);
-	cfd_emit(plan, new, "replace", 0, NULL, "ALTER TYPE %s RENAME TO %s", multirange, multi_aside);
-}
-
 static void
 create_type(CfdPlan *plan, CfdFact *fact)
 {
@@ -332,10 +305,7 @@ create_type(CfdPlan *plan, CfdFact *fact)
 	{
 		if (is_type(fact->twin, "enum"))
 			rename_labels(plan, fact->twin, fact);
-		if (is_type(fact->twin, "range"))
-			rename_range(plan, fact->twin, fact);
-		cfd_emit(plan, fact, "replace", 0, NULL, "ALTER TYPE %s RENAME TO %s", cfd_name(fact->twin),
-				 cfd_quote(fact->twin->aside));
+		cfd_put_aside(plan, fact);
 	}
 	if (is_type(fact, "enum"))
 		write_enum(plan, fact);
@@ -517,8 +487,7 @@ create_collation(CfdPlan *plan, CfdFact *fact)
 	StringInfoData items;
 
 	if (fact->moved)
-		cfd_emit(plan, fact, "replace", 0, NULL, "ALTER COLLATION %s RENAME TO %s", cfd_name(fact),
-				 cfd_quote(fact->twin->aside));
+		cfd_put_aside(plan, fact);
 	initStringInfo(&items);
 	add_item(&items, fact, "provider", "provider");
 	for (int i = 0; i < lengthof(parts); i++)

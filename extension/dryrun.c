@@ -310,7 +310,8 @@ run_one(DryRun *run, const CfPlanned *planned, CfScript *script)
 {
 	CfGuardScope scope;
 
-	cf_guard_enter(&scope, planned ? planned->intent : cf_script_intent(script), "dry run");
+	cf_guard_enter(&scope, planned ? planned->intent : cf_script_intent(script), "dry run",
+				   planned ? planned->version : NULL);
 	PG_TRY();
 	{
 		if (script)

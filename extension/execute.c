@@ -30,6 +30,18 @@
 
 #include "execute.h"
 
+/* The statement of a script that runs, the innermost; for the DDL log. */
+static const CfScript *running_script = NULL;
+static const CfStatement *running_statement = NULL;
+
+/* Returns the statement that runs, and its script; NULL when none does. */
+const CfStatement *
+cf_running_statement(const CfScript **script)
+{
+	*script = running_script;
+	return running_statement;
+}
+
 /* Runs one planned statement; returns how many rows it has processed. */
 static uint64
 run_planned(PlannedStmt *plan, const char *sql)
@@ -140,11 +152,15 @@ cf_execute_statement(const CfScript *script, const CfStatement *stmt, CfCost *co
 		AllocSetContextCreate(CurrentMemoryContext, "confiture statement", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	const char *source = ActivePortal ? ActivePortal->sourceText : NULL;
+	const CfScript *outer_script = running_script;
+	const CfStatement *outer_statement = running_statement;
 	CfMeter meter;
 
 	CHECK_FOR_INTERRUPTS();
 	error_context_stack = &callback;
 	cf_meter_start(&meter);
+	running_script = script;
+	running_statement = stmt;
 	PG_TRY();
 	{
 		/* Errors in the body of a function are placed in this text. */
@@ -154,6 +170,8 @@ cf_execute_statement(const CfScript *script, const CfStatement *stmt, CfCost *co
 	}
 	PG_FINALLY();
 	{
+		running_script = outer_script;
+		running_statement = outer_statement;
 		if (ActivePortal)
 			ActivePortal->sourceText = source;
 	}
@@ -182,6 +200,9 @@ cf_execute_top_level(const CfScript *script, const CfStatement *stmt, CfCost *co
 	CfMeter meter;
 
 	error_context_stack = &callback;
+	/* After an error the worker ends, or goes on with another one. */
+	running_script = script;
+	running_statement = stmt;
 	cf_meter_start(&meter);
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
@@ -204,6 +225,8 @@ cf_execute_top_level(const CfScript *script, const CfStatement *stmt, CfCost *co
 	PortalDrop(portal, false);
 	disable_timeout(STATEMENT_TIMEOUT, false);
 	CommitTransactionCommand();
+	running_script = NULL;
+	running_statement = NULL;
 
 	cf_meter_stop(&meter, cost);
 	cost->rows += (int64) qc.nprocessed;

@@ -33,6 +33,7 @@ typedef struct CfMeter
 
 /* execute.c */
 extern void cf_execute_statement(const CfScript *script, const CfStatement *stmt, CfCost *cost);
+extern const CfStatement *cf_running_statement(const CfScript **script);
 extern void cf_execute_top_level(const CfScript *script, const CfStatement *stmt, CfCost *cost);
 extern void
 cf_execute_script(const CfScript *script, const CfRun *run, CfCost *cost, double *elapsed_ms);

@@ -35,6 +35,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "ddl_log.h"
 #include "guard.h"
 #include "intent.h"
 #include "subtransaction.h"
@@ -58,14 +59,22 @@ static CfGuardFinding postponed;
 
 /* Opens a scope; without an intent it carries out that of the outer one. */
 void
-cf_guard_enter(CfGuardScope *new, const char *intent, const char *label)
+cf_guard_enter(CfGuardScope *new, const char *intent, const char *label, const char *version)
 {
 	new->outer = scope;
 	new->context = CurrentMemoryContext;
 	new->intent = intent || scope == NULL ? intent : scope->intent;
 	new->label = label;
+	new->version = version;
 	new->reported = NULL;
 	scope = new;
+}
+
+/* Returns the innermost scope, or NULL. */
+const CfGuardScope *
+cf_guard_scope(void)
+{
+	return scope;
 }
 
 /* Closes it, also after an error. */
@@ -357,8 +366,8 @@ is_about_us(Node *stmt)
 }
 
 /* Tells whether a statement is one that nobody is stopped at. */
-static bool
-is_exempt(Node *stmt)
+bool
+cf_guard_is_exempt(Node *stmt)
 {
 	/* What the script of an extension does, and pg_upgrade, belongs to neither agent. */
 	return IsBinaryUpgrade || creating_extension || is_about_us(stmt);
@@ -391,7 +400,7 @@ check_statement(EventTriggerData *data, bool dropped)
 							  /* not its text, in which there may be a password */
 							  .command = scope ? scope->label : GetCommandTagName(data->tag)};
 
-	if (is_exempt(stmt))
+	if (cf_guard_is_exempt(stmt))
 		return;
 	cf_check_enforcement();
 	check(&finding, stmt);
@@ -420,5 +429,7 @@ confiture_guard_drop(PG_FUNCTION_ARGS)
 		log_postponed();
 		check_statement(trigger_data(fcinfo), true);
 	}
+	if (cf_logs_ddl())
+		cf_ddl_log_dropped(trigger_data(fcinfo));
 	PG_RETURN_NULL();
 }

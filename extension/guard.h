@@ -27,9 +27,10 @@ typedef struct CfGuardScope
 {
 	struct CfGuardScope *outer;
 	MemoryContext context;
-	const char *intent; /* that it carries out, or NULL */
-	const char *label;	/* migration 003 "add_orders" (up) */
-	HTAB *reported;		/* or NULL */
+	const char *intent;	 /* that it carries out, or NULL */
+	const char *label;	 /* migration 003 "add_orders" (up) */
+	const char *version; /* of the migration, or NULL */
+	HTAB *reported;		 /* or NULL */
 } CfGuardScope;
 
 /* What was found, and of what. */
@@ -45,7 +46,10 @@ typedef struct CfGuardFinding
 } CfGuardFinding;
 
 /* guard.c */
-extern void cf_guard_enter(CfGuardScope *scope, const char *intent, const char *label);
+extern void
+cf_guard_enter(CfGuardScope *scope, const char *intent, const char *label, const char *version);
+extern const CfGuardScope *cf_guard_scope(void);
+extern bool cf_guard_is_exempt(Node *stmt);
 extern void cf_guard_leave(const CfGuardScope *scope);
 extern void cf_guard_script(const CfScript *script, int done);
 extern bool cf_guard_is_news(const CfGuardFinding *finding, const char *what);

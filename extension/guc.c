@@ -30,6 +30,7 @@ static int template_limit = 8;
 static int template_max_age = 14 * 24 * 60;
 static char *hook_context;
 static char *ignore;
+static bool log_ddl = false;
 
 static const struct config_enum_entry enforce_values[] = {{"off", CF_ENFORCE_OFF, false},
 														  {"warn", CF_ENFORCE_WARN, false},
@@ -77,6 +78,7 @@ asked_at_startup(const char *name)
  * role, the database or the server, and nobody knows that any more.
  */
 static bool enforcement_refused = false;
+static bool log_ddl_refused = false;
 
 /* Tells whether DDL is to be looked at. */
 bool
@@ -85,20 +87,40 @@ cf_enforces_intents(void)
 	return cf_enforce_intents != CF_ENFORCE_OFF || enforcement_refused;
 }
 
+/* Tells whether DDL is to be logged. */
+bool
+cf_logs_ddl(void)
+{
+	return log_ddl || log_ddl_refused;
+}
+
+/* Refuses to go on without knowing what a setting is; somebody who may may have set it since. */
+static void
+check_refused(const char *name, bool *refused, bool set)
+{
+	if (set)
+		*refused = false;
+	if (*refused)
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied to set parameter \"%s\"", name),
+						errdetail("It was given when the session connected."),
+						errhint("Connect again without it (see PGOPTIONS, or options in the "
+								"connection string).")));
+}
+
 /* Refuses to go on without knowing what is to be enforced. */
 void
 cf_check_enforcement(void)
 {
-	/* Somebody who may has set it since. */
-	if (cf_enforce_intents != CF_ENFORCE_OFF)
-		enforcement_refused = false;
-	if (enforcement_refused)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied to set parameter \"%s\"", "confiture.enforce_intents"),
-				 errdetail("It was given when the session connected."),
-				 errhint("Connect again without it (see PGOPTIONS, or options in the "
-						 "connection string).")));
+	check_refused("confiture.enforce_intents", &enforcement_refused,
+				  cf_enforce_intents != CF_ENFORCE_OFF);
+}
+
+/* Refuses to go on without knowing whether to log. */
+void
+cf_check_log_ddl(void)
+{
+	check_refused("confiture.log_ddl", &log_ddl_refused, log_ddl);
 }
 
 /* Tells whether confiture.agent can be the name of an agent: one line, at most 200 characters, or empty. */
@@ -151,7 +173,8 @@ check_ignore(char **newval, void **extra, GucSource source)
 void
 cf_guc_init(void)
 {
-	bool wanted = asked_at_startup("confiture.enforce_intents");
+	bool enforcement_wanted = asked_at_startup("confiture.enforce_intents");
+	bool log_ddl_wanted = asked_at_startup("confiture.log_ddl");
 
 	DefineCustomStringVariable("confiture.agent", "Names the agent that this session works for.",
 							   "Whose intents are its own. Empty: the role that has logged in.",
@@ -184,6 +207,9 @@ cf_guc_init(void)
 		"Sets how long a statement of a migration or a dry run waits for a lock.",
 		"A lower lock_timeout of the session stays in force. 0 leaves lock_timeout alone.",
 		&cf_lock_timeout, 2000, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"confiture.log_ddl", "Logs DDL: who has changed what, when, by which statement.",
+		"In confiture.ddl_log.", &log_ddl, false, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable(
 		"confiture.out_of_order",
 		"Sets what happens to a pending migration that is older than the newest applied one.",
@@ -212,5 +238,6 @@ cf_guc_init(void)
 							"Older ones are dropped when a new one is made.", &template_max_age,
 							14 * 24 * 60, 1, INT_MAX, PGC_USERSET, GUC_UNIT_MIN, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("confiture");
-	enforcement_refused = wanted && !asked_at_startup("confiture.enforce_intents");
+	enforcement_refused = enforcement_wanted && !asked_at_startup("confiture.enforce_intents");
+	log_ddl_refused = log_ddl_wanted && !asked_at_startup("confiture.log_ddl");
 }

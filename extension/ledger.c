@@ -76,7 +76,7 @@ confiture_execute(PG_FUNCTION_ARGS)
 	cf_script_check_runnable(script);
 	cf_script_check_transactional(script);
 	elapsed_ms = palloc0(Max(1, script->count) * sizeof(double));
-	cf_guard_enter(&scope, optional_text(fcinfo, 7), label);
+	cf_guard_enter(&scope, optional_text(fcinfo, 7), label, run.version);
 	PG_TRY();
 	{
 		/* A migration is not begun when it can't end; a hook is checked as it runs. */

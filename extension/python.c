@@ -252,7 +252,8 @@ confiture_execute_python(PG_FUNCTION_ARGS)
 	SPI_connect();
 	error_context_stack = &callback;
 	cf_guard_enter(&scope, PG_ARGISNULL(8) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(8)),
-				   text_to_cstring(PG_GETARG_TEXT_PP(2)));
+				   text_to_cstring(PG_GETARG_TEXT_PP(2)),
+				   PG_ARGISNULL(3) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	PG_TRY();
 	{
 		if (SPI_execute_with_args(RUN_QUERY_TEXT, 7, types, values, nulls, false, 1) !=

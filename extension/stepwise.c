@@ -466,7 +466,7 @@ cf_run_stepwise(const char *version, const char *direction, const char *search_p
 	check_progress(&step);
 	cf_progress_migration_started(&step.run, ordinal, of);
 	/* To the end of the worker. */
-	cf_guard_enter(&scope, step.intent, step.script->label);
+	cf_guard_enter(&scope, step.intent, step.script->label, step.version);
 	run_hooks(&step, "before_each");
 	check_basis(&step);
 	repeat_settings(&step);

@@ -167,6 +167,14 @@ BEGIN
 END
 $$;
 
+-- Whether a fact of the target is an owner that nobody has declared: whoever has built it.
+CREATE OR REPLACE FUNCTION confiture._drift_undeclared(fact jsonb, options jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(fact ->> 'kind' = 'owner' AND fact ->> 'role' = coalesce(options ->> 'owner', current_user), false)
+$$;
+
 -- The rows of confiture.drift(), one for each fact, with those that are ignored.
 CREATE OR REPLACE FUNCTION confiture._drift_rows(
     live jsonb, recorded jsonb, target jsonb, opts jsonb,
@@ -187,9 +195,7 @@ BEGIN
     FROM confiture._drift_changes(recorded, live, opts) AS c;
     SELECT coalesce(jsonb_object_agg(c.identity, true), '{}') INTO pending
     FROM confiture._drift_changes(live, target, opts) AS c
-    -- An owner that nobody has declared is whoever it is.
-    WHERE NOT coalesce(c.target_fact ->> 'kind' = 'owner' AND c.source_fact IS NOT NULL
-        AND c.target_fact ->> 'role' = coalesce(opts ->> 'owner', current_user), false);
+    WHERE c.source_fact IS NULL OR NOT confiture._drift_undeclared(c.target_fact, opts);
     -- Where live differs from both: whether these two differ as well.
     IF by_hand <> '{}' AND pending <> '{}' THEN
         SELECT coalesce(jsonb_object_agg(c.identity, true), '{}') INTO unlike
@@ -212,7 +218,8 @@ BEGIN
                     target -> 'facts' -> k.key AS t,
                     CASE
                         WHEN recorded IS NULL THEN 'unknown'
-                        WHEN target IS NULL THEN 'by hand'
+                        WHEN target IS NULL OR live -> 'facts' ? k.key AND confiture._drift_undeclared(target -> 'facts' -> k.key, opts)
+                            THEN 'by hand'
                         WHEN NOT pending ? k.key THEN 'adopted'
                         WHEN NOT by_hand ? k.key THEN 'not applied'
                         WHEN unlike ? k.key THEN 'both'

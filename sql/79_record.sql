@@ -156,14 +156,14 @@ BEGIN
     END IF;
     now_hash := confiture.snapshot_hash(live);
     SELECT r.* INTO newest FROM (SELECT s.* FROM confiture.schema_record AS s ORDER BY s.id DESC LIMIT 1) AS r;
-    IF newest.hash = now_hash AND newest.log_id = now_log AND newest.apart = kept_apart AND why IS NULL THEN
-        UPDATE confiture.schema_record AS r SET recorded_at = clock_timestamp(), stamp = now_stamp WHERE r.id = newest.id;
-        RETURN 'unchanged';
-    END IF;
     SELECT r.id INTO whole FROM confiture.schema_record AS r
     WHERE r.snapshot IS NOT NULL AND r.hash = now_hash AND r.snapshot -> 'server_version_num' = live -> 'server_version_num'
         AND r.snapshot -> 'extension_version' = live -> 'extension_version'
     ORDER BY r.id DESC LIMIT 1;
+    IF whole IS NOT NULL AND newest.hash = now_hash AND newest.log_id = now_log AND newest.apart = kept_apart AND why IS NULL THEN
+        UPDATE confiture.schema_record AS r SET recorded_at = clock_timestamp(), stamp = now_stamp WHERE r.id = newest.id;
+        RETURN 'unchanged';
+    END IF;
     IF whole IS NULL THEN
         UPDATE confiture.schema_record AS r SET snapshot = NULL WHERE r.snapshot IS NOT NULL;
     END IF;

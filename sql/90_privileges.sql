@@ -8,9 +8,13 @@ DECLARE
     routine record;
     readers constant text[] := ARRAY[
         'version', 'statements', 'checksum', 'sort_versions', 'migrate_status', 'migrate_plan', 'history',
-        'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read',
+        'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read', '_own_needs',
         '_snapshot_facts', '_facts_hash', '_facts_relations', '_facts_columns', '_facts_parts', '_facts_types', '_facts_routines',
         '_facts_others', '_facts_about', '_extension_version',
+        'drift', 'drift_report', 'drift_check', 'drift_rules', 'recorded_schema', 'ddl_history', '_drift', '_drift_options',
+        '_drift_side', '_drift_changes', '_drift_parent', '_drift_ancestors', '_drift_who', '_drift_details', '_drift_rows', '_drift_undeclared',
+        '_drift_rank', '_drift_grant', '_drift_keys', '_drift_severity', '_ignored', '_record_newest', '_record_log_id',
+        '_record_snapshot', '_empty_facts', '_changed_facts', '_normal_forms',
         '_inspect', '_normalise', '_directives', '_migration_order', '_order', '_state', '_is_transactional',
         '_plan', '_plan_scripts', '_label', '_lock_holders',
         'intent_get', 'intent_list', 'intent_conflicts', 'intent_history', 'intent_board', 'intent_check',
@@ -26,7 +30,7 @@ DECLARE
         'diff', 'plan', 'plan_between', 'prove', 'scratch_prepare', 'snapshot_of', '_build_check', '_build_key',
         '_build_lock', '_build_prune', '_build_templates', '_build_trim', '_build_unlock', '_build_work_name',
         '_changed_facts', '_check_writable', '_diff', '_diff_options', '_diff_side', '_empty_facts', '_files_json',
-        '_normal_forms', '_plan_back_options', '_plan_basis', '_plan_live', '_plan_objects', '_plan_changes', '_plan_ignored', '_own_needs', '_changed_object', '_basis_text', '_plan_diff_options', '_plan_has_candidates', '_plan_hazards',
+        '_normal_forms', '_plan_back_options', '_plan_basis', '_plan_live', '_plan_objects', '_plan_changes', '_plan_ignored', '_changed_object', '_basis_text', '_plan_diff_options', '_plan_has_candidates', '_plan_hazards',
         '_plan_keep', '_plan_keeps', '_plan_make', '_plan_options', '_plan_prove', '_plan_refuse', '_plan_rows',
         '_plan_statements', '_plan_why_not', '_prove_in', '_rows_fill', '_rows_hazards', '_rows_load', '_rows_make', '_rows_prove', '_rows_sample', '_rows_sums',
         '_rows_tables', '_rows_value', '_rebuild_file', '_scratch', '_scratch_admit',
@@ -67,14 +71,14 @@ BEGIN
         CONTINUE WHEN level = 'reader' AND routine.routine_name <> ALL (readers);
         CONTINUE WHEN level = 'developer' AND routine.routine_name <> ALL (developers);
         CONTINUE WHEN level = 'migrator' AND routine.routine_name IN ('grant_usage', 'forget', 'set_checksum',
-            'intent_archive', '_intent_archive');
+            'intent_archive', '_intent_archive', 'record_schema', 'ddl_log_prune', '_ddl_log_prune');
         EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine.signature, role);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION confiture.grant_usage(name, text) IS
 'Grants a role the use of Confiture. Migrations run with the privileges of the role that calls, never with more.
-Arguments: role; level: reader (status, plan, history, analysis, snapshots; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum; intent_archive).
+Arguments: role; level: reader (status, plan, history, analysis, snapshots, drift, the DDL log; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum, record_schema; intent_archive, ddl_log_prune).
 Errors: 22023 unknown level; 42704 unknown role; 42501 the caller may not grant.
 Example: SELECT confiture.grant_usage(''deployer'', ''migrator'');';
 

@@ -395,6 +395,7 @@ def test_without_the_library(
         assert fresh.run("DROP EXTENSION confiture") == "58P01"
         assert fresh.run("ALTER EVENT TRIGGER confiture_guard DISABLE") is None
         assert fresh.run("ALTER EVENT TRIGGER confiture_guard_drop DISABLE") is None
+        assert fresh.run("ALTER EVENT TRIGGER confiture_log DISABLE") is None
         assert fresh.run("CREATE TABLE nobody_looks ()") is None
         assert fresh.run("DROP TABLE nobody_looks") is None
         assert fresh.run("DROP EXTENSION confiture") is None

@@ -42,6 +42,9 @@ INSERT INTO t VALUES (ROW(1, 'b'));
 -- to:
 CREATE TYPE c AS (a integer);
 CREATE TABLE t (x c);
+-- expect: hazard data loss
+-- expect: rows lost public.t
+-- expect back: rows lost public.t
 
 -- pair: composite_attribute_type_while_used
 -- from:

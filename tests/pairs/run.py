@@ -15,8 +15,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from pairs import Pair, Report, Server, Trial, read_all
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from pairs.proof import Pair, Report, Server, Trial, read_all
 
 TOP = Path(__file__).resolve().parents[2]
 

@@ -32,8 +32,9 @@ $$;
 SELECT has_function('confiture'::name, '_guard_start'::name, 'the function of confiture_guard');
 SELECT results_eq($$SELECT evtname, evtevent, evtfoid::regproc::text, evtenabled FROM pg_event_trigger WHERE evtname LIKE 'confiture%' ORDER BY 1$$,
     $$VALUES ('confiture_guard'::name, 'ddl_command_start'::name, 'confiture._guard_start', 'O'::"char"),
-        ('confiture_guard_drop', 'sql_drop', 'confiture._guard_drop', 'O')$$, 'the event triggers');
-SELECT is(count(*), 2::bigint, 'which belong to the extension') FROM pg_depend AS d
+        ('confiture_guard_drop', 'sql_drop', 'confiture._guard_drop', 'O'),
+        ('confiture_log', 'ddl_command_end', 'confiture._log_ddl', 'O')$$, 'the event triggers');
+SELECT is(count(*), 3::bigint, 'which belong to the extension') FROM pg_depend AS d
 JOIN pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'confiture'
 WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_event_trigger'::regclass AND d.deptype = 'e';
 SELECT is(current_setting('confiture.enforce_intents'), 'off', 'off, unless somebody says so');

@@ -5,7 +5,7 @@ SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 \ir lib/failure.psql
-SELECT plan(66);
+SELECT plan(77);
 
 -- What a setting is while a migration runs.
 CREATE TABLE public.seen (id int GENERATED ALWAYS AS IDENTITY, value text);
@@ -25,13 +25,15 @@ $$;
 -- The settings and their defaults.
 SELECT is(current_setting(name), value, 'default of ' || name) FROM (VALUES
     ('confiture.lock_timeout', '2s'), ('confiture.lock_retries', '10'), ('confiture.out_of_order', 'warn'),
-    ('confiture.progress', 'off')) AS t (name, value);
+    ('confiture.progress', 'off'), ('confiture.record_schema', 'on'), ('confiture.ignore', ''), ('confiture.log_ddl', 'off')) AS t (name, value);
 SELECT is((pg_temp.failure(format('SET %s = %L', name, value))).code, code, format('refused: %s = %s', name, value)) FROM (VALUES
     ('confiture.lock_timeout', '-1', '22023'), ('confiture.lock_timeout', 'soon', '22023'), ('confiture.lock_retries', '-1', '22023'),
     ('confiture.lock_retries', '1001', '22023'), ('confiture.out_of_order', 'maybe', '22023'), ('confiture.progress', 'yes', '22023'),
+    ('confiture.record_schema', 'maybe', '22023'), ('confiture.log_ddl', 'maybe', '22023'), ('confiture.ignore', E'x\\', '22023'), ('confiture.ignore', E'x\\ , y', '22023'),
     ('confiture.lock_timeot', '1', '42602')) AS t (name, value, code);
 SELECT is((pg_temp.failure(format('SET LOCAL %s = %L', name, value))).code, NULL, format('accepted: %s = %s', name, value)) FROM (VALUES
     ('confiture.lock_timeout', '500ms'), ('confiture.lock_timeout', '2s'), ('confiture.out_of_order', 'allow'), ('confiture.out_of_order', 'refuse'),
+    ('confiture.record_schema', 'off'), ('confiture.record_schema', 'on'), ('confiture.ignore', E'table a, x\\\\, y\\_z'), ('confiture.ignore', ''),
     ('confiture.out_of_order', 'warn'), ('confiture.progress', 'migrations'), ('confiture.progress', 'statements'), ('confiture.progress', 'off'))
     AS t (name, value);
 SELECT is(count(*), 0::bigint, 'every setting has a description') FROM pg_settings

@@ -335,6 +335,14 @@ class Database:
             raise Failed(f"pg_dump can't be restored: {result.stderr}")
         return copy
 
+    def restored_dump(self) -> str:
+        """Return what pg_dump writes of a copy by pg_dump."""
+        copy = self.restored()
+        try:
+            return copy.dump()
+        finally:
+            copy.drop()
+
     def clean(self) -> bool:
         """Take away everything; return whether the database is as good as new."""
         try:
@@ -774,32 +782,12 @@ class Trial:
         """Return what differs only until both have gone through pg_dump: the normal form."""
         if not self.pair.normal_form:
             return []
-        differing = mine.differing(its)
-        if not differing:
-            return []
-        first = a.restored()
-        try:
-            second = b.restored()
-            try:
-                still = set(first.snapshot().differing(second.snapshot()))
-            finally:
-                second.drop()
-        finally:
-            first.drop()
-        return [name for name in differing if name not in still]
+        return normal_form(a, b, mine, its)
 
     def _dumps(self, title: str, found: str, wanted: str, a: Database, b: Database | None) -> None:
         different = compare_dumps(found, wanted, self.pair.reordered)
         if different and self.pair.normal_form and b is not None:
-            first = a.restored()
-            try:
-                second = b.restored()
-                try:
-                    different = compare_dumps(first.dump(), second.dump(), self.pair.reordered)
-                finally:
-                    second.drop()
-            finally:
-                first.drop()
+            different = compare_dumps(a.restored_dump(), b.restored_dump(), self.pair.reordered)
         if different:
             hint = ""
             if not self.pair.reordered and not compare_dumps(found, wanted, True):
@@ -815,3 +803,40 @@ def _without_renames(options: str) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(options)
     value.pop("renames", None)
     return value
+
+
+def rebuild(server: Server, database: Database) -> list[str]:
+    """Make the schema of a database from nothing, take it away again; say what went wrong."""
+    snapshot = database.snapshot()
+    wrong = [f"  no snapshot knows {name}" for name in snapshot.unmodelled]
+    with server.database() as copy:
+        try:
+            copy.run(server.diff(EMPTY, snapshot.text))
+            found = copy.snapshot()
+            if found != snapshot:
+                left = set(found.differing(snapshot)) - set(normal_form(copy, database, found, snapshot))
+                wrong += [line for line in found.differences(snapshot) if any(name in line for name in left)]
+            if not wrong:
+                wrong += compare_dumps(copy.restored_dump(), database.restored_dump(), False)
+            copy.run(server.diff(found.text, EMPTY))
+            wrong += copy.snapshot().differences(server.empty)
+        except Failed as error:
+            wrong.append(str(error))
+    return wrong
+
+
+def normal_form(a: Database, b: Database, mine: Snapshot, its: Snapshot) -> list[str]:
+    """Return what differs only until both have gone through pg_dump."""
+    differing = mine.differing(its)
+    if not differing:
+        return []
+    first = a.restored()
+    try:
+        second = b.restored()
+        try:
+            still = set(first.snapshot().differing(second.snapshot()))
+        finally:
+            second.drop()
+    finally:
+        first.drop()
+    return [name for name in differing if name not in still]

@@ -1,0 +1,529 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_rename.c
+ *	  Declared renames: their statements come first, then the facts of the source
+ *	  have their new names, and what only mentions them is equal.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "differ_rename.h"
+
+/* The order in which the kinds are renamed: what others are named by comes first. */
+static int
+class_of(const CfdFact *fact)
+{
+	if (cfd_is(fact, "schema"))
+		return 0;
+	if (fact->part)
+		return 3;
+	return fact->arguments ? 2 : 1;
+}
+
+/* What the name of a fact is called, in ALTER. */
+static const char *
+own_name(const CfdFact *fact)
+{
+	if (fact->part)
+		return fact->part;
+	return fact->name ? fact->name : fact->schema;
+}
+
+/* The fact that a rename is of, with the name that it has now where it will be. */
+static CfdFact *
+as_it_is(const CfdRename *rename, const char *schema)
+{
+	CfdFact *copy = palloc(sizeof(CfdFact));
+
+	*copy = *rename->to;
+	if (copy->part)
+		copy->part = rename->now;
+	else if (copy->name)
+		copy->name = rename->now;
+	else
+		copy->schema = rename->now;
+	if (copy->name && copy->schema && schema)
+		copy->schema = schema;
+	return copy;
+}
+
+/* The word for a part in RENAME, or NULL when it is named as an object is. */
+static const char *
+part_word(const CfdFact *fact)
+{
+	if (cfd_is(fact, "column"))
+		return "COLUMN";
+	if (cfd_is(fact, "attribute"))
+		return "ATTRIBUTE";
+	if (cfd_is(fact, "constraint") || cfd_is(fact, "domain constraint"))
+		return "CONSTRAINT";
+	return NULL;
+}
+
+static const char *
+lock_of(const CfdFact *fact, const CfdFact *named)
+{
+	if (cfd_is(fact, "index"))
+		return cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(named));
+	while (fact && (fact->kind->flags & CFD_RELATION) == 0)
+		fact = fact->parent;
+	return fact ? cfd_lock("ACCESS EXCLUSIVE", cfd_table(named)) : NULL;
+}
+
+/* Writes the statement that gives a name. */
+static void
+rename_to(CfdPlan *plan, CfdRename *rename, const char *name)
+{
+	const CfdFact *to = rename->to;
+	CfdFact *now = as_it_is(rename, NULL);
+	const char *word = part_word(to);
+
+	if (word)
+		cfd_emit(plan, to, "rename", 0, lock_of(to, now), "ALTER %s RENAME %s %s TO %s",
+				 cfd_object_clause(to->parent), word, cfd_part(now), cfd_quote(name));
+	else
+		cfd_emit(plan, to, "rename", 0, lock_of(to, now), "ALTER %s RENAME TO %s",
+				 cfd_object_clause(now), cfd_quote(name));
+	rename->now = name;
+}
+
+/* Moves an object to the schema that it is in. */
+static void
+move(CfdPlan *plan, CfdRename *rename, List *renames)
+{
+	const char *schema = rename->fact->schema;
+	CfdFact *now;
+	ListCell *lc;
+
+	if (rename->to->part || schema == NULL || rename->to->name == NULL)
+		return;
+	foreach (lc, renames)
+	{
+		CfdRename *other = (CfdRename *) lfirst(lc);
+
+		if (cfd_is(other->fact, "schema") && strcmp(other->fact->schema, schema) == 0)
+		{
+			schema = other->to->schema;
+			break;
+		}
+	}
+	if (strcmp(schema, rename->to->schema) == 0 || cfd_is(rename->to, "index"))
+		return;
+	now = as_it_is(rename, schema);
+	cfd_emit(plan, rename->to, "rename", 0, lock_of(rename->to, now), "ALTER %s SET SCHEMA %s",
+			 cfd_object_clause(now), cfd_quote(rename->to->schema));
+}
+
+/* Tells whether a name is still that of something else that is to get another one. */
+static bool
+is_taken(const CfdRename *rename, List *renames)
+{
+	ListCell *lc;
+
+	foreach (lc, renames)
+	{
+		CfdRename *other = (CfdRename *) lfirst(lc);
+		CfdFact *now;
+
+		if (other == rename || other->done || other->silent ||
+			class_of(other->to) != class_of(rename->to))
+			continue;
+		now = as_it_is(other, NULL);
+		if (strcmp(own_name(now), own_name(rename->to)) == 0 &&
+			strcmp(now->kind->name, rename->to->kind->name) == 0 &&
+			(now->schema == rename->to->schema ||
+			 (now->schema && rename->to->schema && strcmp(now->schema, rename->to->schema) == 0)) &&
+			(now->part == NULL || strcmp(now->name, rename->to->name) == 0))
+			return true;
+	}
+	return false;
+}
+
+static void
+run_rename(CfdPlan *plan, CfdRename *rename)
+{
+	if (!rename->silent && strcmp(rename->now, own_name(rename->to)) != 0)
+		rename_to(plan, rename, own_name(rename->to));
+	rename->done = true;
+}
+
+/* Writes the statements of one class. Names that are exchanged go by way of others. */
+static void
+emit_class(CfdPlan *plan, List *renames, int class)
+{
+	ListCell *lc;
+	int left = 0;
+
+	foreach (lc, renames)
+	{
+		CfdRename *rename = (CfdRename *) lfirst(lc);
+
+		if (class_of(rename->to) != class)
+			continue;
+		left++;
+		if (!rename->silent)
+			move(plan, rename, renames);
+	}
+	while (left > 0)
+	{
+		CfdRename *waiting = NULL;
+		bool any = false;
+
+		CHECK_FOR_INTERRUPTS();
+		foreach (lc, renames)
+		{
+			CfdRename *rename = (CfdRename *) lfirst(lc);
+
+			if (class_of(rename->to) != class || rename->done)
+				continue;
+			if (is_taken(rename, renames))
+			{
+				waiting = rename;
+				continue;
+			}
+			run_rename(plan, rename);
+			left--;
+			any = true;
+		}
+		if (!any && waiting)
+			rename_to(plan, waiting,
+					  psprintf("%.*s_renamed", NAMEDATALEN - 10, own_name(waiting->to)));
+	}
+}
+
+static void
+emit_renames(CfdPlan *plan, List *renames)
+{
+	for (int class = 0; class <= 3; class ++)
+		emit_class(plan, renames, class);
+}
+
+static CfdRename *
+new_rename(CfdFact *fact, CfdFact *to)
+{
+	CfdRename *rename = palloc0(sizeof(CfdRename));
+
+	rename->fact = fact;
+	rename->to = to;
+	rename->now = own_name(fact);
+	return rename;
+}
+
+static bool
+is_among(const char *identity, List *pairs)
+{
+	ListCell *lc;
+
+	foreach (lc, pairs)
+		if (strcmp(((CfdPair *) lfirst(lc))->key, identity) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a fact has the name of the same fact in a parent table, which is renamed along. */
+static bool
+comes_along(CfdPlan *plan, const CfdFact *fact, List *pairs)
+{
+	CfdFact *from = fact->part ? cfd_inherited_from(plan, fact) : NULL;
+
+	return from && is_among(from->identity, pairs);
+}
+
+/* Refuses a pair that makes no sense. */
+static void
+check_pair(CfdPlan *plan, const CfdPair *pair, List *pairs)
+{
+	CfdFact *fact = cfd_find(plan->source, pair->key);
+	CfdFact *to = cfd_find(plan->target, pair->value ? pair->value : "");
+	static const char *const nameless[] = {"owner",
+										   "comment",
+										   "grant",
+										   "security label",
+										   "default",
+										   "extension",
+										   "transform",
+										   "cast",
+										   "operator",
+										   "user mapping",
+										   "publication table",
+										   "publication schema",
+										   "default privileges"};
+
+	if (fact == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("%s is to be renamed, but the source has none", pair->key),
+				errhint("The names are identities of facts, such as column public.a.x."));
+	if (to == NULL)
+		ereport(ERROR, errcode(ERRCODE_UNDEFINED_OBJECT),
+				errmsg("%s is to be renamed to %s, but the target has none", pair->key,
+					   pair->value ? pair->value : "null"),
+				errhint("The names are identities of facts, such as column public.a.y."));
+	if (cfd_find(plan->source, pair->value) && !is_among(pair->value, pairs))
+		ereport(
+			ERROR, errcode(ERRCODE_DUPLICATE_OBJECT),
+			errmsg("%s is to be renamed to %s, but the source has both", pair->key, pair->value));
+	if (strcmp(fact->kind->name, to->kind->name) != 0)
+		ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				errmsg("%s can't be renamed to %s", pair->key, pair->value),
+				errdetail("They are of different kinds."));
+	for (int i = 0; i < lengthof(nameless); i++)
+		if (cfd_is(fact, nameless[i]))
+			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("%s can't be renamed", pair->key),
+					errdetail("PostgreSQL has no ALTER ... RENAME for it."));
+}
+
+/* Reads the option; the labels of enumerated types are those of differ_type.c. */
+static List *
+read_renames(CfdPlan *plan)
+{
+	CfdFact holder = {.payload = plan->renames};
+	List *pairs = cfd_pairs(&holder, NULL);
+	List *renames = NIL;
+	ListCell *lc;
+
+	foreach (lc, pairs)
+	{
+		CfdPair *pair = (CfdPair *) lfirst(lc);
+		CfdRename *rename;
+
+		if (strncmp(pair->key, "label ", 6) == 0)
+			continue;
+		check_pair(plan, pair, pairs);
+		rename = new_rename(cfd_find(plan->source, pair->key), cfd_find(plan->target, pair->value));
+		rename->silent = comes_along(plan, rename->fact, pairs);
+		renames = lappend(renames, rename);
+	}
+	return renames;
+}
+
+static void
+add_word(List **words, const char *old, const char *new)
+{
+	CfdWord *word;
+	ListCell *lc;
+
+	if (old == NULL || new == NULL || strcmp(old, new) == 0)
+		return;
+	foreach (lc, *words)
+	{
+		word = (CfdWord *) lfirst(lc);
+		if (strcmp(word->old, old) == 0 && strcmp(word->new, new) == 0)
+			return;
+	}
+	word = palloc(sizeof(CfdWord));
+	word->old = old;
+	word->new = new;
+	*words = lappend(*words, word);
+}
+
+/* Notes the words that a rename makes others of. */
+static void
+add_words(List **words, const CfdRename *rename)
+{
+	add_word(words, rename->fact->schema, rename->to->schema);
+	add_word(words, rename->fact->name, rename->to->name);
+	add_word(words, rename->fact->part, rename->to->part);
+	/* as one text, where the payload has a qualified name */
+	if (rename->fact->part == NULL && rename->fact->schema)
+		add_word(words, cfd_table(rename->fact), cfd_table(rename->to));
+}
+
+/* What is written of a sequence: it follows the name of its table and column. */
+static bool
+belongs_to(const CfdFact *fact, const CfdFact *table)
+{
+	ListCell *lc;
+
+	if (fact->parent == table)
+		return cfd_is(fact, "constraint") || cfd_is(fact, "index");
+	if (!cfd_is(fact, "sequence"))
+		return false;
+	foreach (lc, fact->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->how != CFD_NORMAL && depend->fact->parent == table)
+			return true;
+	}
+	return false;
+}
+
+/* Whether it has the name of one of a parent table, and gets another with it. */
+static bool
+is_inherited(CfdPlan *plan, const CfdFact *fact)
+{
+	return cfd_is(fact, "constraint") && cfd_bool(fact, "inherited") &&
+		   (strcmp(cfd_text(fact, "type"), "check") == 0 ||
+			strcmp(cfd_text(fact, "type"), "not null") == 0);
+}
+
+/* Finds what a constraint, an index or a sequence of a table has become, if it has another name. */
+static void
+find_namesake(CfdPlan *plan, CfdFact *fact, const CfdFact *table, List *words, List **renames)
+{
+	List *more = list_copy(words);
+	ListCell *lc;
+	ListCell *lr;
+
+	if (cfd_find(plan->target, fact->identity))
+		return;
+	foreach (lc, plan->new)
+	{
+		CfdFact *other = (CfdFact *) lfirst(lc);
+		bool used = false;
+
+		if (other->kind != fact->kind || !belongs_to(other, table) ||
+			cfd_find(plan->source, other->identity))
+			continue;
+		foreach (lr, *renames)
+			used = used || ((CfdRename *) lfirst(lr))->to == other;
+		if (used)
+			continue;
+		more = list_copy(words);
+		add_word(&more, own_name(fact), own_name(other));
+		if (cfd_same_payload(fact, other, more))
+		{
+			CfdRename *rename = new_rename(fact, other);
+
+			rename->silent = is_inherited(plan, fact);
+			*renames = lappend(*renames, rename);
+			return;
+		}
+	}
+}
+
+/* Whether a table, or a column of it, has another name than before. */
+static bool
+is_touched(const CfdFact *table, List *renames)
+{
+	ListCell *lc;
+
+	foreach (lc, renames)
+	{
+		const CfdFact *fact = ((CfdRename *) lfirst(lc))->fact;
+
+		if (fact == table || fact->parent == table)
+			return true;
+	}
+	return false;
+}
+
+/* Finds what was named after what has another name, and has one now itself. */
+static List *
+find_namesakes(CfdPlan *plan, List *renames, List *words)
+{
+	List *more = NIL;
+	ListCell *lc;
+	ListCell *lf;
+
+	foreach (lc, plan->old)
+	{
+		CfdFact *table = (CfdFact *) lfirst(lc);
+		CfdFact *now = cfd_find(plan->target, table->identity);
+
+		if ((table->kind->flags & CFD_RELATION) == 0 || now == NULL || !is_touched(table, renames))
+			continue;
+		foreach (lf, plan->old)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (belongs_to((CfdFact *) lfirst(lf), table))
+				find_namesake(plan, (CfdFact *) lfirst(lf), now, words, &more);
+		}
+	}
+	return more;
+}
+
+/* Whether a fact has to do with one that has another name. */
+static bool
+is_concerned(const CfdFact *fact, List *renamed)
+{
+	ListCell *lc;
+
+	for (const CfdFact *part = fact; part; part = part->parent)
+		if (list_member_ptr(renamed, part))
+			return true;
+	foreach (lc, fact->children)
+		if (list_member_ptr(renamed, lfirst(lc)))
+			return true;
+	foreach (lc, fact->depends)
+	{
+		const CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+
+		for (const CfdFact *part = needed; part; part = part->parent)
+			if (list_member_ptr(renamed, part))
+				return true;
+	}
+	return false;
+}
+
+/* A view whose columns have other names shows something else, whatever its text looks like. */
+static bool
+has_other_columns(CfdPlan *plan, const CfdFact *view)
+{
+	ListCell *lc;
+
+	if (!cfd_is(view, "view") && !cfd_is(view, "materialized view"))
+		return false;
+	foreach (lc, view->children)
+	{
+		const CfdFact *column = (const CfdFact *) lfirst(lc);
+
+		if (cfd_is(column, "column") && cfd_find(plan->target, column->identity) == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Lets what mentions the old names mention the new ones. */
+static void
+take_names(CfdPlan *plan, List *renames, List *words)
+{
+	List *renamed = NIL;
+	ListCell *lc;
+
+	foreach (lc, renames)
+		renamed = lappend(renamed, ((CfdRename *) lfirst(lc))->fact);
+	foreach (lc, plan->old)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+		CfdFact *to = cfd_find(plan->target, fact->identity);
+
+		CHECK_FOR_INTERRUPTS();
+		if (to == NULL || to->kind != fact->kind || strcmp(fact->hash, to->hash) == 0 ||
+			cfd_is(fact, "comment") || cfd_is(fact, "security label") || cfd_is(fact, "owner") ||
+			cfd_is(fact, "grant") || !is_concerned(fact, renamed) || has_other_columns(plan, fact))
+			continue;
+		cfd_take_names(fact, to, words);
+	}
+}
+
+/* Writes the renames, and gives the facts of the source the names that they have then. */
+void
+cfd_rename(CfdPlan *plan)
+{
+	List *renames;
+	List *more;
+	List *words = NIL;
+	ListCell *lc;
+
+	if (plan->renames == NULL)
+		return;
+	renames = read_renames(plan);
+	if (renames == NIL)
+		return;
+	foreach (lc, renames)
+		add_words(&words, (CfdRename *) lfirst(lc));
+	emit_renames(plan, renames);
+	cfd_rekey(plan, renames);
+	more = find_namesakes(plan, renames, words);
+	foreach (lc, more)
+		add_words(&words, (CfdRename *) lfirst(lc));
+	emit_renames(plan, more);
+	cfd_rekey(plan, more);
+	take_names(plan, list_concat(renames, more), words);
+}

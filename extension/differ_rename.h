@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ *
+ * differ_rename.h
+ *	  Declared renames, between the files that deal with them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CF_DIFFER_RENAME_H
+#define CF_DIFFER_RENAME_H
+
+#include "differ.h"
+
+/* A fact of the source that has another name in the target. */
+typedef struct CfdRename
+{
+	CfdFact *fact;
+	CfdFact *to;	 /* of the target */
+	const char *now; /* what it is called at the moment, not quoted */
+	bool silent;	 /* it comes along with another one */
+	bool done;
+} CfdRename;
+
+/* A word of the texts, and what becomes of it. */
+typedef struct CfdWord
+{
+	const char *old;
+	const char *new;
+} CfdWord;
+
+/* differ_same.c: texts that are equal but for names */
+extern bool cfd_same_text(const char *old, const char *new, List *words);
+extern char *cfd_replace_names(const char *text, List *words);
+extern bool cfd_same_payload(const CfdFact *old, const CfdFact *new, List *words);
+extern void cfd_take_names(CfdFact *old, const CfdFact *new, List *words);
+
+/* differ_rekey.c: facts under their new names */
+extern void cfd_rekey(CfdPlan *plan, List *renames);
+
+#endif /* CF_DIFFER_RENAME_H */

@@ -1,0 +1,34 @@
+"""The pairs: from one schema to the other, back, and from nothing. By hand: tests/pairs/run.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from .proof import Pair, Report, Server, Trial, read_all
+
+PAIRS = read_all()
+
+
+@pytest.fixture(scope="module")
+def reports(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Report]]]:
+    """All pairs that were asked for are tried at once, by threads."""
+    names = {
+        item.callspec.params["pair"].name
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and "pair" in getattr(item, "callspec", item).__dict__.get("params", {})
+    }
+    with Server() as server, ThreadPoolExecutor(3) as pool:
+        yield {pair.name: pool.submit(Trial(server, pair).run) for pair in PAIRS if pair.name in names}
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def test_pair(pair: Pair, reports: dict[str, Future[Report]]) -> None:
+    report = reports[pair.name].result()
+    assert report.ok, str(report)
+
+
+def test_there_are_enough() -> None:
+    assert len(PAIRS) >= 400
