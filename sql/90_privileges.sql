@@ -8,7 +8,7 @@ DECLARE
     routine record;
     readers constant text[] := ARRAY[
         'version', 'statements', 'checksum', 'sort_versions', 'migrate_status', 'migrate_plan', 'history',
-        'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read',
+        'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read', '_own_needs',
         '_snapshot_facts', '_facts_hash', '_facts_relations', '_facts_columns', '_facts_parts', '_facts_types', '_facts_routines',
         '_facts_others', '_facts_about', '_extension_version',
         'drift', 'drift_report', 'drift_check', 'drift_rules', 'recorded_schema', 'ddl_history', '_drift', '_drift_options',
