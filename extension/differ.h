@@ -272,6 +272,9 @@ extern bool cfd_extension_has(const char *name, const char *from, const char *ve
 /* differ_rename.c */
 extern void cfd_rename(CfdPlan *plan);
 
+/* differ_hint.c */
+extern void cfd_hint_rename(CfdPlan *plan, const CfdFact *fact);
+
 /* differ_match.c */
 extern void cfd_match(CfdPlan *plan);
 extern bool cfd_lists(List *list, const char *identity);
@@ -313,6 +316,7 @@ extern CfdAction *cfd_provider(const CfdFact *fact);
 
 /* differ_refer.c */
 extern bool cfd_closes_circle(const CfdFact *fact);
+extern bool cfd_comes_attached(const CfdFact *fact);
 extern void cfd_order_by_logging(const CfdFact *fact);
 
 /* differ_index.c */

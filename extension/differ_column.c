@@ -280,6 +280,7 @@ drop_column(CfdPlan *plan, CfdFact *fact)
 	if (!cfd_is(fact->parent, "foreign table") &&
 		!(cfd_has(fact, "generated") && fact->twin && cfd_has(fact->twin, "generated")))
 		cfd_hazard(plan, "data loss: all values of %s", fact->identity);
+	cfd_hint_rename(plan, fact);
 	if (fact->twin)
 		cfd_hazard(plan, "not reversible: %s is dropped and made anew", fact->identity);
 	cfd_alter_table(plan, fact, "drop", 0, fact->parent, "DROP COLUMN %s", cfd_part(fact));
@@ -315,6 +316,25 @@ cfd_disturb(CfdPlan *plan, CfdFact *old)
 			cfd_drop(plan, (CfdFact *) lfirst(lc), old->identity);
 }
 
+/* PostgreSQL changes no column by which rows are put into partitions. */
+static void
+check_partition_key(const CfdFact *old)
+{
+	ListCell *lc;
+
+	foreach (lc, old->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->fact == old->parent && depend->how == CFD_INTERNAL &&
+			cfd_has(old->parent, "partition_by"))
+			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("the type of %s can't be changed: it is in the partition key",
+						   old->identity),
+					errhint("Make another partitioned table, and move the rows to it."));
+	}
+}
+
 static CfdChange
 compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -333,7 +353,10 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (cfd_has(new, "generated") && !cfd_equal(old, new, "expression") && !CF_CAN_SET_EXPRESSION)
 		return CFD_REPLACE;
 	if (type_changes(old, new))
+	{
+		check_partition_key(old);
 		cfd_disturb(plan, old);
+	}
 	return CFD_ALTER;
 }
 

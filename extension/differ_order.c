@@ -494,7 +494,8 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 	cfd_wait(action, cfd_provider(fact));
 	/* The parts of a type, such as what is said of it, come after it. */
 	foreach (lc, cfd_is(fact, "type") ? NIL : fact->children)
-		cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
+		if (!cfd_comes_attached((CfdFact *) lfirst(lc)))
+			cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;

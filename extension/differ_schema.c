@@ -8,7 +8,6 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
-#include "utils/numeric.h"
 
 #include "differ.h"
 
@@ -146,40 +145,38 @@ compare_sequences(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	return cfd_equal(old, new, "identity") ? CFD_ALTER : CFD_REPLACE;
 }
 
-static bool
-is_less(const char *a, const char *b)
+static int64
+number(const CfdFact *sequence, const char *key)
 {
-	Datum x = DirectFunctionCall3(numeric_in, CStringGetDatum(a), ObjectIdGetDatum(InvalidOid),
-								  Int32GetDatum(-1));
-	Datum y = DirectFunctionCall3(numeric_in, CStringGetDatum(b), ObjectIdGetDatum(InvalidOid),
-								  Int32GetDatum(-1));
-
-	return DatumGetBool(DirectFunctionCall2(numeric_lt, x, y));
+	return strtoi64(cfd_text(sequence, key), NULL, 10);
 }
 
 /*
- * The position must lie within the new bounds. Where a new one begins, one that has not come so
- * far is moved to; where the old and the new bounds have nothing in common, it begins
- * anew, which RESTART says: returns whether it has to.
+ * Where a sequence is, a snapshot does not know. One that has not come to its new bounds yet
+ * is moved there, never back: numbers would come twice. Tells whether it has to begin anew.
  */
 static bool
-move_position(CfdPlan *plan, CfdFact *old, CfdFact *new)
+move_into_bounds(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	bool descends = cfd_text(new, "increment")[0] == '-';
-	const char *bound = cfd_text(new, descends ? "maximum" : "minimum");
-	const char *start = cfd_text(old, "start");
+	bool descends = number(new, "increment") < 0;
+	bool lower = number(new, "minimum") > number(old, "minimum");
+	bool upper = number(new, "maximum") < number(old, "maximum");
+	const char *first = cfd_text(new, descends ? "maximum" : "minimum");
 
-	if (!is_less(start, cfd_text(new, "minimum")) && !is_less(cfd_text(new, "maximum"), start))
-		return false;
-	if (is_less(bound, cfd_text(old, "minimum")) || is_less(cfd_text(old, "maximum"), bound))
+	if (number(new, "minimum") > number(old, "maximum") ||
+		number(new, "maximum") < number(old, "minimum"))
 	{
-		cfd_hazard(plan, "data loss: the position of %s is lost", new->identity);
+		cfd_hazard(plan, "data loss: the position of %s, which begins anew", new->identity);
 		return true;
 	}
-	cfd_emit(
-		plan, new, "alter", 0, NULL,
-		"SELECT pg_catalog.setval(%s, %s, false) FROM %s WHERE last_value OPERATOR(pg_catalog.%s) %s",
-		cfd_literal(cfd_table(new)), bound, cfd_table(new), descends ? ">" : "<", bound);
+	if (descends ? upper : lower)
+		cfd_emit(
+			plan, new, "alter", 0, NULL,
+			"SELECT pg_catalog.setval(%s, %s(last_value, %s), is_called AND last_value OPERATOR(pg_catalog.%s) %s) FROM %s",
+			cfd_literal(cfd_table(new)), descends ? "least" : "greatest", first,
+			descends ? "<=" : ">=", first, cfd_table(new));
+	if (descends ? lower : upper)
+		cfd_hazard(plan, "may fail: %s may have gone beyond its new bounds", new->identity);
 	return false;
 }
 
@@ -202,13 +199,10 @@ alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			appendStringInfo(&options, " %s %s", words[i][1], cfd_text(new, words[i][0]));
 	if (!cfd_equal(old, new, "cycle"))
 		appendStringInfoString(&options, cfd_bool(new, "cycle") ? " CYCLE" : " NO CYCLE");
+	if (move_into_bounds(plan, old, new))
+		appendStringInfoString(&options, " RESTART");
 	if (options.len)
-	{
-		bool restarts = move_position(plan, old, new);
-
-		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s%s", cfd_table(new), options.data,
-				 restarts ? " RESTART" : "");
-	}
+		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s", cfd_table(new), options.data);
 	if (!cfd_equal(old, new, "persistence"))
 		cfd_emit(plan, new, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(new)),
 				 "ALTER SEQUENCE %s SET %s", cfd_table(new),

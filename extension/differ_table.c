@@ -457,6 +457,7 @@ drop_table(CfdPlan *plan, CfdFact *fact)
 
 	if (!foreign)
 		cfd_hazard(plan, "data loss: all rows of %s", fact->identity);
+	cfd_hint_rename(plan, fact);
 	if (fact->twin)
 		cfd_hazard(plan, "not reversible: %s is dropped and made anew", fact->identity);
 	cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact)),

@@ -283,8 +283,14 @@ DECLARE
     -- Who owns what the DDL makes is who asks.
     opts jsonb := jsonb_build_object('owner', current_user) || confiture._plan_options(options, false) || '{"down": false}';
     target jsonb := confiture._snapshot_cached(paths, texts);
-    plan jsonb := confiture._plan_make(confiture.snapshot(), target, opts, true);
+    source jsonb := confiture.snapshot();
+    renames jsonb := confiture._files_renames(paths, texts, source) || coalesce(opts -> 'renames', '{}');
+    plan jsonb;
 BEGIN
+    IF renames <> '{}' THEN
+        opts := opts || jsonb_build_object('renames', renames);
+    END IF;
+    plan := confiture._plan_make(source, target, opts, true);
     PERFORM confiture._plan_refuse(plan -> 'proof', opts);
     RETURN QUERY SELECT r.* FROM jsonb_to_recordset(plan -> 'up') AS r (
         ordinal integer, statement text, kind text, object text, change text, hazards text[], lock text,
