@@ -481,7 +481,7 @@ alter_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity,
 					   new_type);
 	}
-	else
+	else if (new->moved || !cfd_equal(old, new, "collation"))
 		cfd_hazard(plan, "long lock: indexes on %s are built anew", new->identity);
 	cfd_alter_table(plan, new, "alter", 0, new->parent, "%s", clause.data);
 }
