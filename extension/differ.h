@@ -267,6 +267,7 @@ extern bool cfd_parse_type(const char *type, Oid *oid, int32 *modifier);
 extern const char *cfd_system_type(const char *type);
 extern const char *cfd_default_storage(const char *type);
 extern bool cfd_is_constant(const char *expression);
+extern char *cfd_extension_comment(const char *name);
 extern bool cfd_extension_has(const char *name, const char *from, const char *version);
 
 /* differ_rename.c */
@@ -290,6 +291,7 @@ extern void cfd_close(CfdPlan *plan);
 /* differ_move.c */
 extern bool cfd_needs(const CfdFact *fact, const char *identity);
 extern CfdFact *cfd_user_of(const CfdFact *type);
+extern const char *cfd_locks(const char *mode, const CfdFact *type);
 extern char *cfd_name_aside(CfdPlan *plan, const char *schema, const char *name);
 extern void cfd_decide_to_move(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_follow_move(CfdPlan *plan, CfdFact *dependent, CfdFact *gone);
@@ -394,6 +396,7 @@ extern struct CreateFunctionStmt *cfd_parse_routine(const CfdFact *fact);
 extern const char *cfd_enable_word(const CfdFact *fact);
 extern bool cfd_is_origin(const CfdFact *fact);
 
+extern bool cfd_is_widening(const char *old_type, const char *new_type);
 extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
 
 /* differ_type.c */

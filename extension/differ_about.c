@@ -149,6 +149,14 @@ say_comment(CfdPlan *plan, CfdFact *fact, const char *text)
 static void
 create_comment(CfdPlan *plan, CfdFact *fact)
 {
+	/* An extension brings its own. */
+	if (cfd_is(fact->parent, "extension") && fact->parent->created)
+	{
+		char *comes = cfd_extension_comment(fact->parent->name);
+
+		if (comes && strcmp(comes, cfd_text(fact, "text")) == 0)
+			return;
+	}
 	say_comment(plan, fact, cfd_text(fact, "text"));
 }
 

@@ -87,6 +87,7 @@ static const struct
 	{"procedure ", 'f'},
 	{"aggregate ", 'f'},
 	{"type ", 'T'},
+	{"domain constraint ", 0},
 	{"domain ", 'T'},
 	{"schema ", 'n'},
 	{"language ", 'l'},

@@ -238,6 +238,9 @@ create_column(CfdPlan *plan, CfdFact *fact)
 	if (cfd_attribute_of(plan, fact))
 	{
 		/* It has come with the attribute of the type of the table. */
+		if (value && value->create == fact->create)
+			cfd_alter_table(plan, fact, "create", 0, fact->parent, "ALTER COLUMN %s SET DEFAULT %s",
+							cfd_part(fact), cfd_text(value, "expression"));
 		if (cfd_bool(fact, "not_null") && !has_named_not_null(fact))
 			cfd_alter_table(plan, fact, "create", 0, fact->parent, "ALTER COLUMN %s SET NOT NULL",
 							cfd_part(fact));
@@ -433,8 +436,8 @@ is_assignable(const char *old_type, const char *new_type)
 }
 
 /* Whether every value of one type is one of another: there is an implicit cast, and no limit. */
-static bool
-is_widening(const char *old_type, const char *new_type)
+bool
+cfd_is_widening(const char *old_type, const char *new_type)
 {
 	Oid old_oid;
 	Oid new_oid;
@@ -474,11 +477,11 @@ alter_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		cfd_hazard(plan, "rewrite: %s is written anew", new->parent->identity);
 		if (strcmp(old_type, new_type) == 0)
 			cfd_conversion_hazards(plan, new, new_type);
-		else if (using || !is_widening(old_type, new_type))
+		else if (using || !cfd_is_widening(old_type, new_type))
 			cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity,
 					   new_type);
 	}
-	else if (!cfd_equal(old, new, "collation"))
+	else if (new->moved || !cfd_equal(old, new, "collation"))
 		cfd_hazard(plan, "long lock: indexes on %s are built anew", new->identity);
 	cfd_alter_table(plan, new, "alter", 0, new->parent, "%s", clause.data);
 }

@@ -209,13 +209,17 @@ cfd_conversion_hazards(CfdPlan *plan, const CfdFact *column, const char *type)
 	{
 		foreach (lc, cfd_list(from, "attributes"))
 		{
+			CfdFact *was = attribute_of(plan, from, (char *) lfirst(lc));
 			CfdFact *is = attribute_of(plan, to, (char *) lfirst(lc));
 
-			if (is == NULL)
+			if (was == NULL || is == NULL)
 				cfd_hazard(plan, "data loss: all values of attribute %s in %s", (char *) lfirst(lc),
 						   column->identity);
-			else
+			else if (strcmp(cfd_text(was, "type"), cfd_text(is, "type")) == 0)
 				cfd_conversion_hazards(plan, column, cfd_text(is, "type"));
+			else if (!cfd_is_widening(cfd_text(was, "type"), cfd_text(is, "type")))
+				cfd_hazard(plan, "may fail: every value of attribute %s in %s must be one of %s",
+						   (char *) lfirst(lc), column->identity, cfd_text(is, "type"));
 		}
 	}
 	else

@@ -108,8 +108,7 @@ alter_domain(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		cfd_hazard(plan, "long lock: nobody can write to the tables of %s while they are read",
 				   new->identity);
 	}
-	cfd_emit(plan, new, "alter", 0, cfd_lock("SHARE", psprintf("all tables of %s", name)),
-			 "ALTER DOMAIN %s SET NOT NULL", name);
+	cfd_emit(plan, new, "alter", 0, cfd_locks("SHARE", old), "ALTER DOMAIN %s SET NOT NULL", name);
 }
 
 static void
@@ -148,8 +147,8 @@ validate(CfdPlan *plan, CfdFact *fact)
 				   fact->parent->identity);
 	}
 	cfd_emit(plan, fact, "validate", plan->online ? CFD_NEW_GROUP : 0,
-			 cfd_lock("SHARE", psprintf("all tables of %s", name)),
-			 "ALTER DOMAIN %s VALIDATE CONSTRAINT %s", name, cfd_part(fact));
+			 cfd_locks("SHARE", fact->parent->twin), "ALTER DOMAIN %s VALIDATE CONSTRAINT %s", name,
+			 cfd_part(fact));
 	plan->alone = plan->online;
 }
 
@@ -167,9 +166,7 @@ create_constraint(CfdPlan *plan, CfdFact *fact)
 				   fact->parent->identity);
 	}
 	cfd_emit(plan, fact, "create", 0,
-			 later || !cfd_bool(fact, "valid")
-				 ? NULL
-				 : cfd_lock("SHARE", psprintf("all tables of %s", name)),
+			 later || !cfd_bool(fact, "valid") ? NULL : cfd_locks("SHARE", fact->parent->twin),
 			 "ALTER DOMAIN %s ADD CONSTRAINT %s %s%s", name, cfd_part(fact),
 			 cfd_text(fact, "definition"), later || !cfd_bool(fact, "valid") ? " NOT VALID" : "");
 	if (later)

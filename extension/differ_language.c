@@ -132,6 +132,24 @@ create_extension(CfdPlan *plan, CfdFact *fact)
 			 cfd_literal(version));
 }
 
+/* An extension comes with a comment, which the target may not have. */
+static bool
+extension_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	ListCell *lc;
+
+	foreach (lc, new->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "comment"))
+			return false;
+	return old == NULL && cfd_extension_comment(new->name) != NULL;
+}
+
+static void
+finish_extension(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	cfd_emit(plan, new, "comment", 0, NULL, "COMMENT ON EXTENSION %s IS NULL", cfd_name(new));
+}
+
 static void
 alter_extension(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -166,6 +184,8 @@ const CfdKind cfd_language_kinds[] = {{.name = "extension",
 									   .compare = compare_in_place,
 									   .create = create_extension,
 									   .alter = alter_extension,
+									   .finishes = extension_finishes,
+									   .finish = finish_extension,
 									   .drop = drop_extension},
 									  {.name = "language",
 									   .rank = 5,

@@ -82,6 +82,43 @@ cfd_user_of(const CfdFact *type)
 	return NULL;
 }
 
+/* Adds the tables that have columns made of a type, or are of it. */
+static void
+add_tables(const CfdFact *type, List **tables)
+{
+	ListCell *lc;
+
+	check_stack_depth();
+	foreach (lc, type->dependents)
+	{
+		CfdFact *fact = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (of_table(fact) || cfd_is(fact, "attribute"))
+			fact = fact->parent;
+		if (cfd_is(fact, "table"))
+			*tables = list_append_unique_ptr(*tables, fact);
+		else if (is_material(fact))
+			add_tables(fact, tables);
+	}
+}
+
+/* The locks that a change of a type of the source takes on tables, or NULL for none. */
+const char *
+cfd_locks(const char *mode, const CfdFact *type)
+{
+	List *tables = NIL;
+	StringInfoData out;
+	ListCell *lc;
+
+	initStringInfo(&out);
+	if (type)
+		add_tables(type, &tables);
+	foreach (lc, tables)
+		appendStringInfo(&out, "%s%s on %s", out.len ? ", " : "", mode,
+						 cfd_table((CfdFact *) lfirst(lc)));
+	return out.len ? out.data : NULL;
+}
+
 static bool
 is_taken(CfdPlan *plan, const char *schema, const char *name)
 {
@@ -149,13 +186,14 @@ move_column(CfdPlan *plan, CfdFact *column, CfdFact *gone)
 
 		if (cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0)
 			cfd_drop(plan, fact, column->identity);
-		/* PostgreSQL notes the columns of a partition key so. */
-		if (fact == column->parent && cfd_has(fact, "partition_by"))
+	}
+	/* PostgreSQL notes the columns of a partition key so. */
+	foreach (lc, column->depends)
+		if (((CfdDepend *) lfirst(lc))->fact == column->parent)
 			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					errmsg("%s can't be made anew while the partition key of %s uses it",
-						   gone->identity, fact->identity),
+						   gone->identity, column->parent->identity),
 					errhint("Make another table, and move the rows to it."));
-	}
 }
 
 /*

@@ -550,6 +550,27 @@ wait_for_twin(CfdAction *action, CfdFact *old)
 		cfd_wait(old->drop, action);
 }
 
+/*
+ * What is written with a cast needs the function of the cast, and not, by the catalogs, the cast: it
+ * would be made with another one, or not at all.
+ */
+static void
+wait_for_cast(const CfdFact *cast)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, cast->depends)
+	{
+		CfdFact *function = ((CfdDepend *) lfirst(lc))->fact;
+
+		if ((function->kind->flags & CFD_ROUTINE) == 0)
+			continue;
+		foreach (ld, function->dependents)
+			cfd_hope(cfd_provider(((CfdDepend *) lfirst(ld))->fact), cast->create, CFD_RUNS);
+	}
+}
+
 /* Lets every action wait for what it needs. */
 static void
 link_actions(CfdPlan *plan)
@@ -570,6 +591,8 @@ link_actions(CfdPlan *plan)
 			{
 				case CFD_CREATE:
 					wait_for_needs(plan, action, fact);
+					if (cfd_is(fact, "cast"))
+						wait_for_cast(fact);
 					if (fact->twin)
 						wait_for_twin(action, fact->twin);
 					if (fact->ousts)
@@ -611,6 +634,13 @@ link_actions(CfdPlan *plan)
 	cfd_hope_for_mentions(plan);
 }
 
+/* Whether an action drops what nobody waits for: a cast that comes back is waited for unseen. */
+static bool
+drops_at_last(const CfdAction *action)
+{
+	return action->verb == CFD_DROP && !(cfd_is(action->fact, "cast") && action->fact->twin);
+}
+
 /* Which of two actions comes first, where both could. */
 static int
 compare_actions(const CfdAction *a, const CfdAction *b)
@@ -624,8 +654,8 @@ compare_actions(const CfdAction *a, const CfdAction *b)
 		return last_a ? 1 : -1;
 	if (a->late != b->late)
 		return a->late ? 1 : -1;
-	if ((a->verb == CFD_DROP) != (b->verb == CFD_DROP))
-		return a->verb == CFD_DROP ? 1 : -1;
+	if (drops_at_last(a) != drops_at_last(b))
+		return drops_at_last(a) ? 1 : -1;
 	if (rank_a != rank_b)
 		return (rank_a < rank_b) == (a->verb == CFD_DROP) ? 1 : -1;
 	return strcmp(a->fact->identity, b->fact->identity);

@@ -136,3 +136,26 @@ cfd_extension_has(const char *name, const char *from, const char *version)
 	SPI_finish();
 	return found;
 }
+
+/* The comment that an extension brings, as this server has it, or NULL. */
+char *
+cfd_extension_comment(const char *name)
+{
+	Oid types[] = {TEXTOID};
+	Datum values[1];
+	MemoryContext context = CurrentMemoryContext;
+	char *comment = NULL;
+
+	values[0] = CStringGetTextDatum(name);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT a.comment FROM pg_catalog.pg_available_extensions AS a"
+							  " WHERE a.name OPERATOR(pg_catalog.=) $1",
+							  1, types, values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the comment of an extension");
+	if (SPI_processed > 0)
+		comment = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (comment)
+		comment = MemoryContextStrdup(context, comment);
+	SPI_finish();
+	return comment;
+}

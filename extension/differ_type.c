@@ -357,8 +357,6 @@ alter_enum(CfdPlan *plan, CfdFact *old, CfdFact *new)
 				place = psprintf(" AFTER %s", cfd_literal(before));
 			else if (before == NULL && labels != NIL)
 				place = psprintf(" BEFORE %s", cfd_literal((char *) linitial(labels)));
-			cfd_hazard(plan, "not reversible: a label of an enum can only be taken away by making "
-							 "the type anew");
 			cfd_emit(plan, new, "alter", 0, NULL, "ALTER TYPE %s ADD VALUE %s%s", cfd_name(new),
 					 cfd_literal(label), place);
 			added = true;
@@ -419,24 +417,37 @@ attribute_carrier(CfdPlan *plan, CfdFact *fact)
 	return fact->parent;
 }
 
-/* Typed tables change along. */
+/* The locks on typed tables, which change along; NULL when there are none. */
+static const char *
+typed_locks(const CfdFact *type)
+{
+	StringInfoData out;
+	ListCell *lc;
+
+	initStringInfo(&out);
+	foreach (lc, type->dependents)
+	{
+		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(table, "table") && cfd_has(table, "of_type"))
+			appendStringInfo(&out, "%sACCESS EXCLUSIVE on %s", out.len ? ", " : "",
+							 cfd_table(table));
+	}
+	return out.len ? out.data : NULL;
+}
+
 static const char *
 cascade(const CfdFact *type)
 {
-	ListCell *lc;
-
-	foreach (lc, type->dependents)
-		if (cfd_is(((CfdDepend *) lfirst(lc))->fact, "table") &&
-			cfd_has(((CfdDepend *) lfirst(lc))->fact, "of_type"))
-			return " CASCADE";
-	return "";
+	return typed_locks(type) ? " CASCADE" : "";
 }
 
 static void
 create_attribute(CfdPlan *plan, CfdFact *fact)
 {
-	cfd_emit(plan, fact, "create", 0, NULL, "ALTER TYPE %s ADD ATTRIBUTE %s%s", cfd_table(fact),
-			 attribute_clause(fact, ""), cascade(fact->parent->twin));
+	cfd_emit(plan, fact, "create", 0, typed_locks(fact->parent->twin),
+			 "ALTER TYPE %s ADD ATTRIBUTE %s%s", cfd_table(fact), attribute_clause(fact, ""),
+			 cascade(fact->parent->twin));
 }
 
 /* PostgreSQL changes the type of an attribute only while no column is made of the type. */
@@ -460,9 +471,14 @@ alter_attribute(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	const char *cascades = cascade(old->parent);
 
 	if (*cascades)
+	{
 		cfd_hazard(plan, "rewrite: the tables of %s are written anew", new->parent->identity);
-	cfd_emit(plan, new, "alter", 0, NULL, "ALTER TYPE %s ALTER ATTRIBUTE %s%s", cfd_table(new),
-			 attribute_clause(new, "TYPE "), cascades);
+		if (!cfd_is_widening(cfd_text(old, "type"), cfd_text(new, "type")))
+			cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity,
+					   cfd_text(new, "type"));
+	}
+	cfd_emit(plan, new, "alter", 0, typed_locks(old->parent), "ALTER TYPE %s ALTER ATTRIBUTE %s%s",
+			 cfd_table(new), attribute_clause(new, "TYPE "), cascades);
 }
 
 static void
@@ -473,8 +489,8 @@ drop_attribute(CfdPlan *plan, CfdFact *fact)
 	if (user)
 		cfd_hazard(plan, "data loss: all values of %s in %s and others", fact->identity,
 				   user->identity);
-	cfd_emit(plan, fact, "drop", 0, NULL, "ALTER TYPE %s DROP ATTRIBUTE %s%s", cfd_table(fact),
-			 cfd_part(fact), cascade(fact->parent));
+	cfd_emit(plan, fact, "drop", 0, typed_locks(fact->parent), "ALTER TYPE %s DROP ATTRIBUTE %s%s",
+			 cfd_table(fact), cfd_part(fact), cascade(fact->parent));
 }
 
 static void
