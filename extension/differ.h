@@ -316,7 +316,11 @@ extern CfdAction *cfd_provider(const CfdFact *fact);
 
 /* differ_refer.c */
 extern bool cfd_closes_circle(const CfdFact *fact);
+extern bool cfd_comes_attached(const CfdFact *fact);
 extern void cfd_order_by_logging(const CfdFact *fact);
+
+/* differ_index.c */
+extern void cfd_order_incomplete(const CfdFact *fact);
 
 /* differ_names.c */
 extern HTAB *cfd_names(List *facts, bool routines_only);
@@ -372,6 +376,7 @@ extern bool cfd_stays_child(const CfdFact *table, const char *parent);
 /* differ_column.c, also used by tables */
 extern void cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column);
 extern void cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new);
+extern void cfd_change_inherited(CfdPlan *plan, CfdFact *column);
 extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
 extern CfdFact *cfd_comes_with(CfdPlan *plan, const CfdFact *part);
 

@@ -203,6 +203,22 @@ cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new)
 		cfd_alter_table(plan, new, change, 0, table, "ALTER COLUMN %s %s", name, text);
 }
 
+/* What a new child does not want of a column as its parent has it. */
+void
+cfd_change_inherited(CfdPlan *plan, CfdFact *column)
+{
+	CfdFact *from = cfd_inherited_from(plan, column);
+
+	if (from == NULL)
+		return;
+	if (default_of(from) && default_of(column) == NULL)
+		cfd_alter_table(plan, column, "create", CFD_ONLY, column->parent,
+						"ALTER COLUMN %s DROP DEFAULT", cfd_part(column));
+	if (cfd_bool(column, "not_null") && !cfd_bool(from, "not_null") && !has_named_not_null(column))
+		cfd_alter_table(plan, column, "create", CFD_ONLY, column->parent,
+						"ALTER COLUMN %s SET NOT NULL", cfd_part(column));
+}
+
 /* A column of a new table is contained in that. */
 static CfdFact *
 column_carrier(CfdPlan *plan, CfdFact *fact)
@@ -300,6 +316,25 @@ cfd_disturb(CfdPlan *plan, CfdFact *old)
 			cfd_drop(plan, (CfdFact *) lfirst(lc), old->identity);
 }
 
+/* PostgreSQL changes no column by which rows are put into partitions. */
+static void
+check_partition_key(const CfdFact *old)
+{
+	ListCell *lc;
+
+	foreach (lc, old->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->fact == old->parent && depend->how == CFD_INTERNAL &&
+			cfd_has(old->parent, "partition_by"))
+			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					errmsg("the type of %s can't be changed: it is in the partition key",
+						   old->identity),
+					errhint("Make another partitioned table, and move the rows to it."));
+	}
+}
+
 static CfdChange
 compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -318,7 +353,10 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (cfd_has(new, "generated") && !cfd_equal(old, new, "expression") && !CF_CAN_SET_EXPRESSION)
 		return CFD_REPLACE;
 	if (type_changes(old, new))
+	{
+		check_partition_key(old);
 		cfd_disturb(plan, old);
+	}
 	return CFD_ALTER;
 }
 

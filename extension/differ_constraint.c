@@ -300,11 +300,26 @@ alter_constraint(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		cfd_constraint_index(plan, old, new, "alter");
 }
 
+/* Whether a table of the source remains a child of what it is one of. */
+static bool
+stays_child(const CfdFact *table)
+{
+	char *whole = cfd_text(table, "partition_of");
+	ListCell *lc;
+
+	if (whole)
+		return cfd_stays_child(table, whole);
+	foreach (lc, cfd_list(table, "inherits"))
+		if (cfd_stays_child(table, (char *) lfirst(lc)))
+			return true;
+	return false;
+}
+
 static void
 drop_constraint(CfdPlan *plan, CfdFact *fact)
 {
-	if (is_only_inherited(fact) &&
-		(is_type(fact, "foreign key") || cfd_makes_index(fact) || cfd_comes_with(plan, fact)))
+	/* It goes with that of the parent, unless the table ceases to be a child. */
+	if (is_only_inherited(fact) && stays_child(fact->parent))
 		return;
 	cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact->parent)),
 			 "ALTER %s %s DROP CONSTRAINT %s",

@@ -136,7 +136,7 @@ compare_indexes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 
 	/* That of a partitioned table becomes valid when those of all partitions are attached. */
 	if (is_partitioned(new->parent) && cfd_equal_but(old, new, validity))
-		return CFD_SAME;
+		return cfd_bool(new, "valid") ? CFD_SAME : CFD_REPLACE;
 	if (!cfd_bool(old, "valid") && cfd_bool(new, "valid"))
 		return CFD_REPLACE;
 	if (cfd_equal(old, new, "definition"))
@@ -212,6 +212,27 @@ finish_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	cfd_emit(plan, new, "alter", 0, NULL, "ALTER INDEX %s ATTACH PARTITION %s",
 			 cfd_text(new, "partition_of"), cfd_table(new));
+}
+
+/*
+ * An index of a partitioned table that lacks those of partitions is made when these are
+ * attached: it would get them then.
+ */
+void
+cfd_order_incomplete(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (!cfd_is(fact, "index") || !fact->created || !is_partitioned(fact->parent) ||
+		cfd_bool(fact, "valid"))
+		return;
+	foreach (lc, fact->parent->dependents)
+	{
+		CfdFact *partition = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(partition, "table"))
+			cfd_wait(fact->create, partition->finish);
+	}
 }
 
 const CfdKind cfd_index_kinds[] = {{.name = "index",

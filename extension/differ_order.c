@@ -315,7 +315,12 @@ wait_for_parts(CfdAction *action, const CfdFact *needed)
 	ListCell *lc;
 
 	foreach (lc, needed->dependents)
-		cfd_wait(action, ((CfdDepend *) lfirst(lc))->fact->finish);
+	{
+		CfdFact *part = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (part->kind == needed->kind)
+			cfd_wait(action, part->finish);
+	}
 }
 
 /* Whether a fact needs another one only for its last steps, see provider_for(). */
@@ -323,6 +328,24 @@ static bool
 is_needed_later(const CfdFact *fact, const CfdFact *needed)
 {
 	return fact->created && (cfd_is_loose(fact, needed) || cfd_is_support(needed, fact));
+}
+
+/* An index that not all partitions have is made when these are attached, or they would get it. */
+static void
+wait_for_attached(CfdAction *action, const CfdFact *index)
+{
+	ListCell *lc;
+
+	if (!cfd_is(index, "index") || cfd_bool(index, "valid") || index->parent == NULL ||
+		!cfd_has(index->parent, "partition_by"))
+		return;
+	foreach (lc, index->parent->dependents)
+	{
+		CfdFact *partition = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(partition, "table"))
+			cfd_wait(action, partition->finish);
+	}
 }
 
 /* What is made or changed comes after all that it needs. */
@@ -336,14 +359,23 @@ wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 
 	cfd_wait(action, fact->parent ? provider_for(fact, fact->parent) : NULL);
 	cfd_wait(action, attribute ? cfd_provider(attribute) : NULL);
+	wait_for_attached(action, fact);
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
 
-		if (comes_first(fact, (CfdDepend *) lfirst(lc)) || is_needed_later(fact, needed))
+		if (comes_first(fact, (CfdDepend *) lfirst(lc)))
+		{
+			/* One that takes the name of that of an identity column comes after it. */
+			if (fact->twin && cfd_bool(fact->twin, "identity"))
+				cfd_wait(action, needed->alter);
+			continue;
+		}
+		if (is_needed_later(fact, needed))
 			continue;
 		cfd_wait(action, provider_for(fact, needed));
-		if (type && strcmp(type, "foreign key") == 0)
+		if (type && strcmp(type, "foreign key") == 0 &&
+			(cfd_is(needed, "constraint") || cfd_is(needed, "index")))
 			wait_for_parts(action, needed);
 	}
 }
@@ -462,7 +494,8 @@ wait_for_parts_of(CfdAction *action, const CfdFact *fact)
 	cfd_wait(action, cfd_provider(fact));
 	/* The parts of a type, such as what is said of it, come after it. */
 	foreach (lc, cfd_is(fact, "type") ? NIL : fact->children)
-		cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
+		if (!cfd_comes_attached((CfdFact *) lfirst(lc)))
+			cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
@@ -571,7 +604,10 @@ link_actions(CfdPlan *plan)
 	}
 	cfd_wait_for_names(plan);
 	foreach (lc, plan->new)
+	{
 		cfd_order_by_logging((CfdFact *) lfirst(lc));
+		cfd_order_incomplete((CfdFact *) lfirst(lc));
+	}
 	cfd_hope_for_mentions(plan);
 }
 

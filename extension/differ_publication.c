@@ -76,6 +76,24 @@ drop_publication(CfdPlan *plan, CfdFact *fact)
 	cfd_emit(plan, fact, "drop", 0, NULL, "DROP PUBLICATION %s", cfd_quote(fact->name));
 }
 
+/* A table that others inherit from: its children are members by themselves, or not. */
+static const char *
+only(const CfdFact *fact)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, fact->depends)
+		foreach (ld, ((CfdDepend *) lfirst(lc))->fact->dependents)
+		{
+			const CfdFact *child = ((CfdDepend *) lfirst(ld))->fact;
+
+			if (cfd_is(child, "table") && cfd_has(child, "inherits"))
+				return "ONLY ";
+		}
+	return "";
+}
+
 /* TABLE public.a (x, y) WHERE (x > 0) */
 static char *
 table_clause(const CfdFact *fact)
@@ -86,7 +104,7 @@ table_clause(const CfdFact *fact)
 	ListCell *lc;
 
 	initStringInfo(&out);
-	appendStringInfo(&out, "TABLE %s", cfd_text(fact, "table"));
+	appendStringInfo(&out, "TABLE %s%s", only(fact), cfd_text(fact, "table"));
 	foreach (lc, columns)
 		appendStringInfo(&out, "%s%s", foreach_current_index(lc) ? ", " : " (",
 						 cfd_quote((char *) lfirst(lc)));
@@ -118,8 +136,8 @@ static void
 remove_table(CfdPlan *plan, CfdFact *fact)
 {
 	subscribers_notice(plan, fact);
-	cfd_emit(plan, fact, "drop", 0, NULL, "ALTER PUBLICATION %s DROP TABLE %s",
-			 cfd_quote(fact->name), cfd_text(fact, "table"));
+	cfd_emit(plan, fact, "drop", 0, NULL, "ALTER PUBLICATION %s DROP TABLE %s%s",
+			 cfd_quote(fact->name), only(fact), cfd_text(fact, "table"));
 }
 
 static void

@@ -88,3 +88,10 @@ cfd_order_by_logging(const CfdFact *fact)
 			cfd_wait(action, table->alter);
 	}
 }
+
+/* Tells whether a foreign key of a partition comes with that of its table, by ATTACH PARTITION. */
+bool
+cfd_comes_attached(const CfdFact *fact)
+{
+	return is_foreign_key(fact) && cfd_bool(fact, "inherited") && !cfd_bool(fact, "local");
+}

@@ -7,7 +7,11 @@
  */
 #include "postgres.h"
 
+#include "utils/builtins.h"
+
 #include "differ.h"
+
+static void alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new);
 
 static void
 create_schema(CfdPlan *plan, CfdFact *fact)
@@ -72,6 +76,44 @@ cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type)
 		appendStringInfoString(out, " CYCLE");
 }
 
+/* The column that a sequence belongs to, or NULL. */
+static CfdFact *
+column_of(const CfdFact *sequence)
+{
+	ListCell *lc;
+
+	foreach (lc, sequence->depends)
+		if (cfd_is(((CfdDepend *) lfirst(lc))->fact, "column"))
+			return ((CfdDepend *) lfirst(lc))->fact;
+	return NULL;
+}
+
+/* The sequence of an identity column that stays one, under another name. */
+static void
+rename_identity(CfdPlan *plan, CfdFact *fact)
+{
+	CfdFact *column = column_of(fact);
+	ListCell *lc;
+
+	if (column == NULL || column->created || !cfd_has(column->twin, "identity"))
+		return;
+	foreach (lc, column->twin->dependents)
+	{
+		CfdFact *old = ((CfdDepend *) lfirst(lc))->fact;
+		const char *lock = cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact));
+
+		if (!cfd_is(old, "sequence") || old->twin)
+			continue;
+		if (strcmp(old->schema, fact->schema) != 0)
+			cfd_emit(plan, fact, "alter", 0, lock, "ALTER SEQUENCE %s SET SCHEMA %s",
+					 cfd_table(old), cfd_quote(fact->schema));
+		if (strcmp(old->name, fact->name) != 0)
+			cfd_emit(plan, fact, "rename", 0, lock, "ALTER SEQUENCE %s RENAME TO %s",
+					 quote_qualified_identifier(fact->schema, old->name), cfd_quote(fact->name));
+		alter_sequence(plan, old, fact);
+	}
+}
+
 static void
 create_sequence(CfdPlan *plan, CfdFact *fact)
 {
@@ -79,7 +121,10 @@ create_sequence(CfdPlan *plan, CfdFact *fact)
 
 	/* That of an identity column is made with it. */
 	if (cfd_bool(fact, "identity"))
+	{
+		rename_identity(plan, fact);
 		return;
+	}
 	initStringInfo(&options);
 	cfd_sequence_options(&options, fact, true);
 	cfd_emit(plan, fact, "create", 0, NULL, "CREATE %sSEQUENCE %s%s",
@@ -90,14 +135,7 @@ create_sequence(CfdPlan *plan, CfdFact *fact)
 static CfdFact *
 sequence_carrier(CfdPlan *plan, CfdFact *fact)
 {
-	ListCell *lc;
-
-	if (!cfd_bool(fact, "identity"))
-		return NULL;
-	foreach (lc, fact->depends)
-		if (cfd_is(((CfdDepend *) lfirst(lc))->fact, "column"))
-			return ((CfdDepend *) lfirst(lc))->fact;
-	return NULL;
+	return cfd_bool(fact, "identity") ? column_of(fact) : NULL;
 }
 
 static CfdChange
@@ -105,6 +143,41 @@ compare_sequences(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	/* Of a column that becomes, or ceases to be, an identity column. */
 	return cfd_equal(old, new, "identity") ? CFD_ALTER : CFD_REPLACE;
+}
+
+static int64
+number(const CfdFact *sequence, const char *key)
+{
+	return strtoi64(cfd_text(sequence, key), NULL, 10);
+}
+
+/*
+ * Where a sequence is, a snapshot does not know. One that has not come to its new bounds yet
+ * is moved there, never back: numbers would come twice. Tells whether it has to begin anew.
+ */
+static bool
+move_into_bounds(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	bool descends = number(new, "increment") < 0;
+	bool lower = number(new, "minimum") > number(old, "minimum");
+	bool upper = number(new, "maximum") < number(old, "maximum");
+	const char *first = cfd_text(new, descends ? "maximum" : "minimum");
+
+	if (number(new, "minimum") > number(old, "maximum") ||
+		number(new, "maximum") < number(old, "minimum"))
+	{
+		cfd_hazard(plan, "data loss: the position of %s, which begins anew", new->identity);
+		return true;
+	}
+	if (descends ? upper : lower)
+		cfd_emit(
+			plan, new, "alter", 0, NULL,
+			"SELECT pg_catalog.setval(%s, %s(last_value, %s), is_called AND last_value OPERATOR(pg_catalog.%s) %s) FROM %s",
+			cfd_literal(cfd_table(new)), descends ? "least" : "greatest", first,
+			descends ? "<=" : ">=", first, cfd_table(new));
+	if (descends ? lower : upper)
+		cfd_hazard(plan, "may fail: %s may have gone beyond its new bounds", new->identity);
+	return false;
 }
 
 static void
@@ -126,6 +199,8 @@ alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			appendStringInfo(&options, " %s %s", words[i][1], cfd_text(new, words[i][0]));
 	if (!cfd_equal(old, new, "cycle"))
 		appendStringInfoString(&options, cfd_bool(new, "cycle") ? " CYCLE" : " NO CYCLE");
+	if (move_into_bounds(plan, old, new))
+		appendStringInfoString(&options, " RESTART");
 	if (options.len)
 		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s", cfd_table(new), options.data);
 	if (!cfd_equal(old, new, "persistence"))
@@ -160,7 +235,10 @@ table_of(const CfdFact *sequence)
 	return NULL;
 }
 
-/* A sequence has to have the owner of a table that is there, before it can belong to it. */
+/*
+ * A sequence has to have the owner of the table before it can belong to it: of one that is there,
+ * or that has been made and given away by now.
+ */
 static void
 take_owner_of_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -169,12 +247,14 @@ take_owner_of_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	CfdFact *was;
 	const char *role;
 
-	if (table == NULL || table->created)
+	if (table == NULL)
 		return;
 	owner = cfd_find(plan->target, psprintf("owner of %s", table->identity));
-	if (owner == NULL || owner->twin == NULL)
+	if (owner == NULL ||
+		(table->created ? owner->create == NULL || !owner->create->done : owner->twin == NULL))
 		return;
-	role = plan->owner && strcmp(owner->role, plan->owner) == 0 ? owner->twin->role : owner->role;
+	role = owner->twin && plan->owner && strcmp(owner->role, plan->owner) == 0 ? owner->twin->role
+																			   : owner->role;
 	was = old ? cfd_find(plan->source, psprintf("owner of %s", old->identity)) : NULL;
 	if (was ? strcmp(was->role, role) != 0 : plan->owner == NULL || strcmp(role, plan->owner) != 0)
 		cfd_emit(plan, new, "alter", 0, NULL, "ALTER SEQUENCE %s OWNER TO %s", cfd_table(new),

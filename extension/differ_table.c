@@ -126,9 +126,15 @@ create_table(CfdPlan *plan, CfdFact *fact)
 	}
 	cfd_emit(plan, fact, "create", 0, NULL, "%s", out.data);
 	foreach (lc, fact->children)
-		if (cfd_is((CfdFact *) lfirst(lc), "column") &&
-			((CfdFact *) lfirst(lc))->create == fact->create)
-			cfd_column_attributes(plan, NULL, (CfdFact *) lfirst(lc));
+	{
+		CfdFact *column = (CfdFact *) lfirst(lc);
+
+		if (!cfd_is(column, "column") || column->create != fact->create)
+			continue;
+		if (inherits && !cfd_bool(column, "local"))
+			cfd_change_inherited(plan, column);
+		cfd_column_attributes(plan, NULL, column);
+	}
 	foreach (lc, fact->children)
 	{
 		CfdFact *child = (CfdFact *) lfirst(lc);

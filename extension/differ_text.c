@@ -229,9 +229,7 @@ const char *
 cfd_name(const CfdFact *fact)
 {
 	if (fact->arguments)
-		return psprintf("%s(%s)", cfd_table(fact),
-						*fact->arguments == '\0' && cfd_is(fact, "aggregate") ? "*"
-																			  : fact->arguments);
+		return psprintf("%s(%s)", cfd_table(fact), fact->arguments);
 	return cfd_table(fact);
 }
 

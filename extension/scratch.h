@@ -6,6 +6,7 @@
  * scratch.c			the session that asks
  * scratch_main.c		the worker: gets the steps, sends what they return
  * scratch_marks.c		which objects have survived them
+ * scratch_tame.c		subscriptions of which nothing comes
  * scratch_statements.c	statements in their transactions, as for real
  *
  *-------------------------------------------------------------------------
@@ -30,6 +31,9 @@ typedef struct CfStatements
 
 /* scratch_statements.c */
 extern Jsonb *cf_scratch_statements(CfStatements *statements);
+
+/* scratch_tame.c */
+extern void cf_scratch_tame(void);
 
 /* scratch_marks.c */
 extern void cf_scratch_look(const CfSnapshot *snapshot);

@@ -220,6 +220,7 @@ cf_run_scratch(shm_mq_handle *input)
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("client_min_messages", "warning", PGC_USERSET, PGC_S_OVERRIDE);
 	read_work(&work, input);
+	cf_scratch_tame();
 	for (int i = 0; i < JsonContainerSize(&work.steps->root); i++)
 	{
 		JsonbValue *step = getIthJsonbValueFromContainer(&work.steps->root, i);

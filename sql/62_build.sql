@@ -67,6 +67,7 @@ BEGIN
         -- Who builds or copies it holds the lock.
         CONTINUE WHEN NOT confiture._build_lock(candidate, true, false);
         IF EXISTS (SELECT FROM pg_database AS d WHERE d.datname = candidate) THEN
+            PERFORM confiture._scratch_unsubscribe(candidate);
             script := script || (SELECT format(CASE WHEN d.datistemplate THEN E'ALTER DATABASE %I IS_TEMPLATE false;\n'
                 ELSE '' END || E'DROP DATABASE IF EXISTS %1$I;\n', candidate) FROM pg_database AS d WHERE d.datname = candidate);
             RETURN NEXT candidate;

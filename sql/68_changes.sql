@@ -1,5 +1,26 @@
 -- Which facts of two schemas differ, for people.
 
+-- The extensions that Confiture's own ones need, as identities: nobody declares them, nobody is to drop them.
+CREATE OR REPLACE FUNCTION confiture._own_needs() RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY(SELECT concat(part.prefix, 'extension ', quote_ident(e.extname))
+        FROM (VALUES (''), ('comment on ')) AS part (prefix), pg_extension AS own
+        JOIN pg_depend AS d ON d.classid = 'pg_extension'::regclass AND d.objid = own.oid AND d.refclassid = 'pg_extension'::regclass
+        JOIN pg_extension AS e ON e.oid = d.refobjid
+        WHERE own.extname IN ('confiture', 'confiture_py') AND e.extname <> 'confiture')
+$$;
+
+-- What a plan leaves alone: what is to be ignored, and what Confiture needs and the target does not have.
+CREATE OR REPLACE FUNCTION confiture._plan_ignored(options jsonb, target jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(options -> 'ignore', '[]') || coalesce(jsonb_agg(n), '[]')
+    FROM unnest(confiture._own_needs()) AS n WHERE NOT coalesce(target -> 'facts', '{}') ? n
+$$;
+
 -- What a fact is a part of, as far up as it goes below a schema; its own identity where it stands alone.
 CREATE OR REPLACE FUNCTION confiture._changed_object(identity text, source jsonb, target jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE

@@ -6,7 +6,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept constant integer := current_setting('confiture.template_limit')::integer;
+    kept constant integer := confiture._template_limit();
     wanted text := confiture._build_key(confiture._build_hash(paths, texts), paths, '{"template": "template0"}');
     kept_one jsonb;
 BEGIN
@@ -182,6 +182,7 @@ DECLARE
     rewritten boolean;
     basis jsonb := '{}';
 BEGIN
+    opts := opts || jsonb_build_object('ignore', confiture._plan_ignored(opts, target));
     IF live THEN
         SELECT f.* INTO forms FROM confiture._normal_forms(source, target, false) AS f;
         equal := to_jsonb(forms.equal);

@@ -58,6 +58,7 @@ BEGIN
     CROSS JOIN LATERAL (SELECT coalesce(
         (SELECT r.key FROM jsonb_each_text(options -> 'renames') AS r WHERE r.value = u.identity LIMIT 1), u.identity) AS old) AS o
     WHERE source -> 'facts' ? o.old AND target -> 'facts' ? u.identity
+        AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(options -> 'ignore') AS i (pattern) WHERE u.identity LIKE i.pattern)
         -- What goes with its parent is not told apart.
         AND NOT EXISTS (SELECT FROM jsonb_to_recordset(outcome -> 'unmarked') AS p (identity text, what text)
             WHERE p.identity = u.parent AND (p.what = 'oid' OR u.kind IN ('constraint', 'index')));
@@ -75,7 +76,7 @@ CREATE OR REPLACE FUNCTION confiture._plan_keeps(source jsonb, options jsonb) RE
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT current_setting('confiture.template_limit')::integer > 0 AND coalesce((options ->> 'keep')::boolean,
+    SELECT confiture._template_limit() > 0 AND coalesce((options ->> 'keep')::boolean,
         (SELECT count(*) FROM jsonb_object_keys(coalesce(source -> 'facts', '{}'))) >= confiture._twin_threshold())
 $$;
 

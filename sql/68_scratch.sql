@@ -3,6 +3,17 @@
 CREATE OR REPLACE FUNCTION confiture._scratch_run(database text, steps jsonb, arguments jsonb[]) RETURNS jsonb[]
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_scratch_run';
 
+-- The setting; a session has it when the library is loaded.
+CREATE OR REPLACE FUNCTION confiture._template_limit() RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture.version();
+    RETURN current_setting('confiture.template_limit');
+END
+$$;
+
 -- Refuses what can't end well, before anything is done.
 CREATE OR REPLACE FUNCTION confiture._scratch_admit() RETURNS void
 LANGUAGE plpgsql
@@ -82,6 +93,24 @@ BEGIN
 END
 $$;
 
+-- Takes the subscriptions out of a database that is to be dropped: with them it can't be.
+CREATE OR REPLACE FUNCTION confiture._scratch_unsubscribe(name text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statements jsonb;
+    report jsonb[];
+BEGIN
+    SELECT jsonb_agg(format('DROP SUBSCRIPTION %I', s.subname)) INTO statements
+    FROM pg_subscription AS s JOIN pg_database AS d ON d.oid = s.subdbid WHERE d.datname = name;
+    IF statements IS NOT NULL THEN
+        report := confiture._scratch_run(name, jsonb_build_array(jsonb_build_object('statements', statements)), '{}');
+        PERFORM confiture._scratch_raise(report[1] -> 'failed');
+    END IF;
+END
+$$;
+
 -- Drops a scratch database; that it can't is a warning: what it was for is done.
 CREATE OR REPLACE FUNCTION confiture._scratch_drop(name text) RETURNS void
 LANGUAGE plpgsql
@@ -89,6 +118,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF name IS NOT NULL THEN
+        PERFORM confiture._scratch_unsubscribe(name);
         PERFORM confiture._top_level(format('DROP DATABASE IF EXISTS %I', name));
     END IF;
 EXCEPTION WHEN OTHERS OR query_canceled THEN

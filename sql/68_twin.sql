@@ -55,6 +55,10 @@ DECLARE
         'version', confiture.version(), 'server', current_setting('server_version'),
         'label', format('twin of %s', current_database()));
 BEGIN
+    -- Subscriptions belong to one database: they are in no copy.
+    IF EXISTS (SELECT FROM pg_subscription AS s JOIN pg_database AS d ON d.oid = s.subdbid WHERE d.datname = work) THEN
+        RETURN NULL;
+    END IF;
     -- Whoever has the lock makes it, or copies it.
     IF NOT confiture._build_lock(twin, true, false) THEN
         RETURN NULL;

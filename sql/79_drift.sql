@@ -44,7 +44,9 @@ AS $$
         SELECT btrim(p, E' \t\r\n') FROM unnest(string_to_array(coalesce(current_setting('confiture.ignore', true), ''), ',')) AS p
         WHERE btrim(p, E' \t\r\n') <> ''
         UNION ALL
-        SELECT p FROM jsonb_array_elements_text(coalesce(options -> 'ignore', '[]')) AS p)
+        SELECT p FROM jsonb_array_elements_text(coalesce(options -> 'ignore', '[]')) AS p
+        UNION ALL
+        SELECT n FROM unnest(confiture._own_needs()) AS n)
 $$;
 
 -- A snapshot that this server can compare; NULL stays NULL, {} is an empty database.
@@ -109,6 +111,7 @@ AS $$
 $$;
 
 -- An identity and all that it belongs to, the nearest first.
+-- The sides are the facts of snapshots.
 CREATE OR REPLACE FUNCTION confiture._drift_ancestors(identity text, live jsonb, recorded jsonb, target jsonb) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -119,7 +122,7 @@ DECLARE
 BEGIN
     WHILE one IS NOT NULL AND cardinality(result) < 20 LOOP
         result := result || one;
-        one := confiture._drift_parent(coalesce(live -> 'facts' -> one, recorded -> 'facts' -> one, target -> 'facts' -> one));
+        one := confiture._drift_parent(coalesce(live -> one, recorded -> one, target -> one));
     END LOOP;
     RETURN result;
 END
@@ -188,6 +191,10 @@ DECLARE
     pending jsonb;
     unlike jsonb;
     schemas constant jsonb := coalesce(opts -> 'schemas', target -> 'schemas');
+    -- Taken out once: each use of an arrow copies what it points at.
+    live_facts constant jsonb := live -> 'facts';
+    recorded_facts constant jsonb := recorded -> 'facts';
+    target_facts constant jsonb := target -> 'facts';
 BEGIN
     SELECT coalesce(jsonb_object_agg(c.identity, true), '{}') INTO by_hand
     FROM confiture._drift_changes(recorded, live, opts) AS c;
@@ -200,7 +207,7 @@ BEGIN
         FROM confiture._drift_changes(recorded, target, opts) AS c WHERE by_hand ? c.identity AND pending ? c.identity;
     END IF;
     RETURN QUERY
-        SELECT d.identity, d.fact, confiture._drift_ancestors(d.identity, live, recorded, target),
+        SELECT d.identity, d.fact, confiture._drift_ancestors(d.identity, live_facts, recorded_facts, target_facts),
             CASE WHEN d.was IS NULL THEN 'added' WHEN d.is IS NULL THEN 'removed' ELSE 'changed' END,
             d.origin,
             CASE d.origin WHEN 'adopted' THEN 'info' ELSE confiture._drift_severity(d.fact ->> 'kind',
@@ -212,11 +219,11 @@ BEGIN
                 CASE o.origin WHEN 'not applied' THEN o.l WHEN 'unknown' THEN o.t ELSE o.r END AS was,
                 CASE o.origin WHEN 'not applied' THEN o.t ELSE o.l END AS is
             FROM (
-                SELECT k.key AS identity, live -> 'facts' -> k.key AS l, recorded -> 'facts' -> k.key AS r,
-                    target -> 'facts' -> k.key AS t,
+                SELECT k.key AS identity, live_facts -> k.key AS l, recorded_facts -> k.key AS r,
+                    target_facts -> k.key AS t,
                     CASE
                         WHEN recorded IS NULL THEN 'unknown'
-                        WHEN target IS NULL OR live -> 'facts' ? k.key AND confiture._drift_undeclared(target -> 'facts' -> k.key, opts)
+                        WHEN target IS NULL OR live_facts ? k.key AND confiture._drift_undeclared(target_facts -> k.key, opts)
                             THEN 'by hand'
                         WHEN NOT pending ? k.key THEN 'adopted'
                         WHEN NOT by_hand ? k.key THEN 'not applied'
@@ -233,6 +240,9 @@ $$;
 CREATE OR REPLACE FUNCTION confiture._drift(target jsonb, options jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- there may be one difference or ten thousand, and the planner can't know
+SET enable_nestloop = off
+SET jit = off
 AS $$
 DECLARE
     opts jsonb := confiture._drift_options(options);
@@ -273,14 +283,21 @@ BEGIN
             WHERE a LIKE p.pattern) AS is_ignored
         FROM confiture._drift_rows(live, recorded, wanted, opts) AS d
     ),
-    -- What came or went as a whole is told once.
-    part AS MATERIALIZED (
-        SELECT DISTINCT ON (f.identity) f.identity, w.identity AS whole
+    -- What came or went as a whole is told once. Slots, of one column, so that no other join comes into question.
+    slot AS MATERIALIZED (
+        SELECT f.identity, concat_ws(' ', f.change, f.origin, f.identity) AS slot
+        FROM found AS f WHERE f.change <> 'changed' AND NOT f.is_ignored
+    ),
+    above AS MATERIALIZED (
+        SELECT f.identity, concat_ws(' ', f.change, f.origin, a.identity) AS slot, a.depth
         FROM found AS f
         CROSS JOIN LATERAL unnest(f.ancestors) WITH ORDINALITY AS a (identity, depth)
-        JOIN found AS w ON w.identity = a.identity AND w.change = f.change AND w.origin = f.origin AND NOT w.is_ignored
         WHERE f.change <> 'changed' AND NOT f.is_ignored AND a.depth > 1 AND NOT coalesce((opts ->> 'parts')::boolean, false)
-        ORDER BY f.identity, a.depth DESC
+    ),
+    part AS MATERIALIZED (
+        SELECT DISTINCT ON (a.identity) a.identity, s.identity AS whole
+        FROM above AS a JOIN slot AS s ON s.slot = a.slot
+        ORDER BY a.identity, a.depth DESC
     ),
     parts AS MATERIALIZED (
         SELECT p.whole, jsonb_agg(p.identity ORDER BY p.identity COLLATE "C") AS list FROM part AS p GROUP BY p.whole

@@ -8,7 +8,7 @@ DECLARE
     routine record;
     readers constant text[] := ARRAY[
         'version', 'statements', 'checksum', 'sort_versions', 'migrate_status', 'migrate_plan', 'history',
-        'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read',
+        'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read', '_own_needs',
         '_snapshot_facts', '_facts_hash', '_facts_relations', '_facts_columns', '_facts_parts', '_facts_types', '_facts_routines',
         '_facts_others', '_facts_about', '_extension_version',
         'drift', 'drift_report', 'drift_check', 'drift_rules', 'recorded_schema', 'ddl_history', '_drift', '_drift_options',
@@ -30,13 +30,13 @@ DECLARE
         'diff', 'plan', 'plan_between', 'prove', 'scratch_prepare', 'snapshot_of', '_build_check', '_build_key',
         '_build_lock', '_build_prune', '_build_templates', '_build_trim', '_build_unlock', '_build_work_name',
         '_changed_facts', '_check_writable', '_diff', '_diff_options', '_diff_side', '_empty_facts', '_files_json',
-        '_normal_forms', '_plan_back_options', '_plan_basis', '_plan_live', '_plan_objects', '_plan_changes', '_changed_object', '_basis_text', '_plan_diff_options', '_plan_has_candidates', '_plan_hazards',
+        '_normal_forms', '_plan_back_options', '_plan_basis', '_plan_live', '_plan_objects', '_plan_changes', '_plan_ignored', '_own_needs', '_changed_object', '_basis_text', '_plan_diff_options', '_plan_has_candidates', '_plan_hazards',
         '_plan_keep', '_plan_keeps', '_plan_make', '_plan_options', '_plan_prove', '_plan_refuse', '_plan_rows',
         '_plan_statements', '_plan_why_not', '_prove_in', '_rows_fill', '_rows_hazards', '_rows_load', '_rows_make', '_rows_prove', '_rows_sample', '_rows_sums',
         '_rows_tables', '_rows_value', '_rebuild_file', '_scratch', '_scratch_admit',
         '_scratch_base', '_scratch_compare', '_scratch_copy', '_scratch_create', '_scratch_drop', '_scratch_fill', '_scratch_find',
         '_scratch_key', '_scratch_make_base', '_scratch_mark', '_scratch_of', '_scratch_raise', '_scratch_run',
-        '_scratch_unmarked', '_snapshot_cached', '_snapshot_hash_of', '_top_level', '_twin_comment', '_twin_copy',
+        '_scratch_unmarked', '_scratch_unsubscribe', '_snapshot_cached', '_snapshot_hash_of', '_template_limit', '_top_level', '_twin_comment', '_twin_copy',
         '_twin_keep', '_twin_name', '_twin_stamp', '_twin_threshold'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'developer', 'migrator', 'admin') THEN

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         PlannedMigration,
         StatementReport,
     )
+    from confiture.results_drift import Difference, Drift
     from confiture.results_intent import (
         ConflictEntry,
         ConflictState,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         IntentEvent,
         IntentSummary,
     )
+    from confiture.results_plan import Plan, PlanStatement
 
 __all__ = [
     "BuildResult",
@@ -46,6 +48,8 @@ __all__ = [
     "ConflictObject",
     "ConflictState",
     "Coordinator",
+    "Difference",
+    "Drift",
     "HistoryEntry",
     "Intent",
     "IntentChange",
@@ -57,6 +61,8 @@ __all__ = [
     "MigrationRun",
     "MigrationStatus",
     "Migrator",
+    "Plan",
+    "PlanStatement",
     "PlannedMigration",
     "Progress",
     "SchemaBuilder",
@@ -73,6 +79,8 @@ _HOMES = {
     "ConflictObject": "confiture.intents",
     "ConflictState": "confiture.results_intent",
     "Coordinator": "confiture.coordinator",
+    "Difference": "confiture.results_drift",
+    "Drift": "confiture.results_drift",
     "HistoryEntry": "confiture.results",
     "Intent": "confiture.intents",
     "IntentChange": "confiture.results_intent",
@@ -84,6 +92,8 @@ _HOMES = {
     "MigrationRun": "confiture.results",
     "MigrationStatus": "confiture.results",
     "Migrator": "confiture.migrator",
+    "Plan": "confiture.results_plan",
+    "PlanStatement": "confiture.results_plan",
     "PlannedMigration": "confiture.results",
     "Progress": "confiture.progress",
     "SchemaBuilder": "confiture.builder",

@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
 
@@ -26,6 +27,11 @@ from confiture.errors import ConfitureError, UsageError
 from confiture.place import place
 from confiture.row import Row
 from confiture.tree import TreeFile
+
+if TYPE_CHECKING:
+    from confiture.results_drift import Drift
+    from confiture.results_plan import Plan
+    from confiture.sides import Side
 
 PathLike: TypeAlias = str | os.PathLike[str]
 # A jsonb value, which carries all files to the server, holds at most 256 MiB.
@@ -126,10 +132,52 @@ class SchemaBuilder:
                 hint=f"At most {_LARGEST}. Load large data after the build.",
             )
         arguments = (json.dumps(files), json.dumps(options))
-        if isinstance(connection, str):
-            with db.connect(connection) as opened:
-                return self._create(opened, arguments)
-        return self._create(connection, arguments)
+        with _opened(connection) as opened:
+            return self._create(opened, arguments)
+
+    def snapshot(self, connection: psycopg.Connection[Any] | str) -> dict[str, Any]:
+        """Return the snapshot of what the files of the schema make, in a scratch database.
+
+        Any database of the server with the extension may be asked. Seeds are left out.
+        """
+        from confiture import planner
+
+        with _opened(connection) as opened:
+            return planner.snapshot(opened, self._side())
+
+    def plan(
+        self,
+        connection: psycopg.Connection[Any] | str,
+        source: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Plan:
+        """Return what leads to the schema of the files, and back, proven on a copy.
+
+        From the database of the connection, or from ``source``, a snapshot. ``options`` are those of
+        ``confiture.plan_between()``: online, prove, down, renames, ignore and more.
+        """
+        from confiture import planner
+        from confiture.sides import Side
+
+        here = "the database"
+        start = Side(here, database=here) if source is None else Side("a snapshot", value=json.dumps(source))
+        with _opened(connection) as opened:
+            return planner.between(opened, start, self._side(), options)
+
+    def drift(self, connection: psycopg.Connection[Any] | str, **options: Any) -> Drift:
+        """Compare a database with the files, and with what its last migration has left.
+
+        ``options`` are those of ``confiture.drift()``: schemas, ignore and more.
+        """
+        from confiture import planner
+
+        with _opened(connection) as opened:
+            return planner.drift(opened, self._side(), **options)
+
+    def _side(self) -> Side:
+        from confiture import sides
+
+        return sides.of_project(self.project, self.env)
 
     def _create(self, connection: psycopg.Connection[Any], arguments: tuple[str, str]) -> BuildResult:
         try:
@@ -160,3 +208,10 @@ class SchemaBuilder:
             file, line = scripts[each["path"]].locate(each["line"])
             moved.append({**each, "file": file, "file_line": line})
         return replace(result, moved=tuple(moved))
+
+
+def _opened(
+    connection: psycopg.Connection[Any] | str,
+) -> AbstractContextManager[psycopg.Connection[Any]]:
+    """Open a connection that is closed in the end, or take the caller's, which stays open."""
+    return db.connect(connection) if isinstance(connection, str) else nullcontext(connection)

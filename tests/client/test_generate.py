@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+
+from confiture import SchemaBuilder
+from confiture.errors import DatabaseError
 
 from .conftest import Command, Project
 from .processes import Terminal
@@ -276,3 +280,30 @@ def test_what_is_not_proven_is_not_written(shop: Project, confiture: Command, qu
     written = confiture(*call, "--unproven")
     assert written.code == 0, written.err
     assert "-- NOT PROVEN: statement 1 fails: no index today.\n" in text(shop, "001_nicks.up.sql")
+
+
+def test_the_library(shop: Project, database: str, query: Query) -> None:
+    query(USERS)
+    shop.write("db/seeds/common/users.sql", "INSERT INTO users VALUES (1, 'ada@example.com', 'Ada');\n")
+    builder = SchemaBuilder(root=shop.root)
+    with psycopg.connect(database) as connection:  # in a transaction
+        assert builder.plan(connection).equal
+        old = builder.snapshot(connection)
+        assert "column public.users.nick" in old["facts"]
+        connection.rollback()
+    shop.write("db/schema/users.sql", NEXT)
+    builder = SchemaBuilder(root=shop.root)
+    plan = builder.plan(database, online=False)
+    assert plan.proven
+    assert "CREATE INDEX users_age_idx ON public.users USING btree (age)" in [
+        each.statement for each in plan.up
+    ]
+    (lost,) = plan.destructive
+    assert lost.hazards == ("data loss: all values of column public.users.nick",)
+    assert builder.plan(database, old, prove=False).up == builder.plan(database, prove=False).up
+    drift = builder.drift(database)
+    assert {each.origin for each in drift.differences} == {"unknown"}
+    shop.write("db/schema/users.sql", "CREATE TABEL users ();")
+    with pytest.raises(DatabaseError) as caught:
+        builder.plan(database)
+    assert caught.value.location == "db/schema/users.sql:1:8"

@@ -44,7 +44,12 @@ IN_DOUBT = """
 INSERT INTO confiture.migration_progress (version, direction, checksum, statements_done, started)
 VALUES ('004', 'up', '', 0, 1)
 """
+RECORDED = "SELECT confiture.record_schema()"
+SUPERUSER = ("confiture.enforce_intents", "confiture.log_ddl")
 BEFORE = {
+    "confiture.drift": RECORDED,
+    "confiture.drift_check": RECORDED,
+    "confiture.drift_report": RECORDED,
     "confiture.migrate_down": APPLIED,
     "confiture.forget": APPLIED,
     "confiture.set_checksum": APPLIED,
@@ -137,7 +142,7 @@ def test_settings_are_those_of_the_server(database: str) -> None:
     rows = {row[0].strip("`"): row for row in rows_of("settings.md", "`confiture.*")}
     assert list(rows) == sorted(name for name, *_ in found)
     for name, _, unit, kind, low, high, choices, context in found:
-        assert context == ("superuser" if name == "confiture.enforce_intents" else "user")
+        assert context == ("superuser" if name in SUPERUSER else "user")
         values = re.findall("`([^`]*)`", rows[name][2])
         if kind == "enum":
             assert sorted(values) == sorted(choices)

@@ -40,6 +40,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only load both sides")
     parser.add_argument("--quiet", action="store_true", help="one line for each failure")
     parser.add_argument("--all", action="store_true", help="tell everything of all")
+    parser.add_argument("--fast", action="store_true", help="as pytest does it: half of the dumps, one side from nothing")
     parser.add_argument("--list", action="store_true", help="list the pairs")
     parser.add_argument("--jobs", type=int, default=3)
     arguments = parser.parse_args()
@@ -58,12 +59,14 @@ def main() -> int:
     with Server() as server:
 
         def one(pair: Pair) -> Report:
-            trial = Trial(server, pair)
+            trial = Trial(server, pair, not arguments.fast)
             return trial.check() if arguments.check else trial.run()
 
         with ThreadPoolExecutor(arguments.jobs) as pool:
             failed = []
-            for report in pool.map(one, pairs):
+            for number, report in enumerate(pool.map(one, pairs), 1):
+                if sys.stderr.isatty() or number % 50 == 0:
+                    print(f"\r{number} ", end="", file=sys.stderr, flush=True)
                 if not report.ok:
                     failed.append(report)
                 if arguments.all or len(pairs) == 1 or (not report.ok and not arguments.quiet):

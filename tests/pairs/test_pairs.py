@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -10,6 +11,8 @@ import pytest
 from .proof import Pair, Report, Server, Trial, read_all
 
 PAIRS = read_all()
+# Twice as long: the way back by pg_dump too, both sides from nothing.
+FULL = bool(os.environ.get("PAIRS_FULL"))
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +24,7 @@ def reports(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Report]
         if isinstance(item, pytest.Function) and "pair" in getattr(item, "callspec", item).__dict__.get("params", {})
     }
     with Server() as server, ThreadPoolExecutor(3) as pool:
-        yield {pair.name: pool.submit(Trial(server, pair).run) for pair in PAIRS if pair.name in names}
+        yield {pair.name: pool.submit(Trial(server, pair, FULL).run) for pair in PAIRS if pair.name in names}
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)

@@ -100,6 +100,17 @@ SELECT is(pg_temp.statements('{CREATE TABLE p (id int PRIMARY KEY),"CREATE TABLE
 SELECT is(pg_temp.statements('{CREATE TABLE a (b int),COMMIT}') #>> '{failed,sqlstate}', 'CF009', 'no transaction commands');
 SELECT is(pg_temp.left(), '', 'nothing is left');
 
+-- Subscriptions: they are there, and nothing comes of them.
+SELECT is((confiture.snapshot_of('CREATE SUBSCRIPTION cf_sub CONNECTION ''host=127.0.0.1 port=1 dbname=x'' PUBLICATION p; ALTER SUBSCRIPTION cf_sub ADD PUBLICATION q')
+    #> '{facts,subscription cf_sub,payload}') - ARRAY(SELECT k FROM unnest('{binary,streaming,two_phase,disable_on_error,synchronous_commit,password_required,run_as_owner,origin,failover}'::text[]) AS k),
+    '{"enabled": true, "slot_name": "cf_sub", "publications": ["p", "q"]}', 'a subscription connects to nobody, and says what it would say');
+SELECT is(confiture.snapshot_of('CREATE SUBSCRIPTION cf_sub CONNECTION ''host=127.0.0.1 port=1 dbname=x'' PUBLICATION p; ALTER SUBSCRIPTION cf_sub DISABLE')
+    #> '{facts,subscription cf_sub,payload,enabled}', 'false', 'disabled');
+SELECT is(confiture.snapshot_of('CREATE SUBSCRIPTION cf_sub CONNECTION ''host=127.0.0.1 port=1 dbname=x'' PUBLICATION p; DROP SUBSCRIPTION cf_sub')
+    #> '{facts,subscription cf_sub}', NULL, 'dropped, though it has a slot');
+SELECT is((SELECT count(*) FROM pg_subscription), 0::bigint, 'none is left');
+SELECT is(pg_temp.left(), '', 'nor is a database');
+
 -- Several at once.
 SELECT count(dblink_connect('c' || i, format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1),
     current_setting('port'), current_database(), session_user))) FROM generate_series(1, 3) AS i \g /dev/null

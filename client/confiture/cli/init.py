@@ -35,6 +35,7 @@ def init(session: Session, folder: Path) -> None:
     if folder != Path():
         terminal.line(f"  cd {folder}")
     terminal.line("  confiture migrate new create_users   write the first migration")
+    terminal.line("  confiture migrate generate --name create_users   or let it be written, from db/schema")
     terminal.line("  confiture migrate up --dry-run       see what it would do")
     terminal.line("  confiture migrate up                 apply it, on a private server of this project")
     terminal.document({"created": done.created, "kept": done.kept})

@@ -65,6 +65,7 @@ def show_verdict(terminal: Terminal, plan: Plan) -> None:
     """Print whether it is proven, and what it destroys."""
     terminal.line()
     terminal.line(f"{human.count(len(plan.up), 'statement')}{_proven(plan)}.")
+    show_rows(terminal, (plan.proof or {}).get("rows"))
     if generated.stepwise(plan.up):
         terminal.line("They run in several transactions: one that fails leaves those before it done.")
     if destructive := plan.destructive:
@@ -74,6 +75,20 @@ def show_verdict(terminal: Terminal, plan: Plan) -> None:
             for hazard in statement.hazards:
                 if hazard_class(hazard) == DATA_LOSS:
                     terminal.line(f"  {hazard.partition(':')[2].strip()}", "red")
+
+
+def show_rows(terminal: Terminal, rows: Mapping[str, Any] | None) -> None:
+    """Print what the proof has seen of rows."""
+    if rows is None:
+        return
+    filled = dict(rows.get("filled") or {})
+    said = f"{human.count(sum(filled.values()), 'row')} in {human.count(len(filled), 'table')}"
+    failed = rows.get("failed")
+    if isinstance(failed, Mapping):
+        message = f"statement {failed.get('ordinal')} fails: {failed.get('message')}"
+        terminal.line(f"With {said}, {rows.get('how')}: {message}", "bold red")
+    else:
+        terminal.line(f"Tried with {said}, {rows.get('how')}.")
 
 
 def not_proven(plan: Plan, result: dict[str, Any]) -> DatabaseError:
