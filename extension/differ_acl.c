@@ -332,6 +332,8 @@ cfd_acl_created(CfdPlan *plan, char class, const char *schema, const char *owner
 		return acl;
 	}
 	acl = cfd_acl_default(class, owner);
+	if (*owner == '\0')
+		return acl;
 	foreach (lc, plan->defaults)
 	{
 		char *role = cfd_text((CfdFact *) lfirst(lc), "role");

@@ -102,6 +102,9 @@ find_owners(CfdPlan *plan, CfdPrivileged *object)
 {
 	object->source_owner = owner_name(plan->source, object->old);
 	object->target_owner = owner_name(plan->target, object->new);
+	/* without a word about it, it is who runs the plan */
+	if (object->new && object->new->created && *object->target_owner == '\0' && plan->owner)
+		object->target_owner = plan->owner;
 	if (object->new && !object->new->created &&
 		plan->owner &&strcmp(object->target_owner, plan->owner) == 0)
 		object->owner = object->source_owner;
