@@ -205,8 +205,9 @@ BEGIN
 END
 $$;
 
--- Copies a template, through the WAL: file by file would cost checkpoints. Returns the name of the copy, which is locked.
-CREATE OR REPLACE FUNCTION confiture._scratch_copy(template text) RETURNS text
+-- Copies a template: a big one file by file, which costs checkpoints, but through the WAL it takes three times as
+-- long. Returns the name of the copy, which is locked.
+CREATE OR REPLACE FUNCTION confiture._scratch_copy(template text, big boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -214,7 +215,8 @@ DECLARE
     work text := confiture._build_work_name();
 BEGIN
     PERFORM confiture._build_lock(work, true, true);
-    PERFORM confiture._top_level(format('CREATE DATABASE %I TEMPLATE %I', work, template));
+    PERFORM confiture._top_level(format('CREATE DATABASE %I TEMPLATE %I%s', work, template,
+        CASE WHEN big THEN ' STRATEGY file_copy' END));
     RETURN work;
 EXCEPTION WHEN insufficient_resources THEN
     RAISE EXCEPTION 'a scratch database could not be made: %', SQLERRM

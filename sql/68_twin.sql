@@ -96,7 +96,7 @@ BEGIN
         PERFORM confiture._build_unlock(twin, false);
         RETURN NULL;
     END IF;
-    work := confiture._scratch_copy(twin);
+    work := confiture._scratch_copy(twin, (stamp ->> 'facts')::integer > 4 * confiture._twin_threshold());
     IF coalesce(stamp ->> 'used_at', stamp ->> 'built_at')::timestamptz < clock_timestamp() - interval '1 hour' THEN
         PERFORM confiture._top_level(confiture._twin_comment(twin, stamp || jsonb_build_object('used_at', clock_timestamp())));
     END IF;
