@@ -9,6 +9,7 @@ A file NN_subject.sql has blocks:
     -- expect back: ...       the same of the way back
     -- columns: reordered     the physical order of columns may differ afterwards
     -- normal form            texts are no fixed point: compared after a dump and a restore
+    -- no way back: REASON    the plan back is refused, or fails
     -- dump: skip, REASON     pg_dump can't be equal
     -- base:                  SQL that runs on both sides first; rows too
     -- from:                  the rest of the one side
@@ -60,6 +61,7 @@ class Pair:
     reordered: bool = False
     normal_form: bool = False
     skip_dump: bool = False
+    no_way_back: bool = False
     may_remake: bool = False  # anything may be made anew, if a hazard says so
 
 
@@ -69,7 +71,7 @@ def read_file(path: Path) -> list[Pair]:
     part: str | None = None
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         where = f"{path.name}:{number}"
-        match = re.match(r"-- (pair|options back|options|expect back|expect|columns|dump|base|from|to):(.*)$", line)
+        match = re.match(r"-- (pair|options back|options|expect back|expect|columns|dump|no way back|base|from|to):(.*)$", line)
         word, value = (match[1], match[2].strip()) if match else ("", "")
         if word == "pair":
             pairs.append(Pair(name=value, file=path.name, line=number))
@@ -94,6 +96,8 @@ def read_file(path: Path) -> list[Pair]:
             if value != "reordered":
                 raise ValueError(f"{where}: columns can only be reordered")
             pair.reordered = True
+        elif word == "no way back":
+            pair.no_way_back = True
         elif word == "dump":
             if not value.startswith("skip,"):
                 raise ValueError(f"{where}: dump: skip, REASON")
@@ -451,6 +455,11 @@ def entries(dump: str, reordered: bool = False) -> list[str]:
     # Options have no order in a snapshot.
     text = re.sub(r"\bWITH \(([^()\n]*)\)", _sorted_options, "\n".join(kept))
     text = re.sub(r"(?<=OPTIONS \(\n)(.*?)(?=\n\))", _sorted_lines, text, flags=re.DOTALL)
+    text = re.sub(r"(?<=TAG IN \()[^()\n]*(?=\))", lambda m: ", ".join(sorted(m[0].split(", "))), text)
+    # Nor have grantees.
+    text = re.sub(
+        r"(?:^GRANT [^\n]*;\n)+", lambda m: "".join(sorted(m[0].splitlines(True))), text, flags=re.MULTILINE
+    )
     parts = re.split(r"\n--\n(?=-- Name: )", text)
     if reordered:
         parts = [_in_any_order(part) for part in parts]
@@ -662,7 +671,7 @@ class Trial:
                     original = stack.enter_context(self.server.database())
                     self._load(original, "from", pair.source)
                     same = self._equal(a, original, start, source)
-                good = self._step(a, "back", start, source, original, options, pair.expect_back, same)
+                good = not pair.no_way_back and self._step(a, "back", start, source, original, options, pair.expect_back, same)
                 if good and first_dump:
                     self._dumps("back", a.dump(), first_dump, a, original)
         with self.server.database() as c:
