@@ -199,6 +199,35 @@ wait_for_triggers(CfdPlan *plan)
 	}
 }
 
+/*
+ * What converts by a cast depends on the function of the cast only. When it is read again, the
+ * cast must be there.
+ */
+static void
+hope_for_casts(CfdPlan *plan)
+{
+	ListCell *lc;
+	ListCell *ld;
+	ListCell *lu;
+
+	foreach (lc, plan->new)
+	{
+		CfdFact *cast = (CfdFact *) lfirst(lc);
+
+		if (!cfd_is(cast, "cast") || !cast->created)
+			continue;
+		foreach (ld, cast->depends)
+		{
+			CfdFact *function = ((CfdDepend *) lfirst(ld))->fact;
+
+			if ((function->kind->flags & CFD_ROUTINE) == 0)
+				continue;
+			foreach (lu, function->dependents)
+				cfd_hope(cfd_provider(((CfdDepend *) lfirst(lu))->fact), cast->create, CFD_CHECKS);
+		}
+	}
+}
+
 /* Lets what takes a name come after what gives it up. */
 void
 cfd_wait_for_names(CfdPlan *plan)
@@ -206,4 +235,5 @@ cfd_wait_for_names(CfdPlan *plan)
 	wait_for_freed(plan);
 	wait_for_triggers(plan);
 	hope_for_names(plan);
+	hope_for_casts(plan);
 }

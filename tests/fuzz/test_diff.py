@@ -1,4 +1,4 @@
-"""The differ, on schemas that nobody has thought of: what the pairs must hold (tests/pairs) holds for random ones.
+"""The differ, on random schemas: what must hold for the pairs (tests/pairs) must hold for them too.
 
 A schema is drawn from few names, and the other one is the first with some of its objects drawn again: so that
 both have much in common. DIFF_EXAMPLES=1000 in the environment tries more of them.
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
+
 from pairs.proof import Pair, Server, Trial
 
 EXAMPLES = int(os.environ.get("DIFF_EXAMPLES", "30"))
@@ -31,6 +32,14 @@ TYPES = {
     'public."Pair"': ("ROW(1, 'a')",),
 }
 ROLES = ("pair_reader", "pair_writer")
+CHECKS = st.sampled_from(["id > 0", "id < 100", "f(id) > 0"])
+INDEXES = st.sampled_from(
+    ["(id)", "(id DESC) WHERE id > 5", "((id + 1))", "USING hash (id)", "(f(id))", "(id, id)"]
+)
+POLICIES = st.sampled_from(["USING (id > 1)", "FOR SELECT USING (f(id) > 1)", "TO pair_reader USING (true)"])
+OPTIONS = st.sampled_from([None, None, "fillfactor = 70", "fillfactor = 80, autovacuum_enabled = off"])
+GENERATED = st.sampled_from([None, None, None, "id * 2", "id + 1"])
+SMALL = st.tuples(st.sampled_from(["integer", "bigint"]), st.sampled_from([None, "VALUE < 10", "VALUE < 20"]))
 
 
 @dataclass
@@ -50,7 +59,6 @@ class Table:
     name: str
     columns: dict[str, Column]
     key: str | None
-    persistence: str
     checks: dict[str, str]
     unique: tuple[str, ...]
     indexes: dict[str, str]
@@ -90,7 +98,7 @@ def columns(draw: st.DrawFn) -> Column:
         type=type_,
         default=draw(sometimes(st.sampled_from(TYPES[type_]))),
         not_null=draw(st.booleans()),
-        generated=draw(st.sampled_from([None, None, None, "id * 2", "id + 1"])) if type_ == "bigint" else None,
+        generated=draw(GENERATED) if type_ == "bigint" else None,
         storage=draw(st.sampled_from([None, "external", "main"])) if type_ == "text" else None,
         statistics=draw(st.sampled_from([None, None, 7])),
         comment=draw(st.sampled_from([None, None, "one", "it's"])),
@@ -107,14 +115,12 @@ def tables(draw: st.DrawFn, name: str) -> Table:
         name=name,
         columns=mine,
         key=draw(st.sampled_from([f"{name}_pkey", f"{name}_pkey", "other_key"])),
-        persistence=draw(st.sampled_from(["", "", ""])),
-        checks=draw(st.dictionaries(st.sampled_from(["k1", "k2"]), st.sampled_from(["id > 0", "id < 100", "f(id) > 0"]))),
+        checks=draw(st.dictionaries(st.sampled_from(["k1", "k2"]), CHECKS)),
         unique=tuple(draw(st.lists(some, max_size=2, unique=True))),
         indexes=draw(
             st.dictionaries(
                 st.sampled_from([f"{name}_i1", f"{name}_i2"]),
-                st.sampled_from(["(id)", "(id DESC) WHERE id > 5", "((id + 1))", "USING hash (id)", "(f(id))", "(id, id)"])
-                | some.map(lambda c: f'("{c}", id)'),
+                INDEXES | some.map(lambda c: f'("{c}", id)'),
                 max_size=2,
             )
         ),
@@ -123,7 +129,7 @@ def tables(draw: st.DrawFn, name: str) -> Table:
         policies=draw(
             st.dictionaries(
                 st.sampled_from(["p", "q"]),
-                st.sampled_from(["USING (id > 1)", "FOR SELECT USING (f(id) > 1)", "TO pair_reader USING (true)"]),
+                POLICIES,
             )
         ),
         security=draw(st.booleans()),
@@ -137,7 +143,7 @@ def tables(draw: st.DrawFn, name: str) -> Table:
         comment=draw(st.sampled_from([None, "table", "it's"])),
         grants=tuple(draw(st.lists(st.sampled_from(ROLES), unique=True))),
         owner=draw(st.sampled_from([None, None, None, "pair_owner"])),
-        options=draw(st.sampled_from([None, None, "fillfactor = 70", "fillfactor = 80, autovacuum_enabled = off"])),
+        options=draw(OPTIONS),
     )
 
 
@@ -152,9 +158,7 @@ VIEWS = st.tuples(
 def schemas(draw: st.DrawFn) -> Schema:
     return Schema(
         labels=draw(st.lists(st.sampled_from(["low", "high", "it's"]), unique=True, max_size=3)),
-        small=draw(
-            st.tuples(st.sampled_from(["integer", "bigint"]), st.sampled_from([None, "VALUE < 10", "VALUE < 20"]))
-        ),
+        small=draw(SMALL),
         pair=draw(st.sampled_from(["x integer, y text", "x bigint, y text", "x integer, y text, z date"])),
         key_type=draw(st.sampled_from(["integer", "bigint"])),
         tables={name: draw(sometimes(tables(name))) for name in ("t1", "t2", "t3")},
@@ -198,15 +202,15 @@ def both(draw: st.DrawFn) -> tuple[str, str]:
         if table is None or new is None:
             two.tables[name] = new if again() else table
             continue
-        changed = replace(
-            table, **{part: getattr(new, part) for part in vars(table) if part not in ("name", "columns") and again()}
-        )
+        parts = [part for part in vars(table) if part not in ("name", "columns") and again()]
+        changed = replace(table, **{part: getattr(new, part) for part in parts})
         changed.columns = {
             c: new.columns.get(c, column) if again() else column
             for c, column in table.columns.items()
             if not (again() and c not in new.columns)
         }
-        changed.columns |= {c: column for c, column in new.columns.items() if c not in table.columns and again()}
+        added = [c for c in new.columns if c not in table.columns and again()]
+        changed.columns |= {c: new.columns[c] for c in added}
         two.tables[name] = changed
     return ddl(one), ddl(two)
 
@@ -230,8 +234,8 @@ def ddl(schema: Schema) -> str:
         + ";",
         "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';",
     ]
-    if schema.functions["g"]:
-        out.append(f"CREATE FUNCTION g({schema.functions['g']}) RETURNS {schema.functions['g']} LANGUAGE sql RETURN $1;")
+    if of := schema.functions["g"]:
+        out.append(f"CREATE FUNCTION g({of}) RETURNS {of} LANGUAGE sql RETURN $1;")
     present = {name: table for name, table in schema.tables.items() if table is not None}
     for table in present.values():
         out += table_ddl(schema, table, key)
@@ -283,7 +287,8 @@ def table_ddl(schema: Schema, table: Table, key: str) -> list[str]:
             line += f" DEFAULT {column.default}"
         lines.append(line + (" NOT NULL" if column.not_null else ""))
     if table.key:
-        lines.append(f"CONSTRAINT {table.key if table.key.startswith(name) else name + '_other'} PRIMARY KEY (id)")
+        primary = table.key if table.key.startswith(name) else name + "_other"
+        lines.append(f"CONSTRAINT {primary} PRIMARY KEY (id)")
     lines += [f"CONSTRAINT {check} CHECK ({expression})" for check, expression in table.checks.items()]
     unique = [c for c in table.unique if c == "id" or c in table.columns]
     if unique:
@@ -330,7 +335,7 @@ def server() -> Iterator[Server]:
     # Each try takes a second: what fails is not made smaller, unless DIFF_SHRINK is set.
     phases=list(Phase) if os.environ.get("DIFF_SHRINK") else [Phase.explicit, Phase.reuse, Phase.generate],
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(pair=both(), online=st.booleans())
 def test_there_and_back_and_from_nothing(server: Server, pair: tuple[str, str], online: bool) -> None:

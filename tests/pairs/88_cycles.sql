@@ -92,6 +92,7 @@ CREATE RULE r AS ON INSERT TO a DO ALSO INSERT INTO b VALUES (new.x);
 CREATE RULE r AS ON DELETE TO b DO ALSO DELETE FROM a WHERE x = old.x;
 
 -- pair: cycle_owned_sequence_as_default_of_another_table
+-- dump: skip, which default pg_dump tells apart depends on the order in which the tables were made
 -- from:
 -- to:
 CREATE TABLE a (x integer);

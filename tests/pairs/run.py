@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Run pairs by hand: tests/pairs/run.py [--check] [--quiet] [NAME or FILE ...].
 
-A server is started around it unless PGHOST names one. NAME may have * in it; FILE is the beginning of a file's
-name, such as 20_ or 20_views. A pair that was named by itself is told in full, of others only the failures.
+A server is started around it unless PGHOST names one. NAME may have * in it; FILE is the beginning of
+the name of a file, such as 20_ or 20_views. A pair that was named by itself is told in full, of others
+only the failures.
 """
 
 from __future__ import annotations
@@ -35,12 +36,16 @@ def chosen(pairs: list[Pair], names: list[str]) -> list[Pair]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*")
     parser.add_argument("--check", action="store_true", help="only load both sides")
     parser.add_argument("--quiet", action="store_true", help="one line for each failure")
     parser.add_argument("--all", action="store_true", help="tell everything of all")
-    parser.add_argument("--fast", action="store_true", help="as pytest does it: half of the dumps, one side from nothing")
+    parser.add_argument(
+        "--fast", action="store_true", help="as pytest does it: fewer dumps, one side from nothing"
+    )
     parser.add_argument("--list", action="store_true", help="list the pairs")
     parser.add_argument("--jobs", type=int, default=3)
     arguments = parser.parse_args()
@@ -72,7 +77,8 @@ def main() -> int:
                 if arguments.all or len(pairs) == 1 or (not report.ok and not arguments.quiet):
                     print(report, end="\n\n", flush=True)
                 elif not report.ok:
-                    print(f"{report.pair.file} {report.pair.name}: {report.failures[0].splitlines()[0]}", flush=True)
+                    first = report.failures[0].splitlines()[0]
+                    print(f"{report.pair.file} {report.pair.name}: {first}", flush=True)
     print(f"{len(pairs)} pairs, {len(failed)} failed, {time.monotonic() - started:.1f} s")
     return 1 if failed else 0
 

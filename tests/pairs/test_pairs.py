@@ -18,11 +18,8 @@ FULL = bool(os.environ.get("PAIRS_FULL"))
 @pytest.fixture(scope="module")
 def reports(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Report]]]:
     """All pairs that were asked for are tried at once, by threads."""
-    names = {
-        item.callspec.params["pair"].name
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and "pair" in getattr(item, "callspec", item).__dict__.get("params", {})
-    }
+    calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
+    names = {call.params["pair"].name for call in calls if isinstance(call.params.get("pair"), Pair)}
     with Server() as server, ThreadPoolExecutor(3) as pool:
         yield {pair.name: pool.submit(Trial(server, pair, FULL).run) for pair in PAIRS if pair.name in names}
 

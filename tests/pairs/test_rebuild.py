@@ -72,9 +72,8 @@ def test_the_library(server: Server, database: Database) -> None:
 
 @pytest.mark.skipif(not PAGILA.exists(), reason="Pagila is not part of the repository")
 def test_pagila(server: Server, database: Database) -> None:
-    text = "".join(
-        line for line in PAGILA.read_text(encoding="utf-8").splitlines(keepends=True) if not line.startswith("\\")
-    )
+    lines = PAGILA.read_text(encoding="utf-8").splitlines(keepends=True)
+    text = "".join(line for line in lines if not line.startswith("\\"))
     database.load(text)
     wrong = rebuild(server, database)
     assert not wrong, "\n".join(wrong)
