@@ -50,6 +50,7 @@ BEFORE = {
     "confiture.drift": RECORDED,
     "confiture.drift_check": RECORDED,
     "confiture.drift_report": RECORDED,
+    "confiture.recorded_schema": RECORDED,
     "confiture.migrate_down": APPLIED,
     "confiture.forget": APPLIED,
     "confiture.set_checksum": APPLIED,
