@@ -93,7 +93,7 @@ class Generation:
         if source.database is not None and target.files is not None:
             self.terminal.note(
                 "If it was built from these files, plan from what it was before: --from HEAD, a commit of "
-                "git, or --from empty for a first migration."
+                "git; or --from empty for a first migration, and then `confiture migrate baseline`."
             )
 
     def show(self) -> None:
