@@ -17,7 +17,7 @@ CREATE OR REPLACE FUNCTION confiture._plan_ignored(options jsonb, target jsonb) 
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(options -> 'ignore', '[]') || coalesce(jsonb_agg(n), '[]')
+    SELECT to_jsonb(confiture._ignored(options)) || coalesce(jsonb_agg(n), '[]')
     FROM unnest(confiture._own_needs()) AS n WHERE NOT coalesce(target -> 'facts', '{}') ? n
 $$;
 
