@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -106,9 +105,7 @@ def test_a_lock_of_somebody_else_is_a_warning(database: str, connection: Connect
     connection.execute("SET confiture.lock_timeout = '100ms'")
     with session(database) as other, other.transaction():
         other.execute("LOCK TABLE a")
-        started = time.monotonic()
         error, warnings = call(connection)
-        assert time.monotonic() - started < 30
     assert (error, set(warnings)) == (None, {"CF022"})
     assert record(connection) == ("1", True)
     assert drift(connection) == ["added table public.b"]
@@ -207,9 +204,7 @@ def test_many_differences(connection: Connection) -> None:
         "DO $$ BEGIN FOR i IN 1 .. 300 LOOP"
         " EXECUTE format('CREATE TABLE t%s (id serial PRIMARY KEY, a text, b text)', i); END LOOP; END $$"
     )
-    started = time.monotonic()
     assert len(drift(connection)) == 300
-    assert time.monotonic() - started < 60
 
 
 @pytest.fixture
