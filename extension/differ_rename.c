@@ -25,8 +25,8 @@ class_of(const CfdFact *fact)
 }
 
 /* What the name of a fact is called, in ALTER. */
-static const char *
-own_name(const CfdFact *fact)
+const char *
+cfd_own_name(const CfdFact *fact)
 {
 	if (fact->part)
 		return fact->part;
@@ -157,7 +157,7 @@ is_taken(const CfdRename *rename, List *renames)
 			class_of(other->to) != class_of(rename->to))
 			continue;
 		now = as_it_is(other, NULL);
-		if (strcmp(own_name(now), own_name(rename->to)) == 0 &&
+		if (strcmp(cfd_own_name(now), cfd_own_name(rename->to)) == 0 &&
 			strcmp(now->kind->name, rename->to->kind->name) == 0 &&
 			(now->schema == rename->to->schema ||
 			 (now->schema && rename->to->schema && strcmp(now->schema, rename->to->schema) == 0)) &&
@@ -170,8 +170,8 @@ is_taken(const CfdRename *rename, List *renames)
 static void
 run_rename(CfdPlan *plan, CfdRename *rename)
 {
-	if (!rename->silent && strcmp(rename->now, own_name(rename->to)) != 0)
-		rename_to(plan, rename, own_name(rename->to));
+	if (!rename->silent && strcmp(rename->now, cfd_own_name(rename->to)) != 0)
+		rename_to(plan, rename, cfd_own_name(rename->to));
 	rename->done = true;
 }
 
@@ -215,7 +215,7 @@ emit_class(CfdPlan *plan, List *renames, int class)
 		}
 		if (!any && waiting)
 			rename_to(plan, waiting,
-					  psprintf("%.*s_renamed", NAMEDATALEN - 10, own_name(waiting->to)));
+					  psprintf("%.*s_renamed", NAMEDATALEN - 10, cfd_own_name(waiting->to)));
 	}
 }
 
@@ -226,14 +226,14 @@ emit_renames(CfdPlan *plan, List *renames)
 		emit_class(plan, renames, class);
 }
 
-static CfdRename *
-new_rename(CfdFact *fact, CfdFact *to)
+CfdRename *
+cfd_new_rename(CfdFact *fact, CfdFact *to)
 {
 	CfdRename *rename = palloc0(sizeof(CfdRename));
 
 	rename->fact = fact;
 	rename->to = to;
-	rename->now = own_name(fact);
+	rename->now = cfd_own_name(fact);
 	return rename;
 }
 
@@ -318,212 +318,12 @@ read_renames(CfdPlan *plan)
 		if (strncmp(pair->key, "label ", 6) == 0)
 			continue;
 		check_pair(plan, pair, pairs);
-		rename = new_rename(cfd_find(plan->source, pair->key), cfd_find(plan->target, pair->value));
+		rename =
+			cfd_new_rename(cfd_find(plan->source, pair->key), cfd_find(plan->target, pair->value));
 		rename->silent = comes_along(plan, rename->fact, pairs);
 		renames = lappend(renames, rename);
 	}
 	return renames;
-}
-
-static void
-add_word(List **words, const char *old, const char *new)
-{
-	CfdWord *word;
-	ListCell *lc;
-
-	if (old == NULL || new == NULL || strcmp(old, new) == 0)
-		return;
-	foreach (lc, *words)
-	{
-		word = (CfdWord *) lfirst(lc);
-		if (strcmp(word->old, old) == 0 && strcmp(word->new, new) == 0)
-			return;
-	}
-	word = palloc(sizeof(CfdWord));
-	word->old = old;
-	word->new = new;
-	*words = lappend(*words, word);
-}
-
-/* Notes the words that a rename makes others of. */
-static void
-add_words(List **words, const CfdRename *rename)
-{
-	add_word(words, rename->fact->schema, rename->to->schema);
-	add_word(words, rename->fact->name, rename->to->name);
-	add_word(words, rename->fact->part, rename->to->part);
-	/* as one text, where the payload has a qualified name */
-	if (rename->fact->part == NULL && rename->fact->schema)
-		add_word(words, cfd_table(rename->fact), cfd_table(rename->to));
-}
-
-/* What is written of a sequence: it follows the name of its table and column. */
-static bool
-belongs_to(const CfdFact *fact, const CfdFact *table)
-{
-	ListCell *lc;
-
-	if (fact->parent == table)
-		return cfd_is(fact, "constraint") || cfd_is(fact, "index");
-	if (!cfd_is(fact, "sequence"))
-		return false;
-	foreach (lc, fact->depends)
-	{
-		CfdDepend *depend = (CfdDepend *) lfirst(lc);
-
-		if (depend->how != CFD_NORMAL && depend->fact->parent == table)
-			return true;
-	}
-	return false;
-}
-
-/* Whether it has the name of one of a parent table, and gets another with it. */
-static bool
-is_inherited(CfdPlan *plan, const CfdFact *fact)
-{
-	return cfd_is(fact, "constraint") && cfd_bool(fact, "inherited") &&
-		   (strcmp(cfd_text(fact, "type"), "check") == 0 ||
-			strcmp(cfd_text(fact, "type"), "not null") == 0);
-}
-
-/* Finds what a constraint, an index or a sequence of a table has become, if it has another name. */
-static void
-find_namesake(CfdPlan *plan, CfdFact *fact, const CfdFact *table, List *words, List **renames)
-{
-	List *more = list_copy(words);
-	ListCell *lc;
-	ListCell *lr;
-
-	if (cfd_find(plan->target, fact->identity))
-		return;
-	foreach (lc, plan->new)
-	{
-		CfdFact *other = (CfdFact *) lfirst(lc);
-		bool used = false;
-
-		if (other->kind != fact->kind || !belongs_to(other, table) ||
-			cfd_find(plan->source, other->identity))
-			continue;
-		foreach (lr, *renames)
-			used = used || ((CfdRename *) lfirst(lr))->to == other;
-		if (used)
-			continue;
-		more = list_copy(words);
-		add_word(&more, own_name(fact), own_name(other));
-		if (cfd_same_payload(fact, other, more))
-		{
-			CfdRename *rename = new_rename(fact, other);
-
-			rename->silent = is_inherited(plan, fact);
-			*renames = lappend(*renames, rename);
-			return;
-		}
-	}
-}
-
-/* Whether a table, or a column of it, has another name than before. */
-static bool
-is_touched(const CfdFact *table, List *renames)
-{
-	ListCell *lc;
-
-	foreach (lc, renames)
-	{
-		const CfdFact *fact = ((CfdRename *) lfirst(lc))->fact;
-
-		if (fact == table || fact->parent == table)
-			return true;
-	}
-	return false;
-}
-
-/* Finds what was named after what has another name, and has one now itself. */
-static List *
-find_namesakes(CfdPlan *plan, List *renames, List *words)
-{
-	List *more = NIL;
-	ListCell *lc;
-	ListCell *lf;
-
-	foreach (lc, plan->old)
-	{
-		CfdFact *table = (CfdFact *) lfirst(lc);
-		CfdFact *now = cfd_find(plan->target, table->identity);
-
-		if ((table->kind->flags & CFD_RELATION) == 0 || now == NULL || !is_touched(table, renames))
-			continue;
-		foreach (lf, plan->old)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (belongs_to((CfdFact *) lfirst(lf), table))
-				find_namesake(plan, (CfdFact *) lfirst(lf), now, words, &more);
-		}
-	}
-	return more;
-}
-
-/* Whether a fact has to do with one that has another name. */
-static bool
-is_concerned(const CfdFact *fact, List *renamed)
-{
-	ListCell *lc;
-
-	for (const CfdFact *part = fact; part; part = part->parent)
-		if (list_member_ptr(renamed, part))
-			return true;
-	foreach (lc, fact->children)
-		if (list_member_ptr(renamed, lfirst(lc)))
-			return true;
-	foreach (lc, fact->depends)
-	{
-		const CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
-
-		for (const CfdFact *part = needed; part; part = part->parent)
-			if (list_member_ptr(renamed, part))
-				return true;
-	}
-	return false;
-}
-
-/* A view whose columns have other names shows something else, whatever its text looks like. */
-static bool
-has_other_columns(CfdPlan *plan, const CfdFact *view)
-{
-	ListCell *lc;
-
-	if (!cfd_is(view, "view") && !cfd_is(view, "materialized view"))
-		return false;
-	foreach (lc, view->children)
-	{
-		const CfdFact *column = (const CfdFact *) lfirst(lc);
-
-		if (cfd_is(column, "column") && cfd_find(plan->target, column->identity) == NULL)
-			return true;
-	}
-	return false;
-}
-
-/* Lets what mentions the old names mention the new ones. */
-static void
-take_names(CfdPlan *plan, List *renames, List *words)
-{
-	List *renamed = NIL;
-	ListCell *lc;
-
-	foreach (lc, renames)
-		renamed = lappend(renamed, ((CfdRename *) lfirst(lc))->fact);
-	foreach (lc, plan->old)
-	{
-		CfdFact *fact = (CfdFact *) lfirst(lc);
-		CfdFact *to = cfd_find(plan->target, fact->identity);
-
-		CHECK_FOR_INTERRUPTS();
-		if (to == NULL || to->kind != fact->kind || strcmp(fact->hash, to->hash) == 0 ||
-			cfd_is(fact, "comment") || cfd_is(fact, "security label") || cfd_is(fact, "owner") ||
-			cfd_is(fact, "grant") || !is_concerned(fact, renamed) || has_other_columns(plan, fact))
-			continue;
-		cfd_take_names(fact, to, words);
-	}
 }
 
 /* Writes the renames, and gives the facts of the source the names that they have then. */
@@ -541,13 +341,13 @@ cfd_rename(CfdPlan *plan)
 	if (renames == NIL)
 		return;
 	foreach (lc, renames)
-		add_words(&words, (CfdRename *) lfirst(lc));
+		cfd_add_words(&words, (CfdRename *) lfirst(lc));
 	emit_renames(plan, renames);
 	cfd_rekey(plan, renames);
-	more = find_namesakes(plan, renames, words);
+	more = cfd_find_namesakes(plan, renames, words);
 	foreach (lc, more)
-		add_words(&words, (CfdRename *) lfirst(lc));
+		cfd_add_words(&words, (CfdRename *) lfirst(lc));
 	emit_renames(plan, more);
 	cfd_rekey(plan, more);
-	take_names(plan, list_concat(renames, more), words);
+	cfd_take_all_names(plan, list_concat(renames, more), words);
 }

@@ -27,6 +27,15 @@ typedef struct CfdWord
 	const char *new;
 } CfdWord;
 
+/* differ_rename.c */
+extern const char *cfd_own_name(const CfdFact *fact);
+extern CfdRename *cfd_new_rename(CfdFact *fact, CfdFact *to);
+
+/* differ_namesake.c */
+extern void cfd_add_words(List **words, const CfdRename *rename);
+extern List *cfd_find_namesakes(CfdPlan *plan, List *renames, List *words);
+extern void cfd_take_all_names(CfdPlan *plan, List *renames, List *words);
+
 /* differ_same.c: texts that are equal but for names */
 extern bool cfd_same_text(const char *old, const char *new, List *words);
 extern char *cfd_replace_names(const char *text, List *words);
