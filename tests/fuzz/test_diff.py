@@ -260,7 +260,7 @@ def ddl(schema: Schema) -> str:
         relations.add(name)
     if schema.partitioned:
         by, partitions, index = schema.partitioned
-        out.append(f"CREATE TABLE part (id {key}, note text) PARTITION BY {by};")
+        out.append(f"CREATE TABLE part (id bigint, note text) PARTITION BY {by};")
         for each in partitions:
             bound = f"FROM ({each}) TO ({each}1)" if by.startswith("RANGE") else f"IN ({each})"
             bound = "DEFAULT" if each == "DEFAULT" else f"FOR VALUES {bound}"

@@ -39,8 +39,19 @@ ROLES = ("pair_owner", "pair_reader", "pair_writer", 'pair "Quoted"')
 TABLESPACE = "pair_space"
 EMPTY = "{}"
 # What a plan may be expected to have: "hazard data loss", "no hazard", "no hazard rewrite", "statement TEXT",
-# "no statement TEXT", "empty", "kept IDENTITY", "remade IDENTITY" (an identity may have *), "rows lost TABLE".
-EXPECTATIONS = ("hazard", "no hazard", "statement", "no statement", "empty", "kept", "remade", "rows lost")
+# "no statement TEXT", "empty", "kept IDENTITY", "remade IDENTITY" (an identity may have *), "rows lost TABLE",
+# "refused TEXT": there is no plan, and the error says so.
+EXPECTATIONS = (
+    "hazard",
+    "no hazard",
+    "statement",
+    "no statement",
+    "empty",
+    "kept",
+    "remade",
+    "rows lost",
+    "refused",
+)
 
 Facts = dict[str, dict[str, Any]]
 
@@ -711,6 +722,7 @@ class Trial:
         if same:
             options = json.dumps(json.loads(options) | {"equal": same})
         plan: list[Statement] = []
+        refused = [e.removeprefix("refused ") for e in expectations if e.startswith("refused ")]
         try:
             plan = self.server.diff(
                 source.text if source else EMPTY, target.text if target else EMPTY, options
@@ -721,10 +733,15 @@ class Trial:
             rows = database.rows(both)
             database.run(plan)
         except Failed as error:
+            if any(text in str(error) for text in refused):
+                report.say(f"no plan {title}", [error])
+                return False
             report.fail(f"{title}: {error}")
             return False
         if target is None and database.size() == self.server.size:
             return True
+        if refused:
+            report.fail(f"{title}: expected to be refused")
         found = database.snapshot()
         wanted = target or self.server.empty
         good = True
