@@ -94,6 +94,7 @@ SELECT n.nspname AS schema, p.proname AS name, p.oid, p.prokind::text AS kind,
     obj_description(p.oid, 'pg_proc') AS comment
 FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
 WHERE n.nspname IN ('confiture', 'confiture_py') AND p.proname NOT LIKE '\\_%'
+ORDER BY pg_get_function_arguments(p.oid) COLLATE "C"
 """
 TABLES = """
 SELECT c.oid::regclass::text AS name, obj_description(c.oid, 'pg_class') AS comment,
@@ -178,13 +179,15 @@ Connection = psycopg.Connection[Row]
 def render(connection: Connection) -> str:
     """Return the document for the extensions of a database."""
     levels = find_levels(connection)
-    functions = {name_of(row): row for row in connection.execute(FUNCTIONS)}
+    functions: dict[str, list[Row]] = {}
+    for row in connection.execute(FUNCTIONS):
+        functions.setdefault(name_of(row), []).append(row)
     listed = [name for names in SECTIONS.values() for name in names]
     if unlisted := functions.keys() - set(listed):
         raise SystemExit(f"in no section of generate.py: {', '.join(sorted(unlisted))}")
     parts = [HEAD]
     for title, names in SECTIONS.items():
-        found = [functions[name] for name in names if name in functions]
+        found = [row for name in names for row in functions.get(name, [])]
         if not found:
             continue
         parts.append(f"## {title}\n")
