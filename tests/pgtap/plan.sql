@@ -62,9 +62,9 @@ SELECT is(ARRAY(SELECT r ->> 'statement' FROM p, jsonb_array_elements(plan -> 'd
     ARRAY(SELECT d.statement FROM s, confiture.diff(b, a) AS d ORDER BY d.ordinal), 'down');
 SELECT is((SELECT (plan #> '{proof,proven}', plan #> '{down_proof,proven}', plan -> 'equal')::text FROM p), '(true,true,false)', 'both proven');
 SELECT is((SELECT plan ->> 'source_hash' FROM p), (SELECT confiture.snapshot_hash(a) FROM s), 'the hashes of both');
-SELECT is(confiture.plan_between(a, b, '{"prove": false, "down": false}') - '{source_hash,target_hash,up,basis,directive}'::text[],
+SELECT is(confiture.plan_between(a, b, '{"prove": false, "down": false}') - '{source_hash,target_hash,up,basis,directive,changes}'::text[],
     '{"equal": false, "down": null, "proof": null, "down_proof": null, "unmodelled": []}', 'without proof, without a way back') FROM s;
-SELECT is(confiture.plan_between(a, a) - '{source_hash,target_hash}'::text[], '{"equal": true, "up": [], "down": [], "proof": null, "down_proof": null, "unmodelled": [], "basis": {}, "directive": null}', 'equal') FROM s;
+SELECT is(confiture.plan_between(a, a) - '{source_hash,target_hash,changes}'::text[], '{"equal": true, "up": [], "down": [], "proof": null, "down_proof": null, "unmodelled": [], "basis": {}, "directive": null}', 'equal') FROM s;
 SELECT is(confiture.plan_between('{}', a) -> 'down_proof' -> 'proven', 'true', 'from nothing and back') FROM s;
 SELECT is((SELECT confiture.plan_between(a, b, '{"keep": true}') #> '{down_proof,proven}' FROM s), 'true', 'twins are kept, the way back runs in a copy');
 SELECT is((SELECT count(*) FROM confiture.builds() WHERE kind = 'twin'), 2::bigint, 'those of source and target');
