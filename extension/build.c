@@ -97,6 +97,9 @@ cf_finish_build_worker(CfWorker *worker, bool hide_place)
 		ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE),
 						errmsg("the background worker ended before its work was done"),
 						errhint("See the server's log, then try again.")));
+	/* There is more to come after this worker, which is cancelled too. */
+	if (worker->cancel)
+		ReThrowError(worker->cancel);
 	return result;
 }
 

@@ -297,6 +297,8 @@ cf_worker_wait(CfWorker *worker, TimestampTz deadline)
 		if (worker->pid != 0)
 			pass_on_cancel(worker, &cancelled);
 	}
+	if (worker->completed)
+		worker->cancel = cancelled;
 	if (cancelled == NULL || worker->completed)
 		return;
 	/* Why it was cancelled, this session knows; where, the worker does. */

@@ -64,6 +64,7 @@ typedef struct CfWorker
 	pid_t pid;
 	MemoryContext context;
 	ErrorData *failure; /* the error it has ended with */
+	ErrorData *cancel;	/* it was cancelled, and had done its work before it heard of it */
 	char *result;		/* what it has sent */
 	List *values;		/* void *: jsonb values that it has sent, or NULL */
 	bool completed;

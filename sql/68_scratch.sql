@@ -218,7 +218,11 @@ BEGIN
     PERFORM confiture._top_level(format('CREATE DATABASE %I TEMPLATE %I%s', work, template,
         CASE WHEN big THEN ' STRATEGY file_copy' END));
     RETURN work;
-EXCEPTION WHEN insufficient_resources THEN
+EXCEPTION WHEN query_canceled THEN
+    -- It may have been made before anybody heard of that.
+    PERFORM confiture._scratch_drop(work);
+    RAISE;
+WHEN insufficient_resources THEN
     RAISE EXCEPTION 'a scratch database could not be made: %', SQLERRM
         USING ERRCODE = SQLSTATE, HINT = 'It needs about 8 MB, and as much as the schema without its rows, in the data directory. SELECT confiture.build_prune() drops templates that are kept.';
 END
