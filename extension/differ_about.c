@@ -19,13 +19,10 @@ word_of(const CfdFact *fact)
 	static const char *const words[][2] = {
 		{"attribute", "COLUMN"},
 		{"domain constraint", "CONSTRAINT"},
-		/* takes the types of an ordered-set aggregate as they are */
+		/* takes the types of an ordered-set aggregate as they are, and none */
 		{"aggregate", "ROUTINE"},
 	};
 
-	/* only here it may be (*) */
-	if (cfd_is(fact, "aggregate") && *fact->arguments == '\0')
-		return "AGGREGATE";
 	for (int i = 0; i < lengthof(words); i++)
 		if (cfd_is(fact, words[i][0]))
 			return words[i][1];

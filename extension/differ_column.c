@@ -130,6 +130,18 @@ has_named_not_null(const CfdFact *column)
 	return false;
 }
 
+/*
+ * Whether a child says again what its parent says: how a column is generated it must not
+ * (before 16).
+ */
+static bool
+is_merged(CfdPlan *plan, const CfdFact *column)
+{
+	CfdFact *from = cfd_has(column->parent, "inherits") ? cfd_inherited_from(plan, column) : NULL;
+
+	return from && cfd_equal(from, column, "generated") && cfd_equal(from, column, "expression");
+}
+
 /* Appends a column as CREATE TABLE and ADD COLUMN have it. */
 void
 cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column)
@@ -146,7 +158,7 @@ cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column)
 		appendStringInfo(out, " COLLATE %s", text);
 	if (value && value->create == column->create)
 		appendStringInfo(out, " DEFAULT %s", cfd_text(value, "expression"));
-	if ((text = cfd_text(column, "generated")) != NULL)
+	if ((text = cfd_text(column, "generated")) != NULL && !is_merged(plan, column))
 		appendStringInfo(out, " GENERATED ALWAYS AS (%s) %s", cfd_text(column, "expression"),
 						 strcmp(text, "virtual") == 0 ? "VIRTUAL" : "STORED");
 	if (cfd_has(column, "identity"))

@@ -18,6 +18,8 @@ CREATE TABLE c (d integer) INHERITS (p);
 ALTER TABLE c ALTER COLUMN a SET DEFAULT 2;
 
 -- pair: child_columns_only_inherited
+-- stays: local
+-- dump: skip, a child's own column stays its own
 -- from:
 CREATE TABLE p (a integer, b text);
 CREATE TABLE c (a integer, d integer) INHERITS (p);
@@ -64,6 +66,8 @@ CREATE TABLE p (a integer, CONSTRAINT k CHECK (a > 1));
 CREATE TABLE c (d integer) INHERITS (p);
 
 -- pair: child_check_local_too
+-- stays: local
+-- dump: skip, a child's own column stays its own
 -- from:
 CREATE TABLE p (a integer, CONSTRAINT k CHECK (a > 0));
 CREATE TABLE c (d integer, CONSTRAINT k CHECK (a > 0)) INHERITS (p);
@@ -111,6 +115,8 @@ INSERT INTO c VALUES (1);
 CREATE TABLE c (a integer);
 
 -- pair: parent_goes_and_its_columns_stay
+-- stays: local
+-- dump: skip, a child's own column stays its own
 -- from:
 CREATE TABLE p (a integer DEFAULT 3 NOT NULL CHECK (a > 0));
 CREATE TABLE c (b integer) INHERITS (p);
@@ -137,5 +143,12 @@ CREATE TABLE c (d integer) INHERITS (p);
 -- to:
 CREATE TABLE p (a integer, b integer GENERATED ALWAYS AS (a * 3) STORED);
 CREATE TABLE c (d integer) INHERITS (p);
--- expect: remade column public.*
--- expect back: remade column public.*
+-- expect: remade column public.*.b
+-- expect back: remade column public.*.b
+
+-- pair: inherited_generated_said_again
+-- from:
+CREATE TABLE p (a integer, b integer GENERATED ALWAYS AS (a * 2) STORED);
+-- to:
+CREATE TABLE p (a integer, b integer GENERATED ALWAYS AS (a * 2) STORED);
+CREATE TABLE c (a integer, b integer, d integer) INHERITS (p);

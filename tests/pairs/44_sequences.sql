@@ -150,6 +150,8 @@ INSERT INTO t (a) VALUES ('x');
 CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text);
 
 -- pair: identity_to_serial
+-- expect: remade sequence public.t_id_seq
+-- expect back: remade sequence public.t_id_seq
 -- from:
 CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY, a text);
 -- to:

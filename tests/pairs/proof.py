@@ -10,6 +10,7 @@ A file NN_subject.sql has blocks:
     -- columns: reordered     the physical order of columns may differ afterwards
     -- normal form            texts are no fixed point: compared after a dump and a restore
     -- no way back: REASON    the plan back is refused, or fails
+    -- stays: KEY             no statement can change this key of a payload
     -- dump: skip, REASON     pg_dump can't be equal
     -- base:                  SQL that runs on both sides first; rows too
     -- from:                  the rest of the one side
@@ -74,6 +75,7 @@ class Pair:
     normal_form: bool = False
     skip_dump: bool = False
     no_way_back: bool = False
+    stays: str = ""
     may_remake: bool = False  # anything may be made anew, if a hazard says so
 
 
@@ -84,7 +86,7 @@ def read_file(path: Path) -> list[Pair]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         where = f"{path.name}:{number}"
         match = re.match(
-            r"-- (pair|options back|options|expect back|expect|columns|dump|no way back|base|from|to):(.*)$",
+            r"-- (pair|options back|options|expect back|expect|columns|dump|stays|no way back|base|from|to):(.*)$",
             line,
         )
         word, value = (match[1], match[2].strip()) if match else ("", "")
@@ -111,6 +113,8 @@ def read_file(path: Path) -> list[Pair]:
             if value != "reordered":
                 raise ValueError(f"{where}: columns can only be reordered")
             pair.reordered = True
+        elif word == "stays":
+            pair.stays = value
         elif word == "no way back":
             pair.no_way_back = True
         elif word == "dump":
@@ -412,6 +416,13 @@ class Snapshot:
         return sorted(
             name for name in self.facts.keys() | other.facts.keys() if self._of(name) != other._of(name)
         )
+
+    def equal_but(self, other: Snapshot, name: str, key: str) -> bool:
+        """Tell whether two facts are equal but for a key of their payload."""
+        mine, its = self.facts.get(name), other.facts.get(name)
+        if mine is None or its is None:
+            return False
+        return {**mine["payload"], key: None} == {**its["payload"], key: None}
 
     def differences(self, other: Snapshot) -> list[str]:
         """Say what differs: found (this), wanted (the other)."""
@@ -751,6 +762,8 @@ class Trial:
                 left = [name for name in found.differing(wanted) if name not in same]
             else:
                 left = found.differing(wanted)
+            if self.pair.stays:
+                left = [name for name in left if not found.equal_but(wanted, name, self.pair.stays)]
             if left:
                 good = False
                 report.fail(f"{title}: facts differ afterwards", found.differences(wanted))
