@@ -6,20 +6,11 @@ CREATE OR REPLACE FUNCTION confiture._declared_renames(ddl text, label text DEFA
 LANGUAGE c IMMUTABLE
 AS 'MODULE_PATHNAME', 'confiture_declared_renames';
 
--- Those of the renames that are not done yet: a source that does not have the old name has the new one.
+-- Those of the renames that are not done yet: the source has the old name, and not the new one.
 CREATE OR REPLACE FUNCTION confiture._renames_left(renames jsonb, source jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(renames) AS r WHERE source -> 'facts' ? r.key
-$$;
-
--- The renames that the files of a schema declare and that a source has not seen.
-CREATE OR REPLACE FUNCTION confiture._files_renames(paths text[], texts text[], source jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT confiture._renames_left(coalesce(jsonb_object_agg(r.key, r.value), '{}'), source)
-    FROM unnest(paths, texts) WITH ORDINALITY AS f (path, content, ordinal)
-    CROSS JOIN LATERAL jsonb_each(confiture._declared_renames(f.content, f.path)) AS r
+    SELECT coalesce(jsonb_object_agg(r.key, r.value), '{}') FROM jsonb_each(renames) AS r 
+    WHERE source -> 'facts' ? r.key AND NOT source -> 'facts' ? (r.value #>> '{}')
 $$;

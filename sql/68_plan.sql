@@ -257,12 +257,22 @@ BEGIN
 END
 $$;
 
+-- The options, with the renames that the target declares and that are not done yet.
+CREATE OR REPLACE FUNCTION confiture._plan_renames(source jsonb, target jsonb, options jsonb) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT options || CASE WHEN r.renames <> '{}' THEN jsonb_build_object('renames', r.renames) ELSE '{}' END
+    FROM (SELECT confiture._renames_left(coalesce(target -> 'renames', '{}'), source)
+        || coalesce(options -> 'renames', '{}') AS renames) AS r
+$$;
+
 CREATE OR REPLACE FUNCTION confiture.plan_between(source jsonb, target jsonb, options jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN confiture._plan_make(source, target, confiture._plan_options(options, false), false);
+    RETURN confiture._plan_make(source, target, confiture._plan_renames(source, target, confiture._plan_options(options, false)), false);
 END
 $$;
 COMMENT ON FUNCTION confiture.plan_between(jsonb, jsonb, jsonb) IS
@@ -284,12 +294,9 @@ DECLARE
     opts jsonb := jsonb_build_object('owner', current_user) || confiture._plan_options(options, false) || '{"down": false}';
     target jsonb := confiture._snapshot_cached(paths, texts);
     source jsonb := confiture.snapshot();
-    renames jsonb := confiture._files_renames(paths, texts, source) || coalesce(opts -> 'renames', '{}');
     plan jsonb;
 BEGIN
-    IF renames <> '{}' THEN
-        opts := opts || jsonb_build_object('renames', renames);
-    END IF;
+    opts := confiture._plan_renames(source, target, opts);
     plan := confiture._plan_make(source, target, opts, true);
     PERFORM confiture._plan_refuse(plan -> 'proof', opts);
     RETURN QUERY SELECT r.* FROM jsonb_to_recordset(plan -> 'up') AS r (

@@ -22,6 +22,18 @@ AS $$
     FROM unnest(paths, texts) WITH ORDINALITY AS f (path, content, ordinal)
 $$;
 
+-- A snapshot with the renames that the files declare, for those who compare it with another one.
+CREATE OR REPLACE FUNCTION confiture._with_renames(snapshot jsonb, paths text[], texts text[]) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT snapshot || coalesce((
+        SELECT jsonb_build_object('renames', jsonb_object_agg(r.key, r.value))
+        FROM unnest(paths, texts) AS f (path, content)
+        CROSS JOIN LATERAL jsonb_each(confiture._declared_renames(f.content, f.path)) AS r
+        HAVING count(*) > 0), '{}')
+$$;
+
 CREATE OR REPLACE FUNCTION confiture.snapshot_of(files jsonb, base jsonb DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -40,13 +52,13 @@ BEGIN
     steps := steps || jsonb_build_object('files', confiture._files_json(given.paths, given.texts))
         || '{"query": "SELECT confiture.snapshot()"}';
     results := confiture._scratch(steps);
-    RETURN results[cardinality(results)];
+    RETURN confiture._with_renames(results[cardinality(results)], given.paths, given.texts);
 END
 $$;
 COMMENT ON FUNCTION confiture.snapshot_of(jsonb, jsonb) IS
 'The snapshot of what files of DDL make, in a scratch database on this server: as confiture.build() runs them, by the role that calls.
 Arguments: files, as confiture.build(); base, a snapshot that the scratch database is filled from before.
-Result: as confiture.snapshot().
+Result: as confiture.snapshot(), with "renames", those that comments in the files declare (-- confiture: renamed from old), which confiture.plan_between() honours.
 Errors: as confiture.build() raises for files, with file, line and column; 42501 the role may not create databases; 25000 in a transaction that is not READ COMMITTED; 25006 standby; CF013 no free background worker; 22023 base is no snapshot.
 Example: SELECT confiture.snapshot_of(''{"db/schema/a.sql": "CREATE TABLE a (id integer)"}''::jsonb);';
 
