@@ -292,6 +292,7 @@ extern void cfd_close(CfdPlan *plan);
 extern bool cfd_needs(const CfdFact *fact, const char *identity);
 extern CfdFact *cfd_user_of(const CfdFact *type);
 extern const char *cfd_locks(const char *mode, const CfdFact *type);
+extern const char *cfd_typed_locks(const CfdFact *type);
 extern char *cfd_name_aside(CfdPlan *plan, const char *schema, const char *name);
 extern void cfd_decide_to_move(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_follow_move(CfdPlan *plan, CfdFact *dependent, CfdFact *gone);
@@ -359,15 +360,16 @@ extern const CfdKind cfd_index_kinds[];		 /* index */
 extern const CfdKind cfd_view_kinds[];		 /* view, materialized view, rule */
 extern const CfdKind cfd_trigger_kinds[];	 /* trigger, policy, statistics, event trigger */
 extern const CfdKind cfd_routine_kinds[];	 /* function, procedure, aggregate */
-extern const CfdKind cfd_type_kinds[];		 /* collation, type, attribute */
-extern const CfdKind cfd_domain_kinds[];	 /* domain, domain constraint */
-extern const CfdKind cfd_operator_kinds[];	 /* operator, its class, its family, cast, conversion */
-extern const CfdKind cfd_language_kinds[];	 /* language, transform, access method, extension */
-extern const CfdKind cfd_search_kinds[];	 /* text search */
-extern const CfdKind cfd_about_kinds[];		 /* owner, comment, security label */
-extern const CfdKind cfd_grant_kinds[];		 /* grant */
-extern const CfdKind cfd_default_kinds[];	 /* default privileges */
-extern const CfdKind cfd_foreign_kinds[];	 /* foreign data wrapper, server, user mapping */
+extern const CfdKind cfd_type_kinds[];		 /* type, attribute */
+extern const CfdKind cfd_collation_kinds[];
+extern const CfdKind cfd_domain_kinds[];   /* domain, domain constraint */
+extern const CfdKind cfd_operator_kinds[]; /* operator, its class, its family, cast, conversion */
+extern const CfdKind cfd_language_kinds[]; /* language, transform, access method, extension */
+extern const CfdKind cfd_search_kinds[];   /* text search */
+extern const CfdKind cfd_about_kinds[];	   /* owner, comment, security label */
+extern const CfdKind cfd_grant_kinds[];	   /* grant */
+extern const CfdKind cfd_default_kinds[];  /* default privileges */
+extern const CfdKind cfd_foreign_kinds[];  /* foreign data wrapper, server, user mapping */
 extern const CfdKind cfd_publication_kinds[];  /* publication and its parts */
 extern const CfdKind cfd_subscription_kinds[]; /* subscription */
 

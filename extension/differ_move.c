@@ -119,6 +119,25 @@ cfd_locks(const char *mode, const CfdFact *type)
 	return out.len ? out.data : NULL;
 }
 
+/* The locks on typed tables, which change along; NULL when there are none. */
+const char *
+cfd_typed_locks(const CfdFact *type)
+{
+	StringInfoData out;
+	ListCell *lc;
+
+	initStringInfo(&out);
+	foreach (lc, type->dependents)
+	{
+		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(table, "table") && cfd_has(table, "of_type"))
+			appendStringInfo(&out, "%sACCESS EXCLUSIVE on %s", out.len ? ", " : "",
+							 cfd_table(table));
+	}
+	return out.len ? out.data : NULL;
+}
+
 static bool
 is_taken(CfdPlan *plan, const char *schema, const char *name)
 {

@@ -2,7 +2,7 @@
  *
  * differ_type.c
  *	  Types: enums, composite types and their attributes, ranges, base types,
- *	  shells; and collations.
+ *	  shells.
  *
  * Labels of an enum are added where they are; that they are in another order, or that one
  * goes, needs the type to be made anew, and columns to be moved to it: differ_move.c.
@@ -417,35 +417,16 @@ attribute_carrier(CfdPlan *plan, CfdFact *fact)
 	return fact->parent;
 }
 
-/* The locks on typed tables, which change along; NULL when there are none. */
-static const char *
-typed_locks(const CfdFact *type)
-{
-	StringInfoData out;
-	ListCell *lc;
-
-	initStringInfo(&out);
-	foreach (lc, type->dependents)
-	{
-		CfdFact *table = ((CfdDepend *) lfirst(lc))->fact;
-
-		if (cfd_is(table, "table") && cfd_has(table, "of_type"))
-			appendStringInfo(&out, "%sACCESS EXCLUSIVE on %s", out.len ? ", " : "",
-							 cfd_table(table));
-	}
-	return out.len ? out.data : NULL;
-}
-
 static const char *
 cascade(const CfdFact *type)
 {
-	return typed_locks(type) ? " CASCADE" : "";
+	return cfd_typed_locks(type) ? " CASCADE" : "";
 }
 
 static void
 create_attribute(CfdPlan *plan, CfdFact *fact)
 {
-	cfd_emit(plan, fact, "create", 0, typed_locks(fact->parent->twin),
+	cfd_emit(plan, fact, "create", 0, cfd_typed_locks(fact->parent->twin),
 			 "ALTER TYPE %s ADD ATTRIBUTE %s%s", cfd_table(fact), attribute_clause(fact, ""),
 			 cascade(fact->parent->twin));
 }
@@ -477,8 +458,9 @@ alter_attribute(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity,
 					   cfd_text(new, "type"));
 	}
-	cfd_emit(plan, new, "alter", 0, typed_locks(old->parent), "ALTER TYPE %s ALTER ATTRIBUTE %s%s",
-			 cfd_table(new), attribute_clause(new, "TYPE "), cascades);
+	cfd_emit(plan, new, "alter", 0, cfd_typed_locks(old->parent),
+			 "ALTER TYPE %s ALTER ATTRIBUTE %s%s", cfd_table(new), attribute_clause(new, "TYPE "),
+			 cascades);
 }
 
 static void
@@ -489,53 +471,25 @@ drop_attribute(CfdPlan *plan, CfdFact *fact)
 	if (user)
 		cfd_hazard(plan, "data loss: all values of %s in %s and others", fact->identity,
 				   user->identity);
-	cfd_emit(plan, fact, "drop", 0, typed_locks(fact->parent), "ALTER TYPE %s DROP ATTRIBUTE %s%s",
-			 cfd_table(fact), cfd_part(fact), cascade(fact->parent));
+	cfd_emit(plan, fact, "drop", 0, cfd_typed_locks(fact->parent),
+			 "ALTER TYPE %s DROP ATTRIBUTE %s%s", cfd_table(fact), cfd_part(fact),
+			 cascade(fact->parent));
 }
 
-static void
-create_collation(CfdPlan *plan, CfdFact *fact)
-{
-	static const char *const parts[][2] = {{"lc_collate", "lc_collate"},
-										   {"lc_ctype", "lc_ctype"},
-										   {"locale", "locale"},
-										   {"rules", "rules"}};
-	StringInfoData items;
-
-	if (fact->moved)
-		cfd_put_aside(plan, fact);
-	initStringInfo(&items);
-	add_item(&items, fact, "provider", "provider");
-	for (int i = 0; i < lengthof(parts); i++)
-		add_literal(&items, fact, parts[i][0], parts[i][1]);
-	if (!cfd_bool(fact, "deterministic"))
-		appendStringInfoString(&items, ", deterministic = false");
-	cfd_emit(plan, fact, "create", 0, NULL, "CREATE COLLATION %s (%s)", cfd_name(fact), items.data);
-}
-
-static void
-drop_collation(CfdPlan *plan, CfdFact *fact)
-{
-	cfd_emit(plan, fact, "drop", 0, NULL, "DROP COLLATION %s.%s", cfd_quote(fact->schema),
-			 cfd_quote(fact->moved ? fact->aside : fact->name));
-}
-
-const CfdKind cfd_type_kinds[] = {
-	{.name = "collation", .rank = 8, .create = create_collation, .drop = drop_collation},
-	{.name = "type",
-	 .rank = 10,
-	 .flags = CFD_TYPE,
-	 .compare = compare_types,
-	 .create = create_type,
-	 .alter = alter_type,
-	 .drop = drop_type,
-	 .finishes = type_finishes,
-	 .finish = finish_type},
-	{.name = "attribute",
-	 .rank = 11,
-	 .compare = compare_attributes,
-	 .create = create_attribute,
-	 .alter = alter_attribute,
-	 .drop = drop_attribute,
-	 .carrier = attribute_carrier},
-	{0}};
+const CfdKind cfd_type_kinds[] = {{.name = "type",
+								   .rank = 10,
+								   .flags = CFD_TYPE,
+								   .compare = compare_types,
+								   .create = create_type,
+								   .alter = alter_type,
+								   .drop = drop_type,
+								   .finishes = type_finishes,
+								   .finish = finish_type},
+								  {.name = "attribute",
+								   .rank = 11,
+								   .compare = compare_attributes,
+								   .create = create_attribute,
+								   .alter = alter_attribute,
+								   .drop = drop_attribute,
+								   .carrier = attribute_carrier},
+								  {0}};
