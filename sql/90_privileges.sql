@@ -30,7 +30,7 @@ DECLARE
         'diff', 'plan', 'plan_between', 'prove', 'scratch_prepare', 'snapshot_of', '_build_check', '_build_key',
         '_build_lock', '_build_prune', '_build_templates', '_build_trim', '_build_unlock', '_build_work_name',
         '_changed_facts', '_check_writable', '_diff', '_diff_options', '_diff_side', '_empty_facts', '_files_json',
-        '_normal_forms', '_plan_back_options', '_plan_basis', '_plan_live', '_plan_objects', '_plan_changes', '_plan_ignored', '_own_needs', '_changed_object', '_basis_text', '_plan_diff_options', '_plan_has_candidates', '_plan_hazards',
+        '_normal_forms', '_declared_renames', '_renames_left', '_with_renames', '_plan_renames', '_plan_back_options', '_plan_basis', '_plan_live', '_plan_objects', '_plan_changes', '_plan_ignored', '_own_needs', '_changed_object', '_basis_text', '_plan_diff_options', '_plan_has_candidates', '_plan_hazards',
         '_plan_keep', '_plan_keeps', '_plan_make', '_plan_options', '_plan_prove', '_plan_refuse', '_plan_rows',
         '_plan_statements', '_plan_why_not', '_prove_in', '_rows_fill', '_rows_hazards', '_rows_load', '_rows_make', '_rows_prove', '_rows_sample', '_rows_sums',
         '_rows_tables', '_rows_value', '_rebuild_file', '_scratch', '_scratch_admit',

@@ -9,6 +9,10 @@ CREATE EXTENSION IF NOT EXISTS confiture;
 
 SELECT plan(46);
 
+CREATE FUNCTION pg_temp.files_renames(paths text[], texts text[], source jsonb) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT confiture._renames_left(coalesce(confiture._with_renames('{}', paths, texts) -> 'renames', '{}'), source)
+$$;
+
 CREATE SCHEMA s;
 -- What a script changes in the schema s: the plan from before to after, with declared renames.
 CREATE FUNCTION pg_temp.plan(script text, renames jsonb DEFAULT '{}')
@@ -141,13 +145,13 @@ SELECT is((pg_temp.failure($$ SELECT confiture._declared_renames(E'CREATE TABLE 
     'the directive at line 3 is the second for column a', 'two for one column');
 SELECT is(confiture._renames_left('{"column s.e.p": "column s.e.r", "column s.e.gone": "column s.e.q"}', confiture.snapshot('{s}')),
     '{"column s.e.p": "column s.e.r"}', 'what is done is left out');
-SELECT is(confiture._files_renames('{a,b}', ARRAY[E'-- confiture: renamed from e\nCREATE TABLE s.g (\n r int -- confiture: renamed from p\n)', 'SELECT 1'], confiture.snapshot('{s}')),
+SELECT is(pg_temp.files_renames('{a,b}', ARRAY[E'-- confiture: renamed from e\nCREATE TABLE s.g (\n r int -- confiture: renamed from p\n)', 'SELECT 1'], confiture.snapshot('{s}')),
     '{"table s.e": "table s.g", "column s.e.p": "column s.g.r"}', 'of files');
-SELECT is(confiture._files_renames('{}', '{}', confiture.snapshot('{s}')), '{}', 'of none');
+SELECT is(pg_temp.files_renames('{}', '{}', confiture.snapshot('{s}')), '{}', 'of none');
 SELECT is((SELECT string_agg(statement, '; ') FROM pg_temp.plan('ALTER TABLE s.e RENAME TO g; ALTER TABLE s.g RENAME p TO r',
-        confiture._files_renames('{a}', ARRAY[E'-- confiture: renamed from s.e\nCREATE TABLE s.g (\n r int, -- confiture: renamed from p\n q int)'], confiture.snapshot()))),
+        pg_temp.files_renames('{a}', ARRAY[E'-- confiture: renamed from s.e\nCREATE TABLE s.g (\n r int, -- confiture: renamed from p\n q int)'], confiture.snapshot()))),
     'ALTER TABLE s.e RENAME TO g; ALTER TABLE s.g RENAME COLUMN p TO r', 'and so to the plan');
-SELECT is_empty($$ SELECT * FROM pg_temp.plan('SELECT 1', confiture._files_renames('{a}', ARRAY[E'CREATE TABLE s.e (\n p int, -- confiture: renamed from old\n q int)'], confiture.snapshot())) $$,
+SELECT is_empty($$ SELECT * FROM pg_temp.plan('SELECT 1', pg_temp.files_renames('{a}', ARRAY[E'CREATE TABLE s.e (\n p int, -- confiture: renamed from old\n q int)'], confiture.snapshot())) $$,
     'a directive that has done its work may stay');
 
 SELECT * FROM finish();
