@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 
 #include "differ.h"
@@ -124,6 +125,18 @@ convert_row(CfdPlan *plan, const CfdFact *from, const CfdFact *to, const char *t
 					expression, row.data, type);
 }
 
+/* Whether a cast between two types that this server knows is there. */
+static bool
+has_cast(const char *old_type, const char *new_type)
+{
+	Oid old_oid;
+	Oid new_oid;
+	int32 mod;
+
+	return !cfd_parse_type(old_type, &old_oid, &mod) || !cfd_parse_type(new_type, &new_oid, &mod) ||
+		   can_coerce_type(1, &old_oid, &new_oid, COERCION_EXPLICIT);
+}
+
 /*
  * Returns the expression that makes a value of a type of the target of one of a type of
  * the source; the expression itself, when nothing needs to be said.
@@ -167,7 +180,8 @@ cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const 
 	}
 	/* What a cast of the user does, it does directly. */
 	if (from == NULL && peeled == NULL)
-		return psprintf("%s::%s", expression, new_type);
+		return psprintf(has_cast(old_type, new_type) ? "%s::%s" : "%s::text::%s", expression,
+						new_type);
 	if (cfd_find(plan->target, psprintf("cast(%s AS %s)", old_type, new_type)))
 		return psprintf("%s::%s", expression, new_type);
 	return psprintf("%s::text%s::%s", expression, was_array ? "[]" : "", new_type);

@@ -228,6 +228,51 @@ hope_for_casts(CfdPlan *plan)
 	}
 }
 
+/* Lets an action come after the changes of the attributes of a type, or before them. */
+static void
+hope_for_attributes(CfdAction *action, const CfdFact *type, const CfdFact *old, bool after)
+{
+	ListCell *lc;
+
+	foreach (lc, list_concat_copy(type->children, old->children))
+	{
+		CfdFact *part = (CfdFact *) lfirst(lc);
+		CfdAction *change = part->in_target ? cfd_provider(part) : part->drop;
+
+		if (cfd_is(part, "attribute"))
+			cfd_hope(after ? action : change, after ? change : action, CFD_CHECKS);
+	}
+}
+
+/*
+ * What is made of a type, such as a row as a default, comes after its attributes have changed;
+ * what goes is gone before.
+ */
+static void
+hope_for_types(CfdPlan *plan)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, list_concat_copy(plan->new, plan->old))
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+
+		foreach (ld, fact->created || fact->dropped ? fact->depends : NIL)
+		{
+			CfdFact *type = ((CfdDepend *) lfirst(ld))->fact;
+
+			if (!cfd_is(type, "type") || type->created || type->dropped || type->twin == NULL ||
+				fact->parent == type)
+				continue;
+			if (fact->created)
+				hope_for_attributes(fact->create, type, type->twin, true);
+			else
+				hope_for_attributes(fact->drop, type->twin, type, false);
+		}
+	}
+}
+
 /* Lets what takes a name come after what gives it up. */
 void
 cfd_wait_for_names(CfdPlan *plan)
@@ -236,4 +281,5 @@ cfd_wait_for_names(CfdPlan *plan)
 	wait_for_triggers(plan);
 	hope_for_names(plan);
 	hope_for_casts(plan);
+	hope_for_types(plan);
 }

@@ -462,3 +462,10 @@ CREATE TABLE t (id bigint DEFAULT nextval('one'));
 -- to:
 CREATE SEQUENCE two;
 CREATE TABLE t (id bigint DEFAULT nextval('two'));
+
+-- pair: column_type_without_any_cast
+-- expect: statement ::text::text[]
+-- from:
+CREATE TABLE t (a timestamptz, b boolean, c jsonb);
+-- to:
+CREATE TABLE t (a text[], b date, c uuid);

@@ -203,3 +203,11 @@ CREATE FUNCTION f(c) RETURNS c LANGUAGE sql AS 'SELECT $1';
 -- to:
 CREATE TYPE s.c AS (a integer);
 CREATE FUNCTION f(s.c) RETURNS s.c LANGUAGE sql AS 'SELECT $1';
+
+-- pair: composite_attributes_before_a_row_as_a_default
+-- from:
+CREATE TYPE c AS (x integer, y text, z date);
+-- to:
+CREATE TYPE c AS (x bigint, y text);
+CREATE TABLE t (a c DEFAULT ROW(1, 'a'));
+CREATE FUNCTION f() RETURNS c LANGUAGE sql RETURN ROW(1, 'a')::c;
