@@ -28,6 +28,7 @@ CREATE FUNCTION f() RETURNS SETOF v LANGUAGE sql AS 'SELECT * FROM public.v';
 CREATE VIEW w AS SELECT * FROM f();
 
 -- pair: cycle_of_a_table_default_and_a_function_of_its_row
+-- unsolved: what closes a circle is not dropped by a statement of its own
 -- from:
 -- to:
 CREATE TABLE t (a integer, b integer);
@@ -35,6 +36,7 @@ CREATE FUNCTION f(t) RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1';
 ALTER TABLE t ADD CONSTRAINT k CHECK (f(t) > 0);
 
 -- pair: cycle_of_a_table_default_and_a_function_that_reads_it
+-- unsolved: what closes a circle is not dropped by a statement of its own
 -- from:
 -- to:
 CREATE TABLE t (a integer);
@@ -42,6 +44,7 @@ CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FRO
 ALTER TABLE t ALTER COLUMN a SET DEFAULT f();
 
 -- pair: cycle_of_a_policy_and_a_function
+-- unsolved: what closes a circle is not dropped by a statement of its own
 -- from:
 -- to:
 CREATE TABLE t (a integer);
@@ -77,6 +80,7 @@ CREATE TYPE c AS (x t, y integer);
 CREATE TABLE u (z c[]);
 
 -- pair: cycle_of_sql_functions
+-- unsolved: bodies of BEGIN ATOMIC that call each other need a first body without the other
 -- from:
 -- to:
 CREATE FUNCTION a(integer) RETURNS integer LANGUAGE sql RETURN 1;
@@ -84,6 +88,7 @@ CREATE FUNCTION b(integer) RETURNS integer LANGUAGE sql RETURN a($1);
 CREATE OR REPLACE FUNCTION a(integer) RETURNS integer LANGUAGE sql RETURN CASE WHEN $1 > 0 THEN b($1 - 1) ELSE 0 END;
 
 -- pair: cycle_of_a_rule_and_a_table
+-- unsolved: what closes a circle is not dropped by a statement of its own
 -- from:
 -- to:
 CREATE TABLE a (x integer);
@@ -92,6 +97,7 @@ CREATE RULE r AS ON INSERT TO a DO ALSO INSERT INTO b VALUES (new.x);
 CREATE RULE r AS ON DELETE TO b DO ALSO DELETE FROM a WHERE x = old.x;
 
 -- pair: cycle_owned_sequence_as_default_of_another_table
+-- unsolved: what closes a circle is not dropped by a statement of its own
 -- dump: skip, which default pg_dump tells apart depends on the order in which the tables were made
 -- from:
 -- to:

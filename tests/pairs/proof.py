@@ -11,6 +11,7 @@ A file NN_subject.sql has blocks:
     -- normal form            texts are no fixed point: compared after a dump and a restore
     -- no way back: REASON    the plan back is refused, or fails
     -- stays: KEY             no statement can change this key of a payload
+    -- unsolved: REASON        the differ can't do it yet; when it can, this mark must go
     -- dump: skip, REASON     pg_dump can't be equal
     -- base:                  SQL that runs on both sides first; rows too
     -- from:                  the rest of the one side
@@ -76,6 +77,7 @@ class Pair:
     skip_dump: bool = False
     no_way_back: bool = False
     stays: str = ""
+    unsolved: str = ""
     may_remake: bool = False  # anything may be made anew, if a hazard says so
 
 
@@ -86,7 +88,7 @@ def read_file(path: Path) -> list[Pair]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         where = f"{path.name}:{number}"
         match = re.match(
-            r"-- (pair|options back|options|expect back|expect|columns|dump|stays|no way back|base|from|to):(.*)$",
+            r"-- (pair|options back|options|expect back|expect|columns|dump|stays|unsolved|no way back|base|from|to):(.*)$",
             line,
         )
         word, value = (match[1], match[2].strip()) if match else ("", "")
@@ -113,6 +115,8 @@ def read_file(path: Path) -> list[Pair]:
             if value != "reordered":
                 raise ValueError(f"{where}: columns can only be reordered")
             pair.reordered = True
+        elif word == "unsolved":
+            pair.unsolved = value
         elif word == "stays":
             pair.stays = value
         elif word == "no way back":

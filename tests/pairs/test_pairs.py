@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,12 @@ def reports(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Report]
         yield {pair.name: pool.submit(Trial(server, pair, FULL).run) for pair in PAIRS if pair.name in names}
 
 
-@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+def marked(pair: Pair) -> Any:
+    marks = [pytest.mark.xfail(reason=pair.unsolved, strict=True)] if pair.unsolved else []
+    return pytest.param(pair, id=pair.name, marks=marks)
+
+
+@pytest.mark.parametrize("pair", [marked(pair) for pair in PAIRS])
 def test_pair(pair: Pair, reports: dict[str, Future[Report]]) -> None:
     report = reports[pair.name].result()
     assert report.ok, str(report)
