@@ -35,7 +35,7 @@ test-sql:
 
 # The fault tests kill their server: they get one of their own.
 test-python:
-	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/client tests/fuzz tests/e2e
+	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/client tests/fuzz tests/e2e tests/pairs
 	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/faults
 
 lint: deps
