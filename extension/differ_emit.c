@@ -12,25 +12,40 @@
 
 #include "differ.h"
 
-/* Adds a hazard to the statement that is written next. */
-void
-cfd_hazard(CfdPlan *plan, const char *format, ...)
+static char *write_text(const char *format, va_list args) pg_attribute_printf(1, 0);
+
+/* Returns a text of any length. */
+static char *
+write_text(const char *format, va_list args)
 {
 	StringInfoData text;
-	va_list args;
-	int needed;
 
 	initStringInfo(&text);
 	for (;;)
 	{
-		va_start(args, format);
-		needed = appendStringInfoVA(&text, format, args);
-		va_end(args);
+		va_list copy;
+		int needed;
+
+		va_copy(copy, args);
+		needed = appendStringInfoVA(&text, format, copy);
+		va_end(copy);
 		if (needed == 0)
-			break;
+			return text.data;
 		enlargeStringInfo(&text, needed);
 	}
-	plan->hazards = lappend(plan->hazards, text.data);
+}
+
+/* Adds a hazard to the statement that is written next. */
+void
+cfd_hazard(CfdPlan *plan, const char *format, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, format);
+	text = write_text(format, args);
+	va_end(args);
+	plan->hazards = lappend(plan->hazards, text);
 }
 
 /* "ACCESS EXCLUSIVE on public.a" */
@@ -76,21 +91,13 @@ CfdStatement *
 cfd_emit(CfdPlan *plan, const CfdFact *fact, const char *change, int flags, const char *lock,
 		 const char *format, ...)
 {
-	StringInfoData text;
+	char *text;
 	va_list args;
-	int needed;
 
-	initStringInfo(&text);
-	for (;;)
-	{
-		va_start(args, format);
-		needed = appendStringInfoVA(&text, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&text, needed);
-	}
-	return add_statement(plan, fact, change, flags, lock, text.data);
+	va_start(args, format);
+	text = write_text(format, args);
+	va_end(args);
+	return add_statement(plan, fact, change, flags, lock, text);
 }
 
 /* The kind of table that an ALTER has to name. */
@@ -127,25 +134,17 @@ cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flag
 	const char *join =
 		psprintf("ALTER %s %s%s", table_word(table),
 				 (flags & CFD_ONLY) != 0 && has_descendants(table) ? "ONLY " : "", name);
-	StringInfoData text;
+	char *text;
 	va_list args;
-	int needed;
 	ListCell *lc;
 
-	initStringInfo(&text);
-	for (;;)
-	{
-		va_start(args, format);
-		needed = appendStringInfoVA(&text, format, args);
-		va_end(args);
-		if (needed == 0)
-			break;
-		enlargeStringInfo(&text, needed);
-	}
+	va_start(args, format);
+	text = write_text(format, args);
+	va_end(args);
 	if ((flags & ~CFD_ONLY) == 0 && !plan->alone && last && last->join &&
 		strcmp(last->join, join) == 0)
 	{
-		last->text = psprintf("%s,\n    %s", last->text, text.data);
+		last->text = psprintf("%s,\n    %s", last->text, text);
 		foreach (lc, plan->hazards)
 			if (!cfd_has_text(last->hazards, (char *) lfirst(lc)))
 				last->hazards = lappend(last->hazards, lfirst(lc));
@@ -165,7 +164,7 @@ cfd_alter_table(CfdPlan *plan, const CfdFact *fact, const char *change, int flag
 		return last;
 	}
 	last = add_statement(plan, fact, change, flags, cfd_lock("ACCESS EXCLUSIVE", name),
-						 psprintf("%s %s", join, text.data));
+						 psprintf("%s %s", join, text));
 	if ((flags & CFD_NEW_STATEMENT) == 0)
 		last->join = join;
 	return last;
