@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "access/tableam.h"
 #include "nodes/nodeFuncs.h"
 
 #if PG_VERSION_NUM < 150000
@@ -188,6 +189,45 @@
 #define CF_SUBSCRIPTION_STREAMING "parallel"
 #else
 #define CF_SUBSCRIPTION_STREAMING "off"
+#endif
+
+/* index_beginscan() counts what it does since 18. */
+#if PG_VERSION_NUM >= 180000
+#define cf_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), NULL, (nkeys), 0)
+#else
+#define cf_index_beginscan(rel, index, snapshot, nkeys) \
+	index_beginscan((rel), (index), (snapshot), (nkeys), 0)
+#endif
+
+/* An update can spare all indexes but those that summarise since 16. */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes CfUpdateIndexes;
+#define cf_insert_index_tuples(info, slot, estate, update)                                     \
+	((update) == TU_None ? (void) 0                                                            \
+						 : (void) ExecInsertIndexTuples((info), (slot), (estate), true, false, \
+														NULL, NIL, (update) == TU_Summarizing))
+#else
+typedef bool CfUpdateIndexes;
+#define cf_insert_index_tuples(info, slot, estate, update)                                     \
+	((update) ? (void) ExecInsertIndexTuples((info), (slot), (estate), true, false, NULL, NIL) \
+			  : (void) 0)
+#endif
+
+/* TRUNCATE can run as the owner of the table since 16. */
+#if PG_VERSION_NUM >= 160000
+#define cf_truncate(rels, relids, logged) \
+	ExecuteTruncateGuts((rels), (relids), (logged), DROP_RESTRICT, false, false)
+#else
+#define cf_truncate(rels, relids, logged) \
+	ExecuteTruncateGuts((rels), (relids), (logged), DROP_RESTRICT, false)
+#endif
+
+/* Processes have numbers instead of backend ids since 17. */
+#if PG_VERSION_NUM >= 170000
+#define cf_proc_of_vxid(vxid) ProcNumberGetProc((vxid).procNumber)
+#else
+#define cf_proc_of_vxid(vxid) BackendIdGetProc((vxid).backendId)
 #endif
 
 #endif /* CF_COMPAT_H */

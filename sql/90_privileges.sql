@@ -23,6 +23,8 @@ DECLARE
         '_intent_conflicts_json', '_intent_row_json', '_intent_json', '_intent_list', '_intent_conflicts',
         '_intent_unknown', '_intent_check_name', '_intent_is_open', '_intent_status',
         '_intent_affected', '_intent_found', '_intent_severity', '_intent_check_window',
+        'transition_status', 'transition_list', '_transition_get', '_transition_next', '_transition_blockers',
+        '_transition_log_length', '_relation_name',
         'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp', '_build_is_work_name'];
     developers constant text[] := readers || ARRAY[
         'intent_register', 'intent_start', 'intent_complete', 'intent_merge', 'intent_abandon', 'intent_extend',
@@ -59,7 +61,8 @@ BEGIN
     END IF;
     IF level IN ('migrator', 'admin') THEN
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON confiture.migration, confiture.tb_confiture,'
-            ' confiture.migration_progress, confiture.hook, confiture.prediction, confiture.schema_record TO %I', role);
+            ' confiture.migration_progress, confiture.hook, confiture.prediction, confiture.schema_record,'
+            ' confiture.transition, confiture.transition_table, confiture.transition_chunk TO %I', role);
         EXECUTE format('GRANT INSERT ON confiture.migration_log TO %I', role);
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA confiture TO %I', role);
     END IF;
@@ -78,7 +81,7 @@ END
 $$;
 COMMENT ON FUNCTION confiture.grant_usage(name, text) IS
 'Grants a role the use of Confiture. Migrations run with the privileges of the role that calls, never with more.
-Arguments: role; level: reader (status, plan, history, analysis, snapshots, drift, the DDL log; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs), admin (also repairs: forget, set_checksum, record_schema; intent_archive, ddl_log_prune).
+Arguments: role; level: reader (status, plan, history, analysis, snapshots, drift, the DDL log; look at intents, check and wait), developer (also register intents and move them on, reserve versions), migrator (also register and run migrations, hooks, dry runs, transitions of tables that it owns), admin (also repairs: forget, set_checksum, record_schema; intent_archive, ddl_log_prune).
 Errors: 22023 unknown level; 42704 unknown role; 42501 the caller may not grant.
 Example: SELECT confiture.grant_usage(''deployer'', ''migrator'');';
 

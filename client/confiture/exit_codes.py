@@ -19,6 +19,7 @@ FINDINGS: Final = 21
 REFUSED: Final = 22
 DIFFERENT: Final = 1
 NOT_COMPARED: Final = 30
+SIDES_DIFFER: Final = 45
 INTERRUPTED: Final = 130
 
 MEANINGS: Final[dict[int, str]] = {
@@ -53,6 +54,13 @@ MEANINGS: Final[dict[int, str]] = {
     28: "the schema has moved since a plan was made",
     29: "no schema is recorded to compare with: no migration has run yet",
     30: "migrate diff, drift: no comparison was made; there, 1 means that something differs",
+    40: "a transition is refused",
+    41: "a step that the state of the transition does not allow",
+    42: "a transition of that name exists",
+    43: "a write to a table that a transition is filling",
+    44: "no such transition",
+    45: "the two sides of a transition differ",
+    46: "another session is at work on the transition",
     130: "cancelled (Ctrl-C)",
 }
 
@@ -78,6 +86,14 @@ SQLSTATES: Final[dict[str, int]] = {
     "CF019": 27,
     "CF020": 28,
     "CF021": 29,
+    "CF030": 40,
+    "CF031": 41,
+    "CF032": 42,
+    "CF033": 43,
+    "CF034": 44,
+    "CF035": SIDES_DIFFER,
+    "CF037": 46,
+    "CF036": TIMEOUT_LOCK,
     "55P03": TIMEOUT_LOCK,
     "42501": 20,
     "57014": INTERRUPTED,

@@ -33,6 +33,10 @@ SELECT confiture.register_hook('after_migrate', 'tell', 'sql', 'SELECT 1');
 SELECT confiture.register_migration('001', 'create_users', 'CREATE TABLE a ()', 'DROP TABLE a');
 SELECT confiture.register_migration('002', 'second', 'CREATE TABLE b ()', 'DROP TABLE b');
 SELECT confiture.register_migration('004', 'fourth', 'CREATE TABLE c ()', 'DROP TABLE c');
+CREATE SCHEMA app;
+CREATE SCHEMA app_v2;
+CREATE TABLE app.orders (id int PRIMARY KEY);
+CREATE TABLE app_v2.orders (id int PRIMARY KEY);
 INSERT INTO confiture.intent (id, agent, feature, status, expires_at)
 SELECT id, agent, 'f', 'registered', now() + interval '1 day'
 FROM (VALUES ('int_3f9c21d07ab4', 'bob'), ('int_k3v9x2', 'cy')) AS x (id, agent);
@@ -46,19 +50,38 @@ VALUES ('004', 'up', '', 0, 1)
 """
 RECORDED = "SELECT confiture.record_schema()"
 SUPERUSER = ("confiture.enforce_intents", "confiture.log_ddl")
+PLANNED = "SELECT confiture.transition_create('to_v2', 'app', 'app_v2')"
+CAPTURED = f"{PLANNED}; SELECT confiture.transition_capture('to_v2')"
+COPIED = f"{CAPTURED}; SELECT confiture.transition_copy('to_v2')"
+CAUGHT_UP = f"{COPIED}; SELECT confiture.transition_catch_up('to_v2')"
+MIRRORED = f"{CAUGHT_UP}; SELECT confiture.transition_mirror('to_v2')"
+VALIDATED = f"{MIRRORED}; SELECT * FROM confiture.transition_validate('to_v2')"
+CUT_OVER = f"{VALIDATED}; SELECT confiture.transition_cutover('to_v2')"
 BEFORE = {
     "confiture.drift": RECORDED,
     "confiture.drift_check": RECORDED,
     "confiture.drift_report": RECORDED,
     "confiture.recorded_schema": RECORDED,
+    "confiture.transition_plan": PLANNED,
+    "confiture.transition_capture": PLANNED,
+    "confiture.transition_copy": CAPTURED,
+    "confiture.transition_catch_up": COPIED,
+    "confiture.transition_mirror": CAUGHT_UP,
+    "confiture.transition_validate": MIRRORED,
+    "confiture.transition_repair": MIRRORED,
+    "confiture.transition_cutover": VALIDATED,
+    "confiture.transition_rollback": CUT_OVER,
+    "confiture.transition_contract": CUT_OVER,
+    "confiture.transition_abort": MIRRORED,
+    "confiture.transition_status": MIRRORED,
     "confiture.migrate_down": APPLIED,
     "confiture.forget": APPLIED,
     "confiture.set_checksum": APPLIED,
     "confiture.resolve": IN_DOUBT,
     "confiture.intent_merge": "SELECT confiture.intent_complete('int_3f9c21d07ab4')",
 }
-# The file of the example is not there.
-NOT_RUN = ("confiture_py.check",)
+# The file of the example is not there; a CALL commits, and its transition is not there.
+NOT_RUN = ("confiture_py.check", "confiture.transition_run", "confiture.transition_worker")
 
 
 def generator() -> ModuleType:

@@ -220,6 +220,7 @@ class Load:
         rows: int = 300,
         seed: int = 1,
         faults: bool = False,
+        first: int = 1,
     ) -> None:
         self.rows = rows
         self._stop = threading.Event()
@@ -233,7 +234,7 @@ class Load:
                 seed,
                 faults,
             )
-            for number, table in enumerate(tables, 1)
+            for number, table in enumerate(tables, first)
         ]
         self._threads = [
             threading.Thread(target=writer.work, args=(self._stop,), daemon=True) for writer in self.writers
@@ -281,6 +282,10 @@ class Load:
     def longest(self) -> float:
         """The longest that a transaction took, in seconds."""
         return max(writer.longest for writer in self.writers)
+
+    def join(self, other: Load) -> None:
+        """Judge the writers of another load too."""
+        self.writers += other.writers
 
     def damages(self, connection: Connection, table: str, columns: str = "id, amount, note") -> list[Damage]:
         """Compare every row of a table with what was acknowledged."""

@@ -58,6 +58,7 @@ FROM unnest(ARRAY[
     -- fails unless the table could be looked at, and who locks it
     'SELECT 1 / count(*) FROM confiture.analyze(''TABLE confiture.hook'') WHERE error IS NULL',
     'SELECT confiture.history()',
+    'SELECT * FROM confiture.transition_list()',
     'SELECT confiture.snapshot()',
     'SELECT confiture.snapshot_hash(''{"format": 1, "facts": {}}'')',
     'SELECT confiture.snapshot_facts(''{"format": 1, "facts": {}}'')',

@@ -1,0 +1,273 @@
+/*-------------------------------------------------------------------------
+ *
+ * capture.c
+ *	  The trigger of a transition: what is done when a row is written.
+ *
+ * Its arguments are the number of the pair and a mode:
+ *	  capture  the keys of written rows go to the change log
+ *	  mirror   the row goes to the target, in this transaction
+ *	  back     the row goes to the source, in this transaction
+ *	  guard    nobody may write yet
+ * The mode changes by CREATE OR REPLACE TRIGGER: it is in the relation cache
+ * of every session that holds a lock, whatever its snapshot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "commands/tablecmds.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "transition.h"
+
+PG_FUNCTION_INFO_V1(confiture_transition_trigger);
+
+/* A TRUNCATE of ours is going on: its triggers do nothing. */
+static bool truncating = false;
+
+/* Raises an error unless the owner of one table may write the other. */
+static void
+check_owners(Relation from, Relation to)
+{
+	if (!has_privs_of_role(from->rd_rel->relowner, to->rd_rel->relowner))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("the owner of table \"%s\" may not write table \"%s\"",
+							   RelationGetRelationName(from), RelationGetRelationName(to)),
+						errhint("In a transition both tables belong to the same role.")));
+}
+
+/* Writes the key of a row into the change log. */
+static void
+log_key(CfRoute *route, Relation log, Relation rel, HeapTuple tuple)
+{
+	Datum values[INDEX_MAX_KEYS];
+	bool nulls[INDEX_MAX_KEYS];
+	HeapTuple entry;
+
+	for (int i = 0; i < route->nkeys; i++)
+		values[i] = heap_getattr(tuple, route->from_key[i], RelationGetDescr(rel), &nulls[i]);
+	entry = heap_form_tuple(RelationGetDescr(log), values, nulls);
+	simple_heap_insert(log, entry);
+	heap_freetuple(entry);
+}
+
+/* Tells whether two versions of a row have the same key, to the last bit. */
+static bool
+same_key(const AttrNumber *key, int nkeys, Relation rel, HeapTuple a, HeapTuple b)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, key[i] - 1);
+		bool null_a, null_b;
+		Datum value_a = heap_getattr(a, key[i], desc, &null_a);
+		Datum value_b = heap_getattr(b, key[i], desc, &null_b);
+
+		if (null_a || null_b || !datum_image_eq(value_a, value_b, att->attbyval, att->attlen))
+			return false;
+	}
+	return true;
+}
+
+/* The row that was written, and the one that stood there before; or NULL. */
+static void
+rows_of_event(TriggerData *data, HeapTuple *before, HeapTuple *after)
+{
+	bool insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
+
+	*before = insert ? NULL : data->tg_trigtuple;
+	*after = insert									   ? data->tg_trigtuple
+			 : TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple
+													   : NULL;
+}
+
+/* Mode capture: keys to the log. TRUNCATE leaves an entry without a key. */
+static void
+capture(TriggerData *data, CfRoute *route)
+{
+	Relation rel = data->tg_relation;
+	Relation log = table_open(route->to, RowExclusiveLock);
+	HeapTuple before, after;
+
+	check_owners(rel, log);
+	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+	{
+		Datum values[INDEX_MAX_KEYS] = {0};
+		bool nulls[INDEX_MAX_KEYS];
+
+		memset(nulls, true, sizeof(nulls));
+		simple_heap_insert(log, heap_form_tuple(RelationGetDescr(log), values, nulls));
+	}
+	else
+	{
+		rows_of_event(data, &before, &after);
+		if (before)
+			log_key(route, log, rel, before);
+		if (after && !(before && same_key(route->from_key, route->nkeys, rel, before, after)))
+			log_key(route, log, rel, after);
+	}
+	table_close(log, NoLock);
+}
+
+/*
+ * Tells whether a version of a row is still the one that counts. A trigger of
+ * the application may have written the row again: that event comes, or came,
+ * by itself, and this one must not overwrite it.
+ */
+static bool
+is_current(HeapTuple tuple)
+{
+	HeapTupleHeader header = tuple->t_data;
+
+	if ((header->t_infomask & HEAP_XMAX_INVALID) || HEAP_XMAX_IS_LOCKED_ONLY(header->t_infomask))
+		return true;
+	return !TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(header));
+}
+
+/* Brings one row to the other table. */
+static void
+mirror_row(TriggerData *data, CfRoute *route)
+{
+	Relation rel = data->tg_relation;
+	CfSink *sink = cf_sink_open(route, RowExclusiveLock);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
+	HeapTuple before, after;
+
+	check_owners(rel, sink->rel);
+	rows_of_event(data, &before, &after);
+	if (before && !(after && same_key(route->from_key, route->nkeys, rel, before, after)))
+	{
+		ExecForceStoreHeapTuple(before, slot, false);
+		cf_sink_remove_unless_kept(sink, rel, slot);
+	}
+	if (after && is_current(after))
+	{
+		ExecForceStoreHeapTuple(after, slot, false);
+		cf_sink_put(sink, slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	cf_sink_close(sink);
+}
+
+/* Empties the other table. Fails where foreign keys refer to it. */
+static void
+mirror_truncate(TriggerData *data, CfRoute *route)
+{
+	int role = SessionReplicationRole;
+	Relation to = table_open(route->to, AccessExclusiveLock);
+
+	check_owners(data->tg_relation, to);
+	CheckTableNotInUse(to, "TRUNCATE");
+	/* Its own triggers do not fire: those of the written table did. */
+	truncating = true;
+	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
+	PG_TRY();
+	{
+		List *relids = list_make1_oid(route->to);
+
+		cf_truncate(list_make1(to), relids, RelationIsLogicallyLogged(to) ? relids : NIL);
+	}
+	PG_FINALLY();
+	{
+		SessionReplicationRole = role;
+		truncating = false;
+	}
+	PG_END_TRY();
+	table_close(to, NoLock);
+}
+
+/* Does what the mode says. */
+static void
+handle(TriggerData *data, int32 pair, CfRouteKind kind)
+{
+	CfRoute *route = cf_route_get(pair, kind);
+
+	if (route->from != RelationGetRelid(data->tg_relation))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_CF_UNKNOWN_TRANSITION),
+			 errmsg("a trigger of table \"%s\" belongs to a transition of another table",
+					RelationGetRelationName(data->tg_relation)),
+			 errhint("Drop the triggers confiture_transition and confiture_transition_truncate.")));
+	if (route->kind == CF_ROUTE_LOG)
+		capture(data, route);
+	else if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+		mirror_truncate(data, route);
+	else
+		mirror_row(data, route);
+}
+
+/*
+ * Does it with the rights of the owner of the written table, whoever writes:
+ * expressions are the owner's too, and are computed, in part, when a route is
+ * made.
+ */
+static void
+handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)
+{
+	Oid user;
+	int security;
+
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(data->tg_relation->rd_rel->relowner,
+						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
+							   SECURITY_NOFORCE_RLS);
+	cf_route_enter();
+	PG_TRY();
+	{
+		handle(data, pair, kind);
+	}
+	PG_FINALLY();
+	{
+		cf_route_leave();
+	}
+	PG_END_TRY();
+	SetUserIdAndSecContext(user, security);
+}
+
+/* The trigger function of both tables. */
+Datum
+confiture_transition_trigger(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	const char *mode;
+	CfRouteKind kind;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || data->tg_trigger->tgnargs != 2)
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("this function is the trigger of a transition")));
+	mode = data->tg_trigger->tgargs[1];
+	if (truncating)
+		return PointerGetDatum(NULL);
+	if (strcmp(mode, "guard") == 0)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_CF_TRANSITION_WRITE),
+			 errmsg("table \"%s\" is being filled by a transition",
+					RelationGetRelationName(data->tg_relation)),
+			 errhint(
+				 "Write the source table; both can be written when the transition is mirrored.")));
+	if (!TRIGGER_FIRED_AFTER(data->tg_event) ||
+		TRIGGER_FIRED_FOR_ROW(data->tg_event) == TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("the trigger of a transition fires after each row, or after TRUNCATE")));
+	kind = strcmp(mode, "capture") == 0 ? CF_ROUTE_LOG
+		   : strcmp(mode, "back") == 0	? CF_ROUTE_BACK
+										: CF_ROUTE_FORWARD;
+	handle_as_owner(data, pg_strtoint32(data->tg_trigger->tgargs[0]), kind);
+	return PointerGetDatum(NULL);
+}

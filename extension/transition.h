@@ -1,0 +1,87 @@
+/*-------------------------------------------------------------------------
+ *
+ * transition.h
+ *	  Moving tables to a new schema while everyone writes: what the files
+ *	  share.
+ *
+ * A pair is a row of confiture.transition_table: a source table and the
+ * target table that takes its place. A route is one direction of a pair, made
+ * ready to move rows: which columns are taken over, which are computed.
+ * Tables are known by OID only: they are renamed while rows are on their way.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef CF_TRANSITION_H
+#define CF_TRANSITION_H
+
+#include "confiture.h"
+
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "utils/relcache.h"
+
+/* Where the rows of a route come from, and where they go. */
+typedef enum CfRouteKind
+{
+	CF_ROUTE_LOG,	  /* keys of the source to the change log */
+	CF_ROUTE_FORWARD, /* rows of the source to the target */
+	CF_ROUTE_BACK	  /* rows of the target to the source */
+} CfRouteKind;
+
+/* How a column of the table that is written gets its value. */
+typedef struct CfRouteColumn
+{
+	AttrNumber attno;
+	AttrNumber taken; /* the column that is taken over as it is, or 0 */
+	ExprState *state; /* else: how it is computed */
+	bool constant;	  /* says nothing about the row: only for new rows */
+	const char *name;
+} CfRouteColumn;
+
+typedef struct CfRoute
+{
+	CfRouteKind kind;
+	MemoryContext context;
+	Oid from;
+	Oid to;			/* a table, or the log */
+	Oid from_index; /* of the key */
+	Oid to_index;
+	int nkeys;
+	AttrNumber *from_key; /* columns of the table that is read */
+	AttrNumber *to_key;	  /* their partners */
+	int ncolumns;
+	CfRouteColumn *columns;
+	ExprContext *econtext;
+	bool foreign_code; /* expressions call functions that are not the server's */
+} CfRoute;
+
+/* A table that is being written by a route, without its triggers. */
+typedef struct CfSink
+{
+	CfRoute *route;
+	Relation rel;
+	EState *estate;
+	ResultRelInfo *info;
+	TupleTableSlot *found; /* the row that stands there now */
+	TupleTableSlot *row;   /* the row that is to stand there */
+} CfSink;
+
+/* transition_route.c */
+extern CfRoute *cf_route_get(int32 pair, CfRouteKind kind);
+extern void cf_route_enter(void);
+extern void cf_route_leave(void);
+
+/* transition_expr.c */
+extern Expr *
+cf_route_expression(Relation rel, const char *alias, const char *text, Oid type, int32 typmod);
+
+/* transition_apply.c */
+extern CfSink *cf_sink_open(CfRoute *route, LOCKMODE lockmode);
+extern void cf_sink_close(CfSink *sink);
+extern void cf_sink_insert(CfSink *sink, TupleTableSlot *from);
+extern void cf_sink_put(CfSink *sink, TupleTableSlot *from);
+extern void cf_sink_remove(CfSink *sink, TupleTableSlot *from);
+extern void cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from);
+extern bool cf_find_by_key(Relation rel, Oid index, const Datum *row, TupleTableSlot *found);
+
+#endif /* CF_TRANSITION_H */

@@ -1,0 +1,312 @@
+/*-------------------------------------------------------------------------
+ *
+ * transition_apply.c
+ *	  Writing the rows of a route: insert, put, remove.
+ *
+ * Rows are written as logical replication's apply worker does it, by OID and
+ * by the index of the key, without a plan and without names: a table that is
+ * renamed meanwhile stays the same table. Constraints and indexes are kept;
+ * triggers do not fire: those of the table that the application has written
+ * have fired already, and a mirror must not mirror itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "transition.h"
+
+/* Opens the table that a route leads to. */
+CfSink *
+cf_sink_open(CfRoute *route, LOCKMODE lockmode)
+{
+	CfSink *sink = palloc0(sizeof(CfSink));
+
+	sink->route = route;
+	sink->rel = table_open(route->to, lockmode);
+	sink->estate = CreateExecutorState();
+	sink->estate->es_snapshot = GetActiveSnapshot();
+	sink->info = makeNode(ResultRelInfo);
+	InitResultRelInfo(sink->info, sink->rel, 0, NULL, 0);
+	/* No trigger of this table fires. */
+	sink->info->ri_TrigDesc = NULL;
+	ExecOpenIndices(sink->info, false);
+	sink->found = table_slot_create(sink->rel, NULL);
+	sink->row = MakeSingleTupleTableSlot(RelationGetDescr(sink->rel), &TTSOpsVirtual);
+	return sink;
+}
+
+/* Closes it; the lock stays until the end of the transaction. */
+void
+cf_sink_close(CfSink *sink)
+{
+	ExecCloseIndices(sink->info);
+	ExecDropSingleTupleTableSlot(sink->found);
+	ExecDropSingleTupleTableSlot(sink->row);
+	FreeExecutorState(sink->estate);
+	table_close(sink->rel, NoLock);
+	pfree(sink);
+}
+
+/* Fills the keys of a scan from a row of the table. */
+static void
+fill_scan_keys(ScanKey keys, Relation index, const Datum *row)
+{
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+	{
+		Oid type = index->rd_opcintype[i];
+		Oid op = get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
+
+		if (!OidIsValid(op))
+			elog(ERROR, "no equality operator for index \"%s\"", RelationGetRelationName(index));
+		ScanKeyInit(&keys[i], i + 1, BTEqualStrategyNumber, get_opcode(op),
+					row[index->rd_index->indkey.values[i] - 1]);
+		keys[i].sk_collation = index->rd_indcollation[i];
+	}
+}
+
+/*
+ * Finds the row with a key, as it is now. Waits for a transaction that is
+ * about to insert or delete it. The values of the key stand in row, at the
+ * places of its columns.
+ */
+bool
+cf_find_by_key(Relation rel, Oid index_oid, const Datum *row, TupleTableSlot *found)
+{
+	Relation index = index_open(index_oid, RowExclusiveLock);
+	ScanKeyData keys[INDEX_MAX_KEYS];
+	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
+	SnapshotData dirty;
+	IndexScanDesc scan;
+	bool result;
+
+	fill_scan_keys(keys, index, row);
+	InitDirtySnapshot(dirty);
+	scan = cf_index_beginscan(rel, index, &dirty, nkeys);
+	for (;;)
+	{
+		TransactionId other;
+
+		CHECK_FOR_INTERRUPTS();
+		index_rescan(scan, keys, nkeys, NULL, 0);
+		result = index_getnext_slot(scan, ForwardScanDirection, found);
+		if (!result)
+			break;
+		ExecMaterializeSlot(found);
+		other = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+		if (!TransactionIdIsValid(other))
+			break;
+		XactLockTableWait(other, NULL, NULL, XLTW_None);
+	}
+	index_endscan(scan);
+	index_close(index, NoLock);
+	return result;
+}
+
+/* Computes one column of the written row. */
+static void
+compute(CfSink *sink, const CfRouteColumn *column, TupleTableSlot *from)
+{
+	TupleTableSlot *row = sink->row;
+	int at = column->attno - 1;
+
+	if (column->taken)
+		row->tts_values[at] = slot_getattr(from, column->taken, &row->tts_isnull[at]);
+	else
+	{
+		ExprContext *econtext = sink->route->econtext;
+
+		econtext->ecxt_scantuple = from;
+		row->tts_values[at] =
+			ExecEvalExprSwitchContext(column->state, econtext, &row->tts_isnull[at]);
+	}
+}
+
+/* Computes the row that is to be written; only its key, if that is all that is asked for. */
+static void
+compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
+{
+	CfRoute *route = sink->route;
+	int natts = sink->row->tts_tupleDescriptor->natts;
+	int nest = 0;
+
+	ExecClearTuple(sink->row);
+	memset(sink->row->tts_isnull, true, natts);
+	ResetExprContext(route->econtext);
+	if (route->foreign_code && !only_key)
+	{
+		nest = NewGUCNestLevel();
+		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	}
+	for (int i = 0; i < route->ncolumns; i++)
+	{
+		bool is_key = false;
+
+		for (int k = 0; only_key && k < route->nkeys; k++)
+			is_key = is_key || route->to_key[k] == route->columns[i].attno;
+		if (!only_key || is_key)
+			compute(sink, &route->columns[i], from);
+	}
+	if (nest)
+		AtEOXact_GUC(true, nest);
+	ExecStoreVirtualTuple(sink->row);
+}
+
+/* Lets columns that do not depend on the row keep the value that stands in the table. */
+static void
+keep_constants(CfSink *sink)
+{
+	for (int i = 0; i < sink->route->ncolumns; i++)
+	{
+		const CfRouteColumn *column = &sink->route->columns[i];
+		int at = column->attno - 1;
+
+		if (column->constant)
+			sink->row->tts_values[at] =
+				slot_getattr(sink->found, column->attno, &sink->row->tts_isnull[at]);
+	}
+}
+
+/* Makes what was written visible to what comes next. */
+static void
+written(CfSink *sink)
+{
+	CommandCounterIncrement();
+	ResetPerTupleExprContext(sink->estate);
+}
+
+/* Inserts the row that was computed. */
+static void
+insert_row(CfSink *sink)
+{
+	sink->estate->es_output_cid = GetCurrentCommandId(true);
+	ExecSimpleRelationInsert(sink->info, sink->estate, sink->row);
+}
+
+/*
+ * Makes the row that was found the one that was computed. Returns false when
+ * somebody else has changed it meanwhile: it must be looked for again.
+ */
+static bool
+update_row(CfSink *sink)
+{
+	TupleConstr *constr = RelationGetDescr(sink->rel)->constr;
+	TM_FailureData failure;
+	LockTupleMode mode;
+	CfUpdateIndexes indexes;
+	TM_Result result;
+
+	CheckCmdReplicaIdentity(sink->rel, CMD_UPDATE);
+	if (constr && constr->has_generated_stored)
+		ExecComputeStoredGenerated(sink->info, sink->estate, sink->row, CMD_UPDATE);
+	if (constr)
+		ExecConstraints(sink->info, sink->row, sink->estate);
+	result = table_tuple_update(sink->rel, &sink->found->tts_tid, sink->row,
+								GetCurrentCommandId(true), sink->estate->es_snapshot,
+								InvalidSnapshot, true, &failure, &mode, &indexes);
+	if (result == TM_Updated || result == TM_Deleted)
+		return false;
+	if (result != TM_Ok)
+		elog(ERROR, "unexpected result %u of table_tuple_update", result);
+	if (sink->info->ri_NumIndices > 0)
+		cf_insert_index_tuples(sink->info, sink->row, sink->estate, indexes);
+	return true;
+}
+
+/* Removes the row that was found; false as above. */
+static bool
+delete_row(CfSink *sink)
+{
+	TM_FailureData failure;
+	TM_Result result;
+
+	CheckCmdReplicaIdentity(sink->rel, CMD_DELETE);
+	result = table_tuple_delete(sink->rel, &sink->found->tts_tid, GetCurrentCommandId(true),
+								sink->estate->es_snapshot, InvalidSnapshot, true, &failure, false);
+	if (result == TM_Updated || result == TM_Deleted)
+		return false;
+	if (result != TM_Ok)
+		elog(ERROR, "unexpected result %u of table_tuple_delete", result);
+	return true;
+}
+
+/* Finds the row with the key that was computed. */
+static bool
+find_row(CfSink *sink)
+{
+	return cf_find_by_key(sink->rel, sink->route->to_index, sink->row->tts_values, sink->found);
+}
+
+/* Inserts a row that is not there. */
+void
+cf_sink_insert(CfSink *sink, TupleTableSlot *from)
+{
+	compute_row(sink, from, false);
+	insert_row(sink);
+	ResetPerTupleExprContext(sink->estate);
+}
+
+/* Makes the row with this key what it is to be, whether it is there or not. */
+void
+cf_sink_put(CfSink *sink, TupleTableSlot *from)
+{
+	bool done = false;
+
+	compute_row(sink, from, false);
+	while (!done)
+	{
+		if (!find_row(sink))
+		{
+			insert_row(sink);
+			break;
+		}
+		keep_constants(sink);
+		done = update_row(sink);
+	}
+	written(sink);
+}
+
+/* Removes the row with this key, if it is there. */
+void
+cf_sink_remove(CfSink *sink, TupleTableSlot *from)
+{
+	compute_row(sink, from, true);
+	while (find_row(sink))
+		if (delete_row(sink))
+		{
+			written(sink);
+			break;
+		}
+}
+
+/*
+ * Removes it, unless the table that was written has got a row with this key
+ * again: triggers of the application can let events come out of order.
+ */
+void
+cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from)
+{
+	TupleTableSlot *again = table_slot_create(rel, NULL);
+	bool kept;
+
+	slot_getallattrs(from);
+	kept = cf_find_by_key(rel, sink->route->from_index, from->tts_values, again);
+	ExecDropSingleTupleTableSlot(again);
+	if (!kept)
+		cf_sink_remove(sink, from);
+}

@@ -1,0 +1,136 @@
+/*-------------------------------------------------------------------------
+ *
+ * transition_expr.c
+ *	  The expressions of a mapping: one value from one row.
+ *
+ * They obey the rules of generated columns: no subqueries, no aggregates, the
+ * same result whenever they are computed. Names in them are looked up in
+ * pg_catalog only, unless they are qualified.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_collate.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "transition.h"
+
+PG_FUNCTION_INFO_V1(confiture_transition_expression);
+
+/* Parses the text of an expression; whatever else could stand in it is refused. */
+static Node *
+parse_one(const char *text)
+{
+	char *query = psprintf("SELECT (%s\n)", text);
+	List *list = raw_parser(query, RAW_PARSE_DEFAULT);
+	SelectStmt *select;
+
+	if (list_length(list) == 1)
+	{
+		select = (SelectStmt *) linitial_node(RawStmt, list)->stmt;
+		if (IsA(select, SelectStmt) && select->op == SETOP_NONE &&
+			list_length(select->targetList) == 1 && !select->distinctClause &&
+			!select->intoClause && !select->fromClause && !select->whereClause &&
+			!select->groupClause && !select->havingClause && !select->windowClause &&
+			!select->valuesLists && !select->sortClause && !select->limitOffset &&
+			!select->limitCount && !select->lockingClause && !select->withClause)
+		{
+			ResTarget *target = linitial_node(ResTarget, select->targetList);
+
+			if (target->name == NULL && target->indirection == NIL)
+				return target->val;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR), errmsg("\"%s\" is not a single expression", text)));
+}
+
+/*
+ * Returns the expression, converted to a type as an assignment does it, ready
+ * to be initialised.
+ */
+Expr *
+cf_route_expression(Relation rel, const char *alias, const char *text, Oid type, int32 typmod)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	ParseNamespaceItem *nsitem;
+	Node *expr, *converted;
+	int nest = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	nsitem = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, makeAlias(alias, NIL),
+										   false, false);
+	addNSItemToQuery(pstate, nsitem, false, true, true);
+	expr = transformExpr(pstate, parse_one(text), EXPR_KIND_GENERATED_COLUMN);
+	converted = coerce_to_target_type(pstate, expr, exprType(expr), type, typmod,
+									  COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+	if (converted == NULL)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("\"%s\" is of type %s, but the column is of type %s", text,
+							   format_type_be(exprType(expr)), format_type_be(type))));
+	assign_expr_collations(pstate, converted);
+	free_parsestate(pstate);
+	AtEOXact_GUC(true, nest);
+	return expression_planner((Expr *) converted);
+}
+
+/*
+ * Leaves out conversions between an enum and text: they are marked STABLE, but
+ * nothing that a session can set changes them.
+ */
+static Node *
+without_enum_labels(Node *node, void *context)
+{
+	if (node && IsA(node, CoerceViaIO))
+	{
+		CoerceViaIO *coerce = (CoerceViaIO *) node;
+
+		if (type_is_enum(coerce->resulttype) || type_is_enum(exprType((Node *) coerce->arg)))
+			return without_enum_labels((Node *) coerce->arg, context);
+	}
+	return expression_tree_mutator(node, without_enum_labels, context);
+}
+
+/*
+ * confiture._transition_expression(rel, alias, text, column's type, typmod):
+ * raises an error when an expression can't serve; returns whether it says
+ * anything about the row.
+ */
+Datum
+confiture_transition_expression(PG_FUNCTION_ARGS)
+{
+	Relation rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	char *alias = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	char *expression = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	Oid type = PG_GETARG_OID(3);
+	Expr *expr;
+
+	if (pg_class_aclcheck(RelationGetRelid(rel), GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(rel));
+	expr = cf_route_expression(rel, alias, expression, type, PG_GETARG_INT32(4));
+	if (contain_mutable_functions(without_enum_labels((Node *) expr, NULL)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("\"%s\" need not give the same result again", expression),
+				 errhint("Use functions that are marked IMMUTABLE: to_char(t AT TIME ZONE 'UTC', "
+						 "...) for example, instead of a function that looks at settings.")));
+	table_close(rel, NoLock);
+	PG_RETURN_BOOL(contain_var_clause((Node *) expr));
+}

@@ -1,0 +1,365 @@
+/*-------------------------------------------------------------------------
+ *
+ * transition_route.c
+ *	  Routes: found by pair and kind, made once a session, and made anew after
+ *	  one of their tables has changed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "transition.h"
+
+typedef struct RouteKey
+{
+	int32 pair;
+	int32 kind;
+} RouteKey;
+
+typedef struct RouteEntry
+{
+	RouteKey key;
+	CfRoute *route; /* or NULL */
+	bool valid;
+	bool disturbed; /* something changed while it was being made */
+} RouteEntry;
+
+/* What the row of a pair says, as text. */
+typedef struct PairRow
+{
+	Oid source;
+	Oid target;
+	Oid log;
+	List *source_key; /* names of columns */
+	List *target_key;
+	List *columns; /* name, expression, name, expression, ... */
+} PairRow;
+
+static HTAB *routes = NULL;
+/* Routes are not freed while one of them is being used. */
+static int in_use = 0;
+
+/* A table was altered: the routes that touch it are to be made anew. */
+static void
+forget_routes(Datum arg, Oid relid)
+{
+	HASH_SEQ_STATUS status;
+	RouteEntry *entry;
+
+	hash_seq_init(&status, routes);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (entry->route == NULL || !OidIsValid(relid) || entry->route->from == relid ||
+			entry->route->to == relid)
+		{
+			entry->valid = false;
+			entry->disturbed = true;
+		}
+}
+
+/* Announces that routes are in use: must be paired with cf_route_leave(). */
+void
+cf_route_enter(void)
+{
+	in_use++;
+}
+
+/* Announces that they are not any more, also after an error. */
+void
+cf_route_leave(void)
+{
+	in_use--;
+}
+
+/* Reads an array of names out of the row that SPI has found. */
+static List *
+read_list(int column)
+{
+	bool isnull;
+	Datum array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+	Datum *elements;
+	int count;
+	List *list = NIL;
+
+	if (isnull)
+		return NIL;
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL,
+					  &count);
+	for (int i = 0; i < count; i++)
+		list = lappend(list, TextDatumGetCString(elements[i]));
+	return list;
+}
+
+/* Reads an OID out of it. */
+static Oid
+read_oid(int column)
+{
+	bool isnull;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+
+	return isnull ? InvalidOid : DatumGetObjectId(value);
+}
+
+/*
+ * Reads the row of a pair. Writers have no rights in schema confiture, and
+ * may have taken their snapshot before the pair was there: it is read with the
+ * rights of the table's owner, as it is now.
+ */
+static void
+read_pair(int32 pair, bool back, PairRow *row, MemoryContext context)
+{
+	Oid types[2] = {INT4OID, BOOLOID};
+	Datum values[2] = {Int32GetDatum(pair), BoolGetDatum(back)};
+	Oid state = get_relname_relid("transition_table", get_namespace_oid("confiture", false));
+	Relation rel = table_open(state, AccessShareLock);
+	MemoryContext caller;
+	Oid user;
+	int security;
+
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(rel->rd_rel->relowner, security | SECURITY_LOCAL_USERID_CHANGE);
+	PushActiveSnapshot(GetLatestSnapshot());
+	SPI_connect();
+	if (SPI_execute_with_args(
+			"SELECT t.source::pg_catalog.oid, t.target::pg_catalog.oid, t.log::pg_catalog.oid,"
+			" t.source_key, t.target_key,"
+			" ARRAY(SELECT e.part FROM pg_catalog.jsonb_each_text(CASE WHEN $2 THEN t.back ELSE t.columns END)"
+			" AS c, LATERAL (VALUES (1, c.key), (2, c.value)) AS e (place, part)"
+			" ORDER BY c.key, e.place)"
+			" FROM confiture.transition_table AS t WHERE t.id OPERATOR(pg_catalog.=) $1",
+			2, types, values, NULL, true, 1) != SPI_OK_SELECT ||
+		SPI_processed != 1)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_CF_UNKNOWN_TRANSITION),
+			 errmsg("a trigger belongs to a transition that is not there"),
+			 errhint(
+				 "The table was restored from a dump, or the row was removed: drop its triggers confiture_transition and confiture_transition_truncate.")));
+	caller = MemoryContextSwitchTo(context);
+	row->source = read_oid(1);
+	row->target = read_oid(2);
+	row->log = read_oid(3);
+	row->source_key = read_list(4);
+	row->target_key = read_list(5);
+	row->columns = read_list(6);
+	MemoryContextSwitchTo(caller);
+	SPI_finish();
+	PopActiveSnapshot();
+	SetUserIdAndSecContext(user, security);
+	table_close(rel, NoLock);
+}
+
+/* Turns names of columns into their numbers. */
+static AttrNumber *
+column_numbers(Oid relid, List *names)
+{
+	AttrNumber *numbers = palloc(Max(1, list_length(names)) * sizeof(AttrNumber));
+	ListCell *lc;
+
+	foreach (lc, names)
+	{
+		AttrNumber attno = get_attnum(relid, (char *) lfirst(lc));
+
+		if (attno == InvalidAttrNumber)
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+							errmsg("column \"%s\" of table %s, which a transition needs, is gone",
+								   (char *) lfirst(lc), get_rel_name(relid)),
+							errhint("Put it back, or SELECT confiture.transition_abort(name).")));
+		numbers[foreach_current_index(lc)] = attno;
+	}
+	return numbers;
+}
+
+/* Tells whether an index is over just these columns, in any order, and can find a row. */
+static bool
+index_fits(Relation index, const AttrNumber *key, int nkeys)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisunique || !form->indisvalid || !form->indimmediate ||
+		form->indnkeyatts != nkeys || RelationGetIndexPredicate(index) != NIL)
+		return false;
+	for (int i = 0; i < nkeys; i++)
+	{
+		bool found = false;
+
+		for (int j = 0; j < nkeys; j++)
+			found = found || form->indkey.values[i] == key[j];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* Finds the unique index over the columns of the key. */
+static Oid
+key_index(Relation rel, const AttrNumber *key, int nkeys)
+{
+	ListCell *lc;
+
+	foreach (lc, RelationGetIndexList(rel))
+	{
+		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
+		bool fits = index_fits(index, key, nkeys);
+
+		index_close(index, AccessShareLock);
+		if (fits)
+			return lfirst_oid(lc);
+	}
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("table %s has lost the unique index that a transition needs",
+						   RelationGetRelationName(rel)),
+					errhint("Make it again, or SELECT confiture.transition_abort(name).")));
+}
+
+/* The expression for a column, or NULL. */
+static const char *
+expression_of(List *columns, const char *name)
+{
+	for (int i = 0; i + 1 < list_length(columns); i += 2)
+		if (strcmp((char *) list_nth(columns, i), name) == 0)
+			return (const char *) list_nth(columns, i + 1);
+	return NULL;
+}
+
+/* Tells whether an expression calls code that is not the server's own. */
+static bool
+is_foreign(Oid func, void *context)
+{
+	return func >= FirstNormalObjectId;
+}
+
+static bool
+calls_foreign_code(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (check_functions_in_node(node, is_foreign, NULL))
+		return true;
+	return expression_tree_walker(node, calls_foreign_code, context);
+}
+
+/* Makes ready how each column of the written table gets its value. */
+static void
+build_columns(CfRoute *route, Relation from, Relation to, List *expressions)
+{
+	const char *alias = route->kind == CF_ROUTE_BACK ? "target" : "source";
+	TupleDesc desc = RelationGetDescr(to);
+
+	route->columns = palloc0(desc->natts * sizeof(CfRouteColumn));
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		CfRouteColumn *column = &route->columns[route->ncolumns];
+		const char *text;
+		Expr *expr;
+
+		if (att->attisdropped || att->attgenerated)
+			continue;
+		column->attno = att->attnum;
+		column->name = pstrdup(NameStr(att->attname));
+		text = expression_of(expressions, column->name);
+		/* A column that came later, with a default or without a value. */
+		expr =
+			cf_route_expression(from, alias, text ? text : "NULL", att->atttypid, att->atttypmod);
+		if (IsA(expr, Var) && ((Var *) expr)->varattno > 0)
+			column->taken = ((Var *) expr)->varattno;
+		else
+			column->state = ExecInitExpr(expr, NULL);
+		column->constant = !contain_var_clause((Node *) expr);
+		if (calls_foreign_code((Node *) expr, NULL))
+			route->foreign_code = true;
+		route->ncolumns++;
+	}
+}
+
+/* Makes a route in a memory context of its own. */
+static CfRoute *
+build(int32 pair, CfRouteKind kind)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "confiture route", ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	bool back = kind == CF_ROUTE_BACK;
+	CfRoute *route = palloc0(sizeof(CfRoute));
+	PairRow row = {0};
+	Relation from, to;
+
+	read_pair(pair, back, &row, context);
+	route->kind = kind;
+	route->context = context;
+	route->from = back ? row.target : row.source;
+	route->to = kind == CF_ROUTE_LOG ? row.log : back ? row.source : row.target;
+	from = table_open(route->from, AccessShareLock);
+	to = table_open(route->to, RowExclusiveLock);
+	route->nkeys = list_length(row.source_key);
+	route->from_key = column_numbers(route->from, back ? row.target_key : row.source_key);
+	if (kind != CF_ROUTE_LOG)
+	{
+		route->to_key = column_numbers(route->to, back ? row.source_key : row.target_key);
+		route->from_index = key_index(from, route->from_key, route->nkeys);
+		route->to_index = key_index(to, route->to_key, route->nkeys);
+		build_columns(route, from, to, row.columns);
+		route->econtext = CreateStandaloneExprContext();
+	}
+	table_close(to, NoLock);
+	table_close(from, NoLock);
+	MemoryContextSwitchTo(caller);
+	return route;
+}
+
+/* Returns the route of a pair, made now or earlier in this session. */
+CfRoute *
+cf_route_get(int32 pair, CfRouteKind kind)
+{
+	RouteKey key = {.pair = pair, .kind = kind};
+	RouteEntry *entry;
+	CfRoute *route;
+	bool found;
+
+	if (routes == NULL)
+	{
+		HASHCTL ctl = {.keysize = sizeof(RouteKey), .entrysize = sizeof(RouteEntry)};
+
+		routes = hash_create("confiture routes", 16, &ctl, HASH_ELEM | HASH_BLOBS);
+		CacheRegisterRelcacheCallback(forget_routes, (Datum) 0);
+	}
+	entry = hash_search(routes, &key, HASH_FIND, &found);
+	if (found && entry->valid)
+		return entry->route;
+	if (!found)
+	{
+		entry = hash_search(routes, &key, HASH_ENTER, NULL);
+		entry->route = NULL;
+		entry->valid = false;
+	}
+	/* Whatever changes while the route is being made makes it old at once. */
+	entry->disturbed = false;
+	route = build(pair, kind);
+	entry = hash_search(routes, &key, HASH_FIND, NULL);
+	if (entry->route && in_use <= 1)
+		MemoryContextDelete(entry->route->context);
+	entry->route = route;
+	entry->valid = !entry->disturbed;
+	MemoryContextSetParent(route->context, CacheMemoryContext);
+	return route;
+}

@@ -1,0 +1,266 @@
+-- Transitions: what all steps share.
+
+CREATE OR REPLACE FUNCTION confiture._transition_trigger() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_trigger';
+
+CREATE OR REPLACE FUNCTION confiture._transition_fill(pair integer, back boolean, query text, mode text) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_transition_fill';
+
+CREATE OR REPLACE FUNCTION confiture._transition_expression(
+    relation regclass, alias text, expression text, type oid, typmod integer) RETURNS boolean
+LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'confiture_transition_expression';
+
+CREATE OR REPLACE FUNCTION confiture._transition_older_snapshots(xid xid8) RETURNS integer[]
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_transition_older_snapshots';
+
+CREATE OR REPLACE FUNCTION confiture._free_bytes() RETURNS bigint
+LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_free_bytes';
+
+CREATE OR REPLACE FUNCTION confiture._digest_add(state bigint, one_row record) RETURNS bigint
+LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'confiture_digest_add';
+
+CREATE OR REPLACE FUNCTION confiture._digest_combine(one bigint, other bigint) RETURNS bigint
+LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'confiture_digest_combine';
+
+CREATE OR REPLACE AGGREGATE confiture._digest(one_row record) (
+    SFUNC = confiture._digest_add, STYPE = bigint, INITCOND = '0',
+    COMBINEFUNC = confiture._digest_combine, PARALLEL = SAFE
+);
+
+-- The name of a relation as it is now, quoted and qualified.
+CREATE OR REPLACE FUNCTION confiture._relation_name(relation oid) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('%I.%I', n.nspname, c.relname)
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation
+$$;
+
+-- Finds a transition by its name: the live one, else the last one.
+CREATE OR REPLACE FUNCTION confiture._transition_get(name text) RETURNS confiture.transition
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+BEGIN
+    SELECT r.* INTO t FROM confiture.transition AS r WHERE r.name = _transition_get.name
+    ORDER BY r.live DESC, r.id DESC LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no transition %', coalesce(quote_literal(name), 'NULL')
+            USING ERRCODE = 'CF034', HINT = 'SELECT * FROM confiture.transition_list() shows them.';
+    END IF;
+    RETURN t;
+END
+$$;
+
+-- Finds it, keeps every other session from moving it, and checks its state.
+CREATE OR REPLACE FUNCTION confiture._transition_take(name text, allowed text[]) RETURNS confiture.transition
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+BEGIN
+    PERFORM confiture._check_writable('transitions');
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a transition is moved in READ COMMITTED transactions only'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Its steps must see what others have written meanwhile.';
+    END IF;
+    t := confiture._transition_get(name);
+    BEGIN
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION 'another session is at work on transition %', quote_literal(name)
+            USING ERRCODE = 'CF037', HINT = 'Wait until it has ended: pg_stat_activity shows it.';
+    END;
+    IF t.state <> ALL (allowed) THEN
+        RAISE EXCEPTION 'transition % is %: this step needs %', quote_literal(name), t.state,
+                array_to_string(allowed, ' or ')
+            USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
+    END IF;
+    RETURN t;
+END
+$$;
+
+-- What can be done next, for a HINT.
+CREATE OR REPLACE FUNCTION confiture._transition_next(state text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE state
+        WHEN 'planned' THEN 'Next: confiture.transition_capture(), or CALL confiture.transition_run().'
+        WHEN 'captured' THEN 'Next: confiture.transition_copy(), or CALL confiture.transition_run().'
+        WHEN 'copying' THEN 'Next: confiture.transition_copy(), or CALL confiture.transition_run().'
+        WHEN 'catching_up' THEN 'Next: confiture.transition_catch_up(), then confiture.transition_mirror().'
+        WHEN 'mirrored' THEN 'Next: confiture.transition_validate().'
+        WHEN 'validated' THEN 'Next: confiture.transition_cutover().'
+        WHEN 'cut_over' THEN 'Next: confiture.transition_contract(), or confiture.transition_rollback().'
+        WHEN 'rolled_back' THEN 'Next: confiture.transition_validate(), or confiture.transition_abort().'
+        ELSE 'It has ended: create another one.' END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture._transition_set_state(transition integer, state text) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE confiture.transition AS t
+    SET state = _transition_set_state.state, changed_at = clock_timestamp()
+    WHERE t.id = transition
+$$;
+
+-- The columns of a table, but dropped ones, in their order: alias.a, alias.b.
+CREATE OR REPLACE FUNCTION confiture._transition_columns(relation oid, alias text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%s.%I', alias, a.attname), ', ' ORDER BY a.attnum)
+    FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
+-- The columns of a key: alias.a, alias.b, with something behind each.
+CREATE OR REPLACE FUNCTION confiture._transition_key(key text[], alias text, suffix text DEFAULT '') RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%s.%I%s', alias, k.name, suffix), ', ' ORDER BY k.ordinal)
+    FROM unnest(key) WITH ORDINALITY AS k (name, ordinal)
+$$;
+
+-- a.k1 = b.k1 AND a.k2 = b.k2
+CREATE OR REPLACE FUNCTION confiture._transition_same_key(
+    one_key text[], one text, other_key text[], other text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%s.%I OPERATOR(pg_catalog.=) %s.%I', one, k.a, other, k.b), ' AND ')
+    FROM unnest(one_key, other_key) AS k (a, b)
+$$;
+
+-- The condition for the keys behind lower, up to upper.
+CREATE OR REPLACE FUNCTION confiture._transition_range(
+    p confiture.transition_table, key text[], alias text, lower text[], upper text[]) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text := confiture._transition_key(key, alias);
+    types text[];
+BEGIN
+    SELECT array_agg(format_type(confiture._base_type(a.atttypid), NULL) ORDER BY k.ordinal) INTO types
+    FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
+    JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name;
+    RETURN concat_ws(' AND ', 'true',
+        CASE WHEN lower IS NOT NULL THEN format('ROW(%s) > ROW(%s)', columns,
+            (SELECT string_agg(format('%L::%s', v.value, v.type), ', ' ORDER BY v.ordinal)
+             FROM unnest(lower, types) WITH ORDINALITY AS v (value, type, ordinal))) END,
+        CASE WHEN upper IS NOT NULL THEN format('ROW(%s) <= ROW(%s)', columns,
+            (SELECT string_agg(format('%L::%s', v.value, v.type), ', ' ORDER BY v.ordinal)
+             FROM unnest(upper, types) WITH ORDINALITY AS v (value, type, ordinal))) END);
+END
+$$;
+
+-- The type below all domains.
+CREATE OR REPLACE FUNCTION confiture._base_type(type oid) RETURNS oid
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE below AS (
+        SELECT t.oid, t.typbasetype FROM pg_type AS t WHERE t.oid = type
+        UNION ALL
+        SELECT t.oid, t.typbasetype FROM below AS b JOIN pg_type AS t ON t.oid = b.typbasetype
+    )
+    SELECT b.oid FROM below AS b WHERE b.typbasetype = 0
+$$;
+
+-- The sequence that fills a column: of an identity, or of a default.
+CREATE OR REPLACE FUNCTION confiture._transition_sequence(relation oid, attnum smallint) RETURNS oid
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.oid FROM pg_depend AS d
+    JOIN pg_class AS s ON s.oid = d.objid AND s.relkind = 'S'
+    WHERE d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = attnum
+    UNION ALL
+    SELECT s.oid FROM pg_attrdef AS f
+    JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+    JOIN pg_class AS s ON s.oid = d.refobjid AND s.relkind = 'S'
+    WHERE f.adrelid = relation AND f.adnum = attnum
+    LIMIT 1
+$$;
+
+-- Who holds a lock on the tables of a transition that is in the way of a lock on both.
+CREATE OR REPLACE FUNCTION confiture._transition_blockers(transition integer, only_writers boolean) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_agg(jsonb_build_object(
+            'pid', l.pid, 'user', a.usename, 'application_name', a.application_name,
+            'relation', confiture._relation_name(l.relation), 'mode', l.mode, 'state', a.state,
+            'xact_seconds', round(extract(epoch FROM clock_timestamp() - a.xact_start)::numeric, 1))
+        ORDER BY a.xact_start, l.pid, l.relation, l.mode)
+    FROM confiture.transition_table AS p
+    JOIN pg_locks AS l ON l.locktype = 'relation' AND l.granted AND l.relation IN (p.source, p.target)
+    LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE p.transition = _transition_blockers.transition
+        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+        AND l.pid <> pg_backend_pid()
+        AND NOT (only_writers AND l.mode IN ('AccessShareLock', 'RowShareLock'))
+$$;
+
+-- The same in words.
+CREATE OR REPLACE FUNCTION confiture._transition_blockers_text(blockers jsonb) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('Process %s (role %s%s) holds %s on %s%s.', b ->> 'pid', coalesce(b ->> 'user', '?'),
+            ', application ' || nullif(b ->> 'application_name', ''), b ->> 'mode', b ->> 'relation',
+            ', ' || (b ->> 'state') || ' for ' || (b ->> 'xact_seconds') || ' s'), E'\n')
+    FROM jsonb_array_elements(blockers) AS b
+$$;
+
+-- Runs one of our functions under locks on all tables of a transition. Waits for each of them no
+-- longer than option lock_timeout, gives everything back and tries again, option lock_retries times.
+CREATE OR REPLACE FUNCTION confiture._transition_locked(t confiture.transition, mode text, work text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = 0
+SET row_security = off
+AS $$
+DECLARE
+    retries integer := (t.options ->> 'lock_retries')::integer;
+    tables text;
+    blockers text;
+    told text;
+BEGIN
+    -- As writers lock them: first the side that is written, then the one that mirrors it.
+    SELECT string_agg(confiture._relation_name(r.oid), ', ' ORDER BY r.side, p.ordinal) INTO tables
+    FROM confiture.transition_table AS p,
+        LATERAL (VALUES (1, CASE t.state WHEN 'cut_over' THEN p.target ELSE p.source END),
+            (2, CASE t.state WHEN 'cut_over' THEN p.source ELSE p.target END)) AS r (side, oid)
+    WHERE p.transition = t.id;
+    FOR attempt IN 0 .. retries LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', t.options ->> 'lock_timeout', true);
+            IF mode IS NOT NULL AND tables IS NOT NULL THEN
+                EXECUTE format('LOCK TABLE %s IN %s MODE', tables, mode);
+            END IF;
+            EXECUTE format('SELECT confiture.%I($1)', work) USING t;
+            RETURN;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            GET STACKED DIAGNOSTICS told = PG_EXCEPTION_HINT;
+        END;
+        PERFORM pg_stat_clear_snapshot();
+        blockers := coalesce(nullif(told, ''), confiture._transition_blockers_text(
+            confiture._transition_blockers(t.id, coalesce(mode = 'SHARE ROW EXCLUSIVE', false))), blockers);
+        IF attempt < retries THEN
+            PERFORM pg_sleep(least(0.02 * 2 ^ least(attempt, 6), 1) * (0.5 + random() / 2));
+        END IF;
+    END LOOP;
+    RAISE EXCEPTION 'the tables of transition % could not be locked in % tries of %', quote_literal(t.name),
+            retries + 1, t.options ->> 'lock_timeout'
+        USING ERRCODE = 'CF036', DETAIL = coalesce(blockers, 'Nobody was seen holding them for long.'),
+        HINT = 'Nothing was changed: end those sessions, or raise lock_retries in the options, and repeat the step.';
+END
+$$;

@@ -1,0 +1,316 @@
+-- Transitions: capturing what is written, and copying what was there.
+
+-- Statements that take the secondary indexes and the foreign keys off a target, and those that
+-- put them back: what is checked row by row would stand in the way of rows from different moments.
+CREATE OR REPLACE FUNCTION confiture._transition_strip(p confiture.transition_table) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept oid;
+    fk record;
+    ix record;
+BEGIN
+    FOR fk IN SELECT o.conname, pg_get_constraintdef(o.oid) AS def FROM pg_constraint AS o
+            WHERE o.conrelid = p.target AND o.contype = 'f' ORDER BY o.conname LOOP
+        UPDATE confiture.transition_table AS t
+        SET foreign_keys = t.foreign_keys || jsonb_build_array(jsonb_build_object('name', fk.conname, 'definition', fk.def))
+        WHERE t.id = p.id;
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), fk.conname);
+    END LOOP;
+    SELECT k.index INTO kept FROM confiture._transition_keys(p.target) AS k
+    WHERE k.key @> p.target_key AND k.key <@ p.target_key LIMIT 1;
+    FOR ix IN SELECT i.indexrelid, c.relname, o.conname, o.oid AS constraint_oid,
+                pg_get_indexdef(i.indexrelid) AS def, pg_get_constraintdef(o.oid) AS constraint_def,
+                coalesce(obj_description(o.oid, 'pg_constraint'), obj_description(i.indexrelid, 'pg_class')) AS comment
+            FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+            LEFT JOIN pg_constraint AS o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
+            WHERE i.indrelid = p.target AND i.indexrelid <> kept AND NOT i.indisreplident AND NOT i.indisprimary ORDER BY c.relname LOOP
+        UPDATE confiture.transition_table AS t
+        SET indexes = t.indexes || jsonb_build_array(jsonb_build_object('name', ix.relname, 'constraint', ix.conname,
+            'definition', coalesce(ix.constraint_def, ix.def), 'comment', ix.comment))
+        WHERE t.id = p.id;
+        IF ix.conname IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), ix.conname);
+        ELSE
+            EXECUTE format('DROP INDEX %s', confiture._relation_name(ix.indexrelid));
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Puts the secondary indexes back.
+CREATE OR REPLACE FUNCTION confiture._transition_index(p confiture.transition_table) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ix record;
+    target text := confiture._relation_name(p.target);
+BEGIN
+    FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes) AS i (name text, "constraint" text, definition text, comment text) LOOP
+        IF ix."constraint" IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', target, ix."constraint", ix.definition);
+            IF ix.comment IS NOT NULL THEN
+                EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', ix."constraint", target, ix.comment);
+            END IF;
+        ELSE
+            EXECUTE ix.definition;
+            IF ix.comment IS NOT NULL THEN
+                EXECUTE format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
+                    JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment);
+            END IF;
+        END IF;
+    END LOOP;
+    UPDATE confiture.transition_table AS t SET indexed = true, indexes = '[]' WHERE t.id = p.id;
+END
+$$;
+
+-- Sets the triggers of a table to a mode.
+CREATE OR REPLACE FUNCTION confiture._transition_set_triggers(pair integer, relation oid, mode text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text := confiture._relation_name(relation);
+BEGIN
+    EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition AFTER INSERT OR UPDATE OR DELETE ON %s'
+        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', name, pair, mode);
+    EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition_truncate AFTER TRUNCATE ON %s'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', name, pair, mode);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER confiture_transition,'
+        ' ENABLE ALWAYS TRIGGER confiture_transition_truncate', name);
+END
+$$;
+
+-- Takes them off.
+CREATE OR REPLACE FUNCTION confiture._transition_drop_triggers(relation oid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('DROP TRIGGER IF EXISTS confiture_transition ON %s', confiture._relation_name(relation));
+    EXECUTE format('DROP TRIGGER IF EXISTS confiture_transition_truncate ON %s', confiture._relation_name(relation));
+END
+$$;
+
+-- Under the locks: change logs, triggers, and what is taken off the targets.
+CREATE OR REPLACE FUNCTION confiture._transition_do_capture(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    made text;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        made := format('%I.%I', (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.oid = p.target), 'confiture_log_' || p.id);
+        EXECUTE format('CREATE TABLE %s (%s)', made,
+            (SELECT string_agg(format('k%s %s', k.ordinal, format_type(confiture._base_type(a.atttypid),
+                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END)), ', ' ORDER BY k.ordinal)
+             FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
+             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name));
+        EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', made);
+        EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Keys of %s that were written: belongs to transition %s.',
+            confiture._relation_name(p.source), quote_literal(t.name)));
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', made,
+            (SELECT a.rolname FROM pg_class AS c JOIN pg_roles AS a ON a.oid = c.relowner WHERE c.oid = p.source));
+        UPDATE confiture.transition_table AS r SET log = to_regclass(made) WHERE r.id = p.id;
+        PERFORM confiture._transition_set_triggers(p.id, p.source, 'capture');
+        PERFORM confiture._transition_set_triggers(p.id, p.target, 'guard');
+    END LOOP;
+    -- Foreign keys among the targets go before the unique indexes that they need.
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        PERFORM confiture._transition_strip(p);
+    END LOOP;
+    PERFORM confiture._transition_set_state(t.id, 'captured');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_capture(name text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{planned,captured}');
+BEGIN
+    IF t.state = 'planned' THEN
+        PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
+        PERFORM confiture._transition_refuse(t);
+        PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');
+    END IF;
+    RETURN 'captured';
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_capture(text) IS
+'Starts to capture: from now on the keys of all written rows of the source tables go to a change log, in the transaction of the writer. The target tables lose their secondary indexes and foreign keys until they are filled, and can''t be written until then. Checks everything again first. Takes one short lock that blocks writers, not readers, and gives it back when it does not come at once.
+Arguments: name.
+Result: the state, captured.
+Errors: CF030 refused; CF031 wrong state; CF034 no such transition; CF036 the lock was not to be had, DETAIL says who holds it; CF037 another session is at work on it; 0A000 not READ COMMITTED; 25006 standby.
+Example: SELECT confiture.transition_capture(''to_v2'');';
+
+-- How many rows the next chunk of a pair has, so that it takes about the time that is wanted.
+CREATE OR REPLACE FUNCTION confiture._transition_chunk_rows(pair integer, chunk_ms double precision) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        (SELECT least(greatest(500, least(c.row_count * 4, c.row_count * chunk_ms / greatest(c.elapsed_ms, 0.1))), 200000)::bigint
+         FROM confiture.transition_chunk AS c
+         WHERE c.pair = _transition_chunk_rows.pair AND c.copied_at IS NOT NULL AND c.row_count > 0
+         ORDER BY c.copied_at DESC LIMIT 1), 2000)
+$$;
+
+-- Cuts the next chunks of a pair.
+CREATE OR REPLACE FUNCTION confiture._transition_cut(p confiture.transition_table, t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET row_security = off
+AS $$
+DECLARE
+    bound text[];
+    at text[] := p.position;
+    size bigint := confiture._transition_chunk_rows(p.id, (t.options ->> 'chunk_ms')::double precision);
+    last integer;
+BEGIN
+    SELECT coalesce(max(c.ordinal), 0) INTO last FROM confiture.transition_chunk AS c WHERE c.pair = p.id;
+    FOR i IN 1 .. 4 LOOP
+        EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
+            confiture._transition_key(p.source_key, 'source', '::text'), confiture._relation_name(p.source),
+            confiture._transition_range(p, p.source_key, 'source', at, NULL),
+            confiture._transition_key(p.source_key, 'source'), size - 1) INTO bound;
+        INSERT INTO confiture.transition_chunk (pair, ordinal, lower, upper) VALUES (p.id, last + i, at, bound);
+        at := bound;
+        EXIT WHEN bound IS NULL;
+    END LOOP;
+    UPDATE confiture.transition_table AS r SET position = at, cut = at IS NULL WHERE r.id = p.id;
+END
+$$;
+
+-- Copies one chunk, or cuts some: one short transaction. Returns what it did: copied, cut, busy
+-- (others have the rest), done.
+CREATE OR REPLACE FUNCTION confiture._transition_chunk(t confiture.transition, OUT did text, OUT copied bigint, OUT elapsed_ms double precision)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET row_security = off
+AS $$
+DECLARE
+    c confiture.transition_chunk;
+    p confiture.transition_table;
+    started timestamptz := clock_timestamp();
+BEGIN
+    SELECT h.* INTO c FROM confiture.transition_chunk AS h
+    WHERE h.copied_at IS NULL AND h.pair IN (SELECT r.id FROM confiture.transition_table AS r WHERE r.transition = t.id)
+    ORDER BY h.pair, h.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        SELECT r.* INTO p FROM confiture.transition_table AS r WHERE r.id = c.pair;
+        copied := confiture._transition_fill(p.id, false, format('SELECT %s FROM ONLY %s AS source WHERE %s',
+            confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.source),
+            confiture._transition_range(p, p.source_key, 'source', c.lower, c.upper)), 'insert');
+        elapsed_ms := extract(epoch FROM clock_timestamp() - started) * 1000;
+        UPDATE confiture.transition_chunk AS h
+        SET copied_at = clock_timestamp(), row_count = copied, elapsed_ms = _transition_chunk.elapsed_ms
+        WHERE h.pair = c.pair AND h.ordinal = c.ordinal;
+        did := 'copied';
+        RETURN;
+    END IF;
+    SELECT r.* INTO p FROM confiture.transition_table AS r
+    WHERE r.transition = t.id AND NOT r.cut ORDER BY r.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        PERFORM confiture._transition_cut(p, t);
+        did := 'cut';
+    ELSIF EXISTS (SELECT FROM confiture.transition_table AS r WHERE r.transition = t.id AND (NOT r.cut
+            OR EXISTS (SELECT FROM confiture.transition_chunk AS h WHERE h.pair = r.id AND h.copied_at IS NULL))) THEN
+        did := 'busy';
+    ELSE
+        did := 'done';
+    END IF;
+END
+$$;
+
+-- The pause that the limits of a transition ask for after a chunk, in milliseconds.
+CREATE OR REPLACE FUNCTION confiture._transition_throttle(
+    t confiture.transition, copied bigint, elapsed_ms double precision) RETURNS double precision
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT greatest(0, copied * 1000.0 / (t.options ->> 'max_rate')::double precision - elapsed_ms,
+        CASE WHEN (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn)) FROM pg_stat_replication AS r)
+            > (t.options ->> 'max_replica_lag')::numeric THEN 250 ELSE 0 END)
+$$;
+
+-- One transaction of a worker. Returns the pause after it; NULL: nothing is left to copy.
+CREATE OR REPLACE FUNCTION confiture._transition_work(name text, _until text) RETURNS double precision
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+    piece record;
+BEGIN
+    PERFORM confiture._check_writable('transitions');
+    t := confiture._transition_get(name);
+    -- Together with other workers, but not with a step that moves the state.
+    SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+    IF t.state IN ('planned', 'contracted', 'aborted') THEN
+        RAISE EXCEPTION 'transition % is %: there is nothing to copy', quote_literal(name), t.state
+            USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
+    ELSIF t.state NOT IN ('captured', 'copying') THEN
+        RETURN NULL;
+    END IF;
+    SELECT c.* INTO piece FROM confiture._transition_chunk(t) AS c;
+    RETURN CASE piece.did WHEN 'copied' THEN confiture._transition_throttle(t, piece.copied, piece.elapsed_ms)
+        WHEN 'cut' THEN 0 WHEN 'busy' THEN 20 END;
+END
+$$;
+
+CREATE OR REPLACE PROCEDURE confiture.transition_worker(name text)
+LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_worker';
+COMMENT ON PROCEDURE confiture.transition_worker(text) IS
+'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others.
+Arguments: name.
+Errors: CF031 wrong state; CF034 no such transition; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
+Example: CALL confiture.transition_worker(''to_v2'');';
+
+CREATE OR REPLACE FUNCTION confiture.transition_copy(name text, max_chunks integer DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{captured,copying,catching_up}');
+    piece record;
+    total bigint := 0;
+    done integer := 0;
+BEGIN
+    IF t.state = 'catching_up' THEN
+        RETURN 0;
+    END IF;
+    PERFORM confiture._transition_set_state(t.id, 'copying');
+    WHILE max_chunks IS NULL OR done < max_chunks LOOP
+        SELECT c.* INTO piece FROM confiture._transition_chunk(t) AS c;
+        IF piece.did = 'done' THEN
+            PERFORM confiture._transition_set_state(t.id, 'catching_up');
+        END IF;
+        EXIT WHEN piece.did IN ('done', 'busy');
+        IF piece.did = 'copied' THEN
+            total := total + piece.copied;
+            done := done + 1;
+        END IF;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_copy(text, integer) IS
+'Copies rows from the source tables to the target tables, in chunks by the key; goes on where it stopped. Writers never wait for it. All in the caller''s transaction: CALL confiture.transition_run() or confiture.transition_worker() commit each chunk.
+Arguments: name; max_chunks, how many chunks (NULL, all).
+Result: how many rows; 0 when nothing is left, the state is catching_up then.
+Errors: as confiture.transition_capture(); and what a constraint of the target table says of a row: mend it in the source, and call again.
+Example: SELECT confiture.transition_copy(''to_v2'', 10);';

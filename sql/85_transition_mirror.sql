@@ -1,0 +1,316 @@
+-- Transitions: catching up with what was written, then mirroring it.
+
+-- How many entries the change log of a pair has, at most a million.
+CREATE OR REPLACE FUNCTION confiture._transition_log_length(p confiture.transition_table) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    length bigint;
+BEGIN
+    IF p.log IS NULL OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.log) THEN
+        RETURN 0;
+    ELSIF NOT has_table_privilege(p.log, 'SELECT') THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 1000000) AS l', confiture._relation_name(p.log)) INTO length;
+    RETURN length;
+END
+$$;
+
+-- Takes entries off the change log and brings the rows with those keys to the target as they
+-- are now: all in one snapshot. Without a limit the target is then what the source is in that snapshot.
+CREATE OR REPLACE FUNCTION confiture._transition_drain(p confiture.transition_table, max_entries bigint) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    log text := confiture._relation_name(p.log);
+    source text := confiture._relation_name(p.source);
+    keys text := (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k);
+    log_key text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
+    -- Values of unique columns may have changed places among the rows.
+    mode text := CASE WHEN p.indexed AND (SELECT count(*) FROM pg_index AS i WHERE i.indrelid = p.target
+        AND (i.indisunique OR i.indisexclusion)) > 1 THEN 'replace' ELSE 'put' END;
+    truncated bigint;
+BEGIN
+    -- The source was emptied: what it does not have any more goes from the target too.
+    EXECUTE format('DELETE FROM %s WHERE k1 IS NULL', log);
+    GET DIAGNOSTICS truncated = ROW_COUNT;
+    IF truncated > 0 THEN
+        PERFORM confiture._transition_fill(p.id, false, format(
+            'SELECT %s, %s FROM ONLY %s AS target LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL',
+            (SELECT string_agg(format('target.%I::%s', k.b, format_type(a.atttypid, NULL)), ', ' ORDER BY k.ordinal)
+             FROM unnest(p.source_key, p.target_key) WITH ORDINALITY AS k (a, b, ordinal)
+             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.a),
+            confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.target), source,
+            confiture._transition_same_key(p.source_key, 'source', p.target_key, 'target'), p.source_key[1]), 'put');
+    END IF;
+    RETURN confiture._transition_fill(p.id, false, format(
+        'WITH gone AS (DELETE FROM %s AS l %s RETURNING l.*)'
+        ' SELECT %s, %s FROM (SELECT DISTINCT %s FROM gone) AS g LEFT JOIN ONLY %s AS source ON %s',
+        log, 'WHERE l.k1 IS NOT NULL' || coalesce(' AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m LIMIT ' || max_entries || '))', ''),
+        (SELECT string_agg(format('g.k%s::%s', k.ordinal, format_type(a.atttypid, NULL)), ', ' ORDER BY k.ordinal)
+         FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
+         JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name),
+        confiture._transition_columns(p.source, 'source'), keys, source,
+        confiture._transition_same_key(log_key, 'g', p.source_key, 'source')), mode);
+END
+$$;
+
+-- One piece of catching up. Returns how many entries the logs had; NULL when there is more to do
+-- before that counts: entries, indexes, statistics.
+CREATE OR REPLACE FUNCTION confiture._transition_catch_up_piece(t confiture.transition) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    p confiture.transition_table;
+    length bigint;
+    total bigint := 0;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        length := confiture._transition_log_length(p);
+        IF NOT p.indexed AND length > 20000 THEN
+            PERFORM confiture._transition_drain(p, 20000);
+            RETURN NULL;
+        END IF;
+        PERFORM confiture._transition_drain(p, NULL);
+        UPDATE confiture.transition_table AS r SET caught_up_at = clock_timestamp() WHERE r.id = p.id;
+        IF NOT p.indexed THEN
+            PERFORM confiture._transition_index(p);
+            EXECUTE format('ANALYZE %s', confiture._relation_name(p.target));
+            RETURN NULL;
+        END IF;
+        total := total + length;
+    END LOOP;
+    RETURN total;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_catch_up(name text) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{catching_up}');
+    total bigint;
+BEGIN
+    LOOP
+        total := confiture._transition_catch_up_piece(t);
+        EXIT WHEN total IS NOT NULL;
+    END LOOP;
+    RETURN total;
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_catch_up(text) IS
+'Brings what was written during the copy to the target tables; builds their secondary indexes and analyzes them the first time. Repeat it while it returns much.
+Arguments: name.
+Result: how many entries the change logs had in the last round.
+Errors: as confiture.transition_capture(); and what a constraint of the target table says of a row: mend it in the source, and call again.
+Example: SELECT confiture.transition_catch_up(''to_v2'');';
+
+-- Statements that give a target what it lacks of its source: owner, privileges, comments, row
+-- security, storage parameters, replica identity. Names of columns that both have.
+CREATE OR REPLACE FUNCTION confiture._transition_follow(p confiture.transition_table) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH s AS (SELECT c.*, confiture._relation_name(p.target) AS target FROM pg_class AS c WHERE c.oid = p.source),
+        d AS (SELECT c.* FROM pg_class AS c WHERE c.oid = p.target)
+    SELECT format('ALTER TABLE %s OWNER TO %I', s.target, r.rolname)
+    FROM s, d, pg_roles AS r WHERE s.relowner <> d.relowner AND r.oid = s.relowner
+    UNION ALL
+    SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, s.target,
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+        CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+    FROM s, d, aclexplode(s.relacl) AS a
+    WHERE a.grantee <> s.relowner AND NOT EXISTS (SELECT FROM aclexplode(d.relacl) AS b
+        WHERE b.grantee = a.grantee AND b.privilege_type = a.privilege_type AND b.is_grantable = a.is_grantable)
+    UNION ALL
+    SELECT format('GRANT %s (%I) ON %s TO %s%s', a.privilege_type, t.attname, s.target,
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+        CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+    FROM s, jsonb_each_text(p.columns) AS m
+    JOIN pg_attribute AS f ON f.attrelid = p.source AND f.attname = confiture._transition_plain(p.columns, m.key) AND f.attnum > 0
+    JOIN pg_attribute AS t ON t.attrelid = p.target AND t.attname = m.key,
+    aclexplode(f.attacl) AS a
+    WHERE NOT EXISTS (SELECT FROM aclexplode(t.attacl) AS b
+        WHERE b.grantee = a.grantee AND b.privilege_type = a.privilege_type AND b.is_grantable = a.is_grantable)
+    UNION ALL
+    SELECT format('GRANT %s ON SEQUENCE %s TO %s', a.privilege_type, confiture._relation_name(q.target_seq),
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+    FROM confiture._transition_sequences(p) AS q
+    JOIN pg_class AS c ON c.oid = q.source_seq JOIN pg_class AS e ON e.oid = q.target_seq,
+    aclexplode(c.relacl) AS a
+    WHERE q.source_seq <> q.target_seq AND a.grantee <> c.relowner
+        AND NOT EXISTS (SELECT FROM aclexplode(e.relacl) AS b WHERE b.grantee = a.grantee AND b.privilege_type = a.privilege_type)
+    UNION ALL
+    SELECT format('COMMENT ON TABLE %s IS %L', s.target, obj_description(p.source, 'pg_class'))
+    FROM s WHERE obj_description(p.target, 'pg_class') IS NULL AND obj_description(p.source, 'pg_class') IS NOT NULL
+    UNION ALL
+    SELECT format('COMMENT ON COLUMN %s.%I IS %L', s.target, t.attname, col_description(p.source, f.attnum))
+    FROM s, jsonb_each_text(p.columns) AS m
+    JOIN pg_attribute AS f ON f.attrelid = p.source AND f.attname = confiture._transition_plain(p.columns, m.key) AND f.attnum > 0
+    JOIN pg_attribute AS t ON t.attrelid = p.target AND t.attname = m.key
+    WHERE col_description(p.target, t.attnum) IS NULL AND col_description(p.source, f.attnum) IS NOT NULL
+    UNION ALL
+    SELECT format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s', y.polname, s.target,
+        CASE WHEN y.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+        CASE y.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+        (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(y.polroles) AS r),
+        ' USING (' || pg_get_expr(y.polqual, y.polrelid) || ')', ' WITH CHECK (' || pg_get_expr(y.polwithcheck, y.polrelid) || ')')
+    FROM s, pg_policy AS y
+    WHERE y.polrelid = p.source AND NOT EXISTS (SELECT FROM pg_policy AS z WHERE z.polrelid = p.target AND z.polname = y.polname)
+    UNION ALL
+    SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', s.target) FROM s, d WHERE s.relrowsecurity AND NOT d.relrowsecurity
+    UNION ALL
+    SELECT format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', s.target) FROM s, d WHERE s.relforcerowsecurity AND NOT d.relforcerowsecurity
+    UNION ALL
+    SELECT format('ALTER TABLE %s SET (%s)', s.target, array_to_string(s.reloptions, ', '))
+    FROM s, d WHERE s.reloptions IS NOT NULL AND d.reloptions IS NULL
+    UNION ALL
+    SELECT format('ALTER TABLE %s REPLICA IDENTITY %s', s.target, CASE s.relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)
+    FROM s, d WHERE s.relreplident IN ('f', 'n') AND d.relreplident = 'd'
+    UNION ALL
+    SELECT format('GRANT %s ON SCHEMA %I TO %s', a.privilege_type, (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = d.relnamespace),
+        CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+    FROM s JOIN pg_namespace AS n ON n.oid = s.relnamespace, d JOIN pg_namespace AS o ON o.oid = d.relnamespace,
+    aclexplode(n.nspacl) AS a
+    WHERE a.grantee <> n.nspowner
+        AND (SELECT t.options ->> 'swap' FROM confiture.transition AS t WHERE t.id = p.transition) = 'schema'
+        AND NOT EXISTS (SELECT FROM aclexplode(o.nspacl) AS b WHERE b.grantee = a.grantee AND b.privilege_type = a.privilege_type)
+$$;
+
+-- Gives all targets what they lack.
+CREATE OR REPLACE FUNCTION confiture._transition_do_follow(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    statement text;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        FOR statement IN SELECT f FROM confiture._transition_follow(p) AS f LOOP
+            EXECUTE statement;
+        END LOOP;
+    END LOOP;
+END
+$$;
+
+-- Lets both sequences of a pair of columns give values without asking each other: one every other
+-- value, the other those between. Remembers how they were.
+CREATE OR REPLACE FUNCTION confiture._transition_interleave(p confiture.transition_table) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    q record;
+    source_step bigint;
+    target_step bigint;
+    at record;
+BEGIN
+    FOR q IN SELECT s.* FROM confiture._transition_sequences(p) AS s
+            WHERE s.source_seq IS NOT NULL AND s.target_seq IS NOT NULL AND s.source_seq <> s.target_seq LOOP
+        source_step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.source_seq);
+        target_step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.target_seq);
+        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.source_seq), source_step * 2);
+        EXECUTE format('SELECT last_value, is_called FROM %s', confiture._relation_name(q.source_seq)) INTO at;
+        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.target_seq),
+            source_step * 2, at.last_value + source_step);
+        UPDATE confiture.transition_table AS t
+        SET sequences = t.sequences || jsonb_build_array(jsonb_build_object('source_column', q.source_column,
+            'target_column', q.target_column, 'source_increment', source_step, 'target_increment', target_step))
+        WHERE t.id = p.id;
+    END LOOP;
+END
+$$;
+
+-- Ends that: the side that stays goes on behind the last value of both, with its own increment.
+CREATE OR REPLACE FUNCTION confiture._transition_uninterleave(p confiture.transition_table, stays text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    q record;
+    step bigint;
+    next bigint;
+BEGIN
+    FOR q IN SELECT s.source_seq, s.target_seq, m.source_increment, m.target_increment
+            FROM jsonb_to_recordset(p.sequences)
+                AS m (source_column text, target_column text, source_increment bigint, target_increment bigint)
+            JOIN confiture._transition_sequences(p) AS s
+                ON s.source_column = m.source_column AND s.target_column = m.target_column LOOP
+        step := CASE stays WHEN 'source' THEN q.source_increment ELSE q.target_increment END;
+        EXECUTE format('SELECT CASE WHEN %s > 0 THEN greatest(a.last_value, b.last_value) ELSE least(a.last_value, b.last_value) END + %s'
+            ' FROM %s AS a, %s AS b', step, step, confiture._relation_name(q.source_seq), confiture._relation_name(q.target_seq)) INTO next;
+        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(
+            CASE stays WHEN 'source' THEN q.source_seq ELSE q.target_seq END), step, next);
+        IF stays = 'source' THEN
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART', confiture._relation_name(q.target_seq), q.target_increment);
+        END IF;
+    END LOOP;
+    UPDATE confiture.transition_table AS t SET sequences = '[]' WHERE t.id = p.id;
+END
+$$;
+
+-- Under the locks: the last entries of the logs, then triggers on both sides.
+CREATE OR REPLACE FUNCTION confiture._transition_do_mirror(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    fk record;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        PERFORM confiture._transition_drain(p, NULL);
+        PERFORM confiture._transition_set_triggers(p.id, p.source, 'mirror');
+        PERFORM confiture._transition_set_triggers(p.id, p.target, 'back');
+        PERFORM confiture._transition_interleave(p);
+    END LOOP;
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
+            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', confiture._relation_name(p.target), fk.name, fk.definition,
+                CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' END);
+        END LOOP;
+        UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
+    END LOOP;
+    UPDATE confiture.transition AS r SET state = 'mirrored', mirrored_by = pg_current_xact_id(), changed_at = clock_timestamp()
+    WHERE r.id = t.id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_mirror(name text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{catching_up,mirrored}');
+BEGIN
+    IF t.state = 'mirrored' THEN
+        RETURN 'mirrored';
+    END IF;
+    IF EXISTS (SELECT FROM confiture.transition_table AS r WHERE r.transition = t.id AND NOT r.indexed) THEN
+        RAISE EXCEPTION 'transition % has not caught up yet', quote_literal(name)
+            USING ERRCODE = 'CF031', HINT = 'Call confiture.transition_catch_up() first.';
+    END IF;
+    -- Nobody else uses the targets yet: what they take over is given to them before the lock.
+    PERFORM confiture._transition_locked(t, NULL, '_transition_do_follow');
+    FOR i IN 1 .. 20 LOOP
+        EXIT WHEN confiture._transition_catch_up_piece(t) < 500;
+    END LOOP;
+    PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_mirror');
+    RETURN 'mirrored';
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_mirror(text) IS
+'Makes both sides equal, at every commit, from now on: a row that is written on one side is written on the other in the same transaction. Old and new versions of the application can run side by side. The target tables take over owner, privileges, comments, row security and storage parameters of the source tables where they have none of their own; sequences of both sides give every other value. Takes one short lock that blocks writers, not readers.
+Arguments: name.
+Result: the state, mirrored.
+Errors: as confiture.transition_capture().
+Example: SELECT confiture.transition_mirror(''to_v2'');';

@@ -1,0 +1,211 @@
+-- Transitions: proving that both sides are equal, and making them so.
+
+-- What is compared: for each column of the target that says something about the row, the expression
+-- over the source, and the column.
+CREATE OR REPLACE FUNCTION confiture._transition_compared(
+    p confiture.transition_table, OUT source_columns text, OUT target_columns text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format(E'(%s\n)::%s', m.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum),
+        string_agg(format('target.%I', a.attname), ', ' ORDER BY a.attnum)
+    FROM jsonb_each_text(p.columns) AS m
+    JOIN pg_attribute AS a ON a.attrelid = p.target AND a.attname = m.key AND a.attnum > 0
+    WHERE confiture._transition_expression(p.source, 'source', m.value, a.atttypid, a.atttypmod)
+$$;
+
+-- Compares the rows of a pair, a range of keys at a time: both sides in one snapshot. Returns the
+-- ranges that differ.
+CREATE OR REPLACE FUNCTION confiture._transition_compare(
+    p confiture.transition_table, range_rows integer,
+    OUT lower text[], OUT upper text[], OUT source_rows bigint, OUT target_rows bigint, OUT equal boolean)
+RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET row_security = off
+AS $$
+DECLARE
+    compared record;
+    source text := confiture._relation_name(p.source);
+BEGIN
+    SELECT c.* INTO compared FROM confiture._transition_compared(p) AS c;
+    LOOP
+        EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
+            confiture._transition_key(p.source_key, 'source', '::text'), source,
+            confiture._transition_range(p, p.source_key, 'source', lower, NULL),
+            confiture._transition_key(p.source_key, 'source'), range_rows - 1) INTO upper;
+        EXECUTE format('SELECT s.n, t.n, s.n = t.n AND s.d = t.d FROM'
+            ' (SELECT count(*) AS n, confiture._digest(ROW(%s)) AS d FROM ONLY %s AS source WHERE %s) AS s,'
+            ' (SELECT count(*) AS n, confiture._digest(ROW(%s)) AS d FROM ONLY %s AS target WHERE %s) AS t',
+            compared.source_columns, source, confiture._transition_range(p, p.source_key, 'source', lower, upper),
+            compared.target_columns, confiture._relation_name(p.target),
+            confiture._transition_range(p, p.target_key, 'target', lower, upper))
+        INTO source_rows, target_rows, equal;
+        RETURN NEXT;
+        EXIT WHEN upper IS NULL;
+        lower := upper;
+    END LOOP;
+END
+$$;
+
+-- The rows of a range that differ, at most so many.
+CREATE OR REPLACE FUNCTION confiture._transition_differences(
+    p confiture.transition_table, lower text[], upper text[], max_rows integer,
+    OUT key text[], OUT difference text, OUT source_row jsonb, OUT target_row jsonb)
+RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET row_security = off
+AS $$
+DECLARE
+    compared record;
+    names text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
+BEGIN
+    SELECT c.* INTO compared FROM confiture._transition_compared(p) AS c;
+    RETURN QUERY EXECUTE format(
+        'SELECT ARRAY[%s], CASE WHEN s.k1 IS NULL THEN ''only in the target'''
+        ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole'
+        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared FROM ONLY %s AS source WHERE %s) AS s'
+        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared FROM ONLY %s AS target WHERE %s) AS t ON %s'
+        ' WHERE s.k1 IS NULL OR t.k1 IS NULL OR (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
+        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v) ORDER BY 1 LIMIT %s',
+        (SELECT string_agg(format('coalesce(s.%1$I::text, t.%1$I::text)', n.name), ', ' ORDER BY n.ordinal)
+         FROM unnest(names) WITH ORDINALITY AS n (name, ordinal)),
+        (SELECT string_agg(format('source.%I AS %I', n.a, n.name), ', ') FROM unnest(p.source_key, names) AS n (a, name)),
+        compared.source_columns, confiture._relation_name(p.source),
+        confiture._transition_range(p, p.source_key, 'source', lower, upper),
+        (SELECT string_agg(format('target.%I AS %I', n.a, n.name), ', ') FROM unnest(p.target_key, names) AS n (a, name)),
+        compared.target_columns, confiture._relation_name(p.target),
+        confiture._transition_range(p, p.target_key, 'target', lower, upper),
+        confiture._transition_same_key(names, 's', names, 't'), coalesce(max_rows::text, 'ALL'));
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_validate(name text, max_rows integer DEFAULT 100)
+RETURNS TABLE (source_table text, key text[], difference text, source_row jsonb, target_row jsonb)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{mirrored,validated,rolled_back,cut_over}');
+    p confiture.transition_table;
+    part record;
+    row record;
+    fk record;
+    found integer := 0;
+    total bigint := 0;
+    ranges integer := 0;
+    wrong integer := 0;
+    started timestamptz := clock_timestamp();
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        FOR part IN SELECT c.* FROM confiture._transition_compare(p, 50000) AS c LOOP
+            ranges := ranges + 1;
+            total := total + part.source_rows;
+            CONTINUE WHEN part.equal;
+            wrong := wrong + 1;
+            FOR row IN SELECT d.* FROM confiture._transition_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d LOOP
+                found := found + 1;
+                source_table := confiture._relation_name(p.source);
+                key := row.key;
+                difference := row.difference;
+                source_row := row.source_row;
+                target_row := row.target_row;
+                RETURN NEXT;
+            END LOOP;
+        END LOOP;
+        FOR fk IN SELECT o.conname FROM pg_constraint AS o
+                WHERE o.conrelid = p.target AND o.contype = 'f' AND NOT o.convalidated AND wrong = 0 LOOP
+            EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(p.target), fk.conname);
+        END LOOP;
+    END LOOP;
+    UPDATE confiture.transition AS r
+    SET state = CASE WHEN r.state = 'cut_over' THEN r.state WHEN wrong = 0 THEN 'validated' WHEN r.state = 'validated' THEN 'mirrored' ELSE r.state END,
+        changed_at = clock_timestamp(),
+        validation = jsonb_build_object('at', clock_timestamp(), 'equal', wrong = 0, 'rows', total, 'ranges', ranges,
+            'ranges_that_differ', wrong, 'elapsed_ms', round(extract(epoch FROM clock_timestamp() - started) * 1000))
+    WHERE r.id = t.id;
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_validate(text, integer) IS
+'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. Columns whose expression does not depend on the row are not compared.
+Arguments: name; max_rows, how many differences at most.
+Columns: source_table; key; difference: only in the source, only in the target, different; source_row, target_row.
+Errors: 23503 a foreign key is violated; else as confiture.transition_capture().
+Example: SELECT * FROM confiture.transition_validate(''to_v2'');';
+
+-- Under the locks: brings rows with the keys in option "keys" from the side that is right to the other.
+CREATE OR REPLACE FUNCTION confiture._transition_do_repair(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    back boolean := t.options ->> 'right' = 'target';
+    reads oid;
+BEGIN
+    SELECT r.* INTO p FROM confiture.transition_table AS r WHERE r.id = (t.options ->> 'pair')::integer;
+    reads := CASE WHEN back THEN p.target ELSE p.source END;
+    PERFORM confiture._transition_fill(p.id, back, format(
+        'SELECT g.*, %s FROM (VALUES %s) AS g (%s) LEFT JOIN ONLY %s AS r ON %s',
+        confiture._transition_columns(reads, 'r'), t.options ->> 'keys',
+        (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k),
+        confiture._relation_name(reads),
+        confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g',
+            CASE WHEN back THEN p.target_key ELSE p.source_key END, 'r')), 'put');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_repair(name text, "right" text DEFAULT 'source') RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{mirrored,validated,rolled_back,cut_over}');
+    p confiture.transition_table;
+    part record;
+    keys text;
+    count bigint;
+    repaired bigint := 0;
+BEGIN
+    IF "right" IS NULL OR "right" NOT IN ('source', 'target') THEN
+        RAISE EXCEPTION 'which side is right must be source or target, not %', coalesce(quote_literal("right"), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'source: the target is made what the source says.';
+    END IF;
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        FOR part IN SELECT c.* FROM confiture._transition_compare(p, 5000) AS c WHERE NOT c.equal LOOP
+            SELECT string_agg(format('(%s)', k.text), ', '), count(*) INTO keys, count
+            FROM confiture._transition_differences(p, part.lower, part.upper, NULL) AS d
+            CROSS JOIN LATERAL (
+                SELECT string_agg(format('%L::%s', v.value, format_type(a.atttypid, NULL)), ', ' ORDER BY v.ordinal) AS text
+                FROM unnest(d.key, p.source_key, p.target_key) WITH ORDINALITY AS v (value, source_column, target_column, ordinal)
+                JOIN pg_attribute AS a ON a.attrelid = CASE "right" WHEN 'target' THEN p.target ELSE p.source END
+                    AND a.attname = CASE "right" WHEN 'target' THEN v.target_column ELSE v.source_column END) AS k;
+            CONTINUE WHEN keys IS NULL;
+            -- Read again under the lock: whoever wrote these rows meanwhile has written both sides.
+            t := jsonb_populate_record(t, jsonb_build_object('options',
+                t.options || jsonb_build_object('pair', p.id, 'keys', keys, 'right', "right")));
+            PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_repair');
+            repaired := repaired + count;
+        END LOOP;
+    END LOOP;
+    RETURN repaired;
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_repair(text, text) IS
+'Makes the rows that differ equal: one side is right, the other is made what it says. Rows are found without a lock, and written under a short one that blocks writers.
+Arguments: name; right: source (default) or target.
+Result: how many rows.
+Errors: 22023 another side; else as confiture.transition_capture().
+Example: SELECT confiture.transition_repair(''to_v2'');';

@@ -1,0 +1,295 @@
+-- Transitions: changing places, going back, and the two ends.
+
+-- Raises 55P03, with names in its HINT, while others still look at the database as it was before both
+-- sides were equal: after the cutover they would find the target empty.
+CREATE OR REPLACE FUNCTION confiture._transition_do_wait(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pids integer[] := confiture._transition_older_snapshots(t.mirrored_by);
+BEGIN
+    IF cardinality(pids) > 0 THEN
+        RAISE EXCEPTION 'snapshots are older than the mirror' USING ERRCODE = 'lock_not_available',
+            HINT = (SELECT string_agg(format('Process %s%s has a snapshot from before the mirror.', p,
+                (SELECT format(' (role %s%s, %s)', coalesce(a.usename, '?'), ', application ' || nullif(a.application_name, ''), a.state)
+                 FROM pg_stat_activity AS a WHERE a.pid = p)), E'\n') FROM unnest(pids) AS p);
+    END IF;
+END
+$$;
+
+-- Lets all tables, or the two schemas, change places. Done twice, it is undone.
+CREATE OR REPLACE FUNCTION confiture._transition_swap(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    aside text := format('confiture_swap_%s', t.id);
+    pair record;
+    phase integer;
+BEGIN
+    IF t.options ->> 'swap' = 'schema' THEN
+        EXECUTE format('ALTER SCHEMA %I RENAME TO %I', t.source_schema, aside);
+        EXECUTE format('ALTER SCHEMA %I RENAME TO %I', t.target_schema, t.source_schema);
+        EXECUTE format('ALTER SCHEMA %I RENAME TO %I', aside, t.target_schema);
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE SCHEMA %I', aside);
+    FOR pair IN SELECT one.phase, p.ordinal, p.source, p.target, s.relname AS source_name, g.relname AS target_name,
+                a.nspname AS source_schema, b.nspname AS target_schema
+            FROM (VALUES (1), (2), (3)) AS one (phase)
+            CROSS JOIN confiture.transition_table AS p
+            JOIN pg_class AS s ON s.oid = p.source JOIN pg_namespace AS a ON a.oid = s.relnamespace
+            JOIN pg_class AS g ON g.oid = p.target JOIN pg_namespace AS b ON b.oid = g.relnamespace
+            WHERE p.transition = t.id ORDER BY one.phase, p.ordinal LOOP
+        CASE pair.phase
+            WHEN 1 THEN
+                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.source_schema, pair.source_name, aside);
+                IF pair.source_name <> pair.target_name THEN
+                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', aside, pair.source_name, pair.target_name);
+                END IF;
+            WHEN 2 THEN
+                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.target_schema, pair.target_name, pair.source_schema);
+                IF pair.source_name <> pair.target_name THEN
+                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', pair.source_schema, pair.target_name, pair.source_name);
+                END IF;
+            ELSE
+                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', aside, pair.target_name, pair.target_schema);
+        END CASE;
+    END LOOP;
+    EXECUTE format('DROP SCHEMA %I', aside);
+END
+$$;
+
+-- Lets the tables change places in publications too: the one that is used is published.
+CREATE OR REPLACE FUNCTION confiture._transition_publish(t confiture.transition, forward boolean) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    b record;
+BEGIN
+    FOR b IN SELECT u.pubname, o.out_table, o.in_table,
+                EXISTS (SELECT FROM pg_publication_rel AS x WHERE x.prpubid = u.oid AND x.prrelid = o.in_table) AS both
+            FROM confiture.transition_table AS p
+            CROSS JOIN LATERAL (SELECT CASE WHEN forward THEN p.source ELSE p.target END AS out_table,
+                CASE WHEN forward THEN p.target ELSE p.source END AS in_table) AS o
+            JOIN pg_publication_rel AS r ON r.prrelid = o.out_table
+            JOIN pg_publication AS u ON u.oid = r.prpubid
+            WHERE p.transition = t.id LOOP
+        CONTINUE WHEN b.both;
+        EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %s', b.pubname, confiture._relation_name(b.in_table));
+        EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %s', b.pubname, confiture._relation_name(b.out_table));
+    END LOOP;
+END
+$$;
+
+-- Under the locks: the cutover.
+CREATE OR REPLACE FUNCTION confiture._transition_do_cutover(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- What there is to follow was looked up before the lock: as a rule, nothing.
+    IF (t.options ->> 'follow')::boolean THEN
+        PERFORM confiture._transition_do_follow(t);
+    END IF;
+    PERFORM confiture._transition_publish(t, true);
+    PERFORM confiture._transition_swap(t);
+    PERFORM confiture._transition_set_state(t.id, 'cut_over');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture._transition_do_rollback(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture._transition_publish(t, false);
+    PERFORM confiture._transition_swap(t);
+    PERFORM confiture._transition_set_state(t.id, 'rolled_back');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_cutover(name text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{mirrored,validated,rolled_back,cut_over}');
+BEGIN
+    IF t.state = 'cut_over' THEN
+        RETURN 'cut_over';
+    ELSIF t.state <> 'validated' THEN
+        RAISE EXCEPTION 'transition % is not validated', quote_literal(name)
+            USING ERRCODE = 'CF035', DETAIL = 'Its last validation: ' || coalesce(t.validation::text, 'none') || '.',
+            HINT = 'Call confiture.transition_validate(); when rows differ, confiture.transition_repair() first.';
+    END IF;
+    PERFORM confiture._transition_refuse(t);
+    PERFORM confiture._transition_locked(t, NULL, '_transition_do_wait');
+    t := jsonb_populate_record(t, jsonb_build_object('options', t.options || jsonb_build_object('follow', EXISTS (
+        SELECT FROM confiture.transition_table AS p, confiture._transition_follow(p) WHERE p.transition = t.id))));
+    PERFORM confiture._transition_locked(t, CASE t.options ->> 'swap' WHEN 'rename' THEN 'ACCESS EXCLUSIVE' END,
+        '_transition_do_cutover');
+    RETURN 'cut_over';
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_cutover(text) IS
+'Lets the tables change places: what used to find a source table by its name finds the target table from now on, and the other way round. Both sides stay equal, so that confiture.transition_rollback() loses nothing. With swap "rename" under a short lock on all tables, which is given back when it does not come at once; with swap "schema" the schemas change names, without a lock on tables. Commit at once: the lock is held until then. Publications follow; sessions whose snapshot is older than the mirror are waited for, as long as for a lock.
+Arguments: name.
+Result: the state, cut_over.
+Errors: CF030 a table has changed so that the cutover is refused; CF035 not validated; CF036 the lock was not to be had, DETAIL says who holds it: nothing has changed then; else as confiture.transition_capture().
+Example: SELECT confiture.transition_cutover(''to_v2'');';
+
+CREATE OR REPLACE FUNCTION confiture.transition_rollback(name text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}');
+BEGIN
+    IF t.state = 'cut_over' THEN
+        PERFORM confiture._transition_locked(t, CASE t.options ->> 'swap' WHEN 'rename' THEN 'ACCESS EXCLUSIVE' END,
+            '_transition_do_rollback');
+    END IF;
+    RETURN 'rolled_back';
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_rollback(text) IS
+'Takes a cutover back: the tables change places again. What was written since is on both sides. Both stay equal: the cutover can be repeated after a validation, or the transition aborted.
+Arguments: name.
+Result: the state, rolled_back.
+Errors: CF031 there was no cutover, or it is contracted; CF036 the lock was not to be had; else as confiture.transition_capture().
+Example: SELECT confiture.transition_rollback(''to_v2'');';
+
+-- Under the locks: the source tables go.
+CREATE OR REPLACE FUNCTION confiture._transition_do_contract(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    q record;
+    target_schema text;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        PERFORM confiture._transition_drop_triggers(p.target);
+        PERFORM confiture._transition_uninterleave(p, 'target');
+        -- A sequence that both use would go with the source.
+        SELECT n.nspname INTO target_schema FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target;
+        FOR q IN SELECT s.* FROM confiture._transition_sequences(p) AS s
+                JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = s.source_seq
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.source AND d.deptype = 'a'
+                WHERE s.source_seq = s.target_seq LOOP
+            EXECUTE format('ALTER SEQUENCE %s OWNED BY NONE', confiture._relation_name(q.source_seq));
+            EXECUTE format('ALTER SEQUENCE %s SET SCHEMA %I', confiture._relation_name(q.source_seq), target_schema);
+            EXECUTE format('ALTER SEQUENCE %s OWNED BY %s.%I', confiture._relation_name(q.source_seq),
+                confiture._relation_name(p.target), q.target_column);
+        END LOOP;
+    END LOOP;
+    EXECUTE (SELECT format('DROP TABLE %s', string_agg(confiture._relation_name(r.oid), ', '))
+        FROM confiture.transition_table AS x, LATERAL (VALUES (x.source), (x.log)) AS r (oid)
+        WHERE x.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL);
+    PERFORM confiture._transition_forget(t.id);
+    PERFORM confiture._transition_set_state(t.id, 'contracted');
+END
+$$;
+
+-- What is only needed while it works.
+CREATE OR REPLACE FUNCTION confiture._transition_forget(transition integer) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM confiture.transition_chunk AS c
+    WHERE c.pair IN (SELECT p.id FROM confiture.transition_table AS p WHERE p.transition = _transition_forget.transition);
+    UPDATE confiture.transition_table AS p SET log = NULL, position = NULL WHERE p.transition = _transition_forget.transition
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_contract(name text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name, '{cut_over}');
+BEGIN
+    PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_contract');
+    RETURN 'contracted';
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_contract(text) IS
+'Ends a transition after the cutover: drops the source tables, the change logs and the triggers, in one transaction. There is no way back. Views and functions that still use a source table stop it, and are named.
+Arguments: name.
+Result: the state, contracted.
+Errors: CF031 there was no cutover; CF036 the lock was not to be had; 2BP01 something depends on a source table; else as confiture.transition_capture().
+Example: SELECT confiture.transition_contract(''to_v2'');';
+
+-- Under the locks: no trace is left.
+CREATE OR REPLACE FUNCTION confiture._transition_do_abort(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    fk record;
+    targets text;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        IF confiture._relation_name(p.source) IS NOT NULL THEN
+            PERFORM confiture._transition_drop_triggers(p.source);
+        END IF;
+        IF confiture._relation_name(p.target) IS NOT NULL THEN
+            PERFORM confiture._transition_drop_triggers(p.target);
+        END IF;
+        IF confiture._relation_name(p.source) IS NOT NULL AND confiture._relation_name(p.target) IS NOT NULL THEN
+            PERFORM confiture._transition_uninterleave(p, 'source');
+        END IF;
+        IF confiture._relation_name(p.log) IS NOT NULL THEN
+            EXECUTE format('DROP TABLE %s', confiture._relation_name(p.log));
+        END IF;
+    END LOOP;
+    SELECT string_agg(confiture._relation_name(r.target), ', ') INTO targets
+    FROM confiture.transition_table AS r WHERE r.transition = t.id;
+    IF targets IS NOT NULL THEN
+        EXECUTE format('TRUNCATE %s', targets);
+    END IF;
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id AND NOT r.indexed
+            AND confiture._relation_name(r.target) IS NOT NULL ORDER BY r.ordinal LOOP
+        PERFORM confiture._transition_index(p);
+    END LOOP;
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
+            AND confiture._relation_name(r.target) IS NOT NULL ORDER BY r.ordinal LOOP
+        FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
+            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', confiture._relation_name(p.target), fk.name, fk.definition);
+        END LOOP;
+    END LOOP;
+    PERFORM confiture._transition_forget(t.id);
+    PERFORM confiture._transition_set_state(t.id, 'aborted');
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.transition_abort(name text) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._transition_take(name,
+        '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+BEGIN
+    IF t.state = 'planned' THEN
+        PERFORM confiture._transition_set_state(t.id, 'aborted');
+    ELSE
+        PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');
+    END IF;
+    RETURN 'aborted';
+END
+$$;
+COMMENT ON FUNCTION confiture.transition_abort(text) IS
+'Ends a transition without a cutover, whatever its state: triggers and change logs go, the target tables are emptied and get back what was taken off them. The source tables are what they were. Owner, privileges and comments that the targets have taken over stay. After a cutover, call confiture.transition_rollback() first.
+Arguments: name.
+Result: the state, aborted.
+Errors: CF031 it is cut over, or has ended; CF036 the lock was not to be had; else as confiture.transition_capture().
+Example: SELECT confiture.transition_abort(''to_v2'');';
