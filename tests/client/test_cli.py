@@ -62,7 +62,7 @@ def test_help(confiture: Command, path: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "group", [(), ("migrate",), ("coordinate",), ("server",), ("extension",)], ids=" ".join
+    "group", [(), ("migrate",), ("transition",), ("coordinate",), ("server",), ("extension",)], ids=" ".join
 )
 def test_the_list_of_commands_is_not_cut_off(confiture: Command, group: tuple[str, ...]) -> None:
     assert "..." not in confiture(*group, "--help").out.partition("Commands:")[2]

@@ -16,6 +16,7 @@ COMMANDS = {
     "build": "confiture.cli.build",
     "drift": "confiture.cli.drift",
     "testdb": "confiture.cli.testdb",
+    "transition": "confiture.cli.transition",
     "coordinate": "confiture.cli.coordinate",
     "mcp": "confiture.cli.mcp",
     "server": "confiture.cli.server",

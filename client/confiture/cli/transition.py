@@ -1,0 +1,287 @@
+"""``confiture transition``: tables that move to a new schema while everyone writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confiture import exit_codes
+from confiture.cli.options import YES, Session, with_database
+
+if TYPE_CHECKING:
+    from confiture.transitions import Transitions
+
+NAME = click.argument("name")
+STATES = ("captured", "catching_up", "mirrored", "validated", "cut_over", "contracted")
+
+
+@click.group()
+def transition() -> None:
+    """Move tables to a new schema while everyone writes.
+
+    \b
+    Example:
+      confiture transition create to_v2 --from app --to app_v2
+      confiture transition plan to_v2
+      confiture transition run to_v2
+      confiture transition cutover to_v2
+      confiture transition contract to_v2
+    """
+
+
+def _transitions(session: Session) -> Transitions:
+    from confiture.transitions import Transitions
+
+    return Transitions(session.connect())
+
+
+def _json(text: str | None, what: str) -> Any:
+    """Read an option that is JSON, or names a file of it: @mapping.json."""
+    import json
+
+    from confiture.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+    except OSError as problem:
+        raise UsageError(f"cannot read the {what}: {problem}", hint="Write @ and a file, or JSON.") from None
+    except ValueError as problem:
+        raise UsageError(f"the {what} is not JSON: {problem}", hint="Write @ and a file, or JSON.") from None
+
+
+def _show(session: Session, status: dict[str, Any]) -> None:
+    from confiture.render import transition as render
+
+    render.show_status(session.terminal, status)
+    session.terminal.document({"transition": status})
+
+
+@transition.command()
+@NAME
+@click.option("--from", "source", metavar="SCHEMA", required=True, help="Where the tables are.")
+@click.option("--to", "target", metavar="SCHEMA", required=True, help="Where the new ones are, empty.")
+@click.option("--mapping", metavar="JSON", help="The mapping, or @ and a file; default: by equal names.")
+@click.option(
+    "--swap", type=click.Choice(["rename", "schema"]), help="What the cutover does; default rename."
+)
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="Another option: max_rate=5000."
+)
+@click.option("--server", metavar="NAME", help="A foreign server: not supported yet, and refused.")
+@with_database
+def create(
+    session: Session,
+    name: str,
+    source: str,
+    target: str,
+    mapping: str | None,
+    swap: str | None,
+    options: tuple[str, ...],
+    server: str | None,
+) -> None:
+    """Plan a transition.
+
+    Everything is checked first; what stands in the way is named, and then nothing is created.
+
+    \b
+    Example:
+      confiture transition create to_v2 --from app --to app_v2
+      confiture transition create to_v2 --from app --to app_v2 --mapping @mapping.json
+      confiture transition create to_v2 --from app --to app_v2 --swap schema --option max_rate=5000
+    """
+    given = dict(_option(each) for each in options)
+    if swap:
+        given["swap"] = swap
+    _show(
+        session,
+        _transitions(session).create(
+            name, source, target, mapping=_json(mapping, "mapping"), options=given, server=server
+        ),
+    )
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; the value may be JSON."""
+    import json
+
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+@transition.command()
+@NAME
+@with_database
+def plan(session: Session, name: str) -> None:
+    """Show what each step will run, and which locks it takes.
+
+    \b
+    Example:
+      confiture transition plan to_v2
+    """
+    rows = _transitions(session).plan(name)
+    session.terminal.table(
+        ("step", "relation", "statement", "lock"),
+        [(row["step"], row["relation"], row["statement"], row["lock"]) for row in rows],
+    )
+    session.terminal.document({"plan": rows})
+
+
+@transition.command()
+@NAME
+@click.option(
+    "--until", type=click.Choice(STATES), default="validated", show_default=True, help="Where to stop."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions that copy at once."
+)
+@with_database
+def run(session: Session, name: str, until: str, jobs: int) -> None:
+    """Move a transition on to a state.
+
+    Goes on where an earlier run has stopped. Exits with 35 when the two sides differ, and with 19
+    when a lock was not to be had: nothing is lost then, run it again.
+
+    \b
+    Example:
+      confiture transition run to_v2
+      confiture transition run to_v2 --until mirrored --jobs 2
+      confiture transition run to_v2 --until validated --format json
+    """
+    from confiture.render import transition as render
+    from confiture.transitions import Transitions
+
+    moving = _transitions(session)
+    watching = Transitions(session.connect())
+    last = ""
+
+    def watch() -> None:
+        nonlocal last
+        line = render.progress(watching.status(name))
+        if line != last:
+            session.terminal.note(line)
+        last = line
+
+    helpers = [session.connect() for _ in range(jobs - 1)]
+    _show(session, moving.run(name, until, helpers=helpers, watch=watch))
+
+
+@transition.command()
+@NAME
+@with_database
+def status(session: Session, name: str) -> None:
+    """Show how far a transition has come, and who is in its way.
+
+    \b
+    Example:
+      confiture transition status to_v2
+    """
+    _show(session, _transitions(session).status(name))
+
+
+@transition.command()
+@NAME
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many rows at most."
+)
+@click.option("--repair", type=click.Choice(["source", "target"]), help="Make the rows what this side says.")
+@with_database
+def validate(session: Session, name: str, limit: int, repair: str | None) -> int:
+    """Compare both sides; exit with 35 when they differ.
+
+    \b
+    Example:
+      confiture transition validate to_v2
+      confiture transition validate to_v2 --repair source
+    """
+    from confiture.render import transition as render
+
+    transitions = _transitions(session)
+    repaired = transitions.repair(name, repair) if repair else 0
+    rows = transitions.validate(name, limit)
+    if repaired:
+        session.terminal.line(f"Rows that were repaired: {repaired}.")
+    render.show_differences(session.terminal, rows)
+    session.terminal.document({"equal": not rows, "repaired": repaired, "differences": rows})
+    return exit_codes.DIFFERENT if rows else exit_codes.OK
+
+
+@transition.command()
+@NAME
+@with_database
+def cutover(session: Session, name: str) -> None:
+    """Let the tables change places.
+
+    Exits with 19 when the lock was not to be had, and says who holds it.
+
+    \b
+    Example:
+      confiture transition cutover to_v2
+    """
+    _show(session, _transitions(session).cutover(name))
+
+
+@transition.command()
+@NAME
+@with_database
+def rollback(session: Session, name: str) -> None:
+    """Take a cutover back; what was written since stays.
+
+    \b
+    Example:
+      confiture transition rollback to_v2
+    """
+    _show(session, _transitions(session).rollback(name))
+
+
+@transition.command()
+@NAME
+@YES
+@with_database
+def contract(session: Session, name: str, yes: bool) -> None:
+    """Drop the old tables; there is no way back.
+
+    \b
+    Example:
+      confiture transition contract to_v2 --yes
+    """
+    transitions = _transitions(session)
+    tables = ", ".join(each["source"] for each in transitions.status(name)["tables"])
+    session.terminal.ask(f"Drop {tables} for good?", yes=yes, otherwise="nothing was dropped")
+    _show(session, transitions.contract(name))
+
+
+@transition.command()
+@NAME
+@with_database
+def abort(session: Session, name: str) -> None:
+    """End a transition without a cutover, and remove every trace.
+
+    \b
+    Example:
+      confiture transition abort to_v2
+    """
+    _show(session, _transitions(session).abort(name))
+
+
+@transition.command("list")
+@with_database
+def list_all(session: Session) -> None:
+    """Show all transitions.
+
+    \b
+    Example:
+      confiture transition list
+    """
+    rows = _transitions(session).all()
+    session.terminal.table(
+        ("name", "from", "to", "state", "tables"),
+        [(r["name"], r["source_schema"], r["target_schema"], r["state"], str(r["tables"])) for r in rows],
+    )
+    session.terminal.document({"transitions": rows})
