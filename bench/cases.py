@@ -13,6 +13,7 @@ import texts
 from coordinate import coordination
 from measure import Bench, Latency, Row, alternate, compare, timed
 from plans import differences
+from transition import transitions
 
 Migrations = Sequence[tuple[str, str]]
 
@@ -285,4 +286,5 @@ CASES: dict[str, Callable[[Bench], Iterator[Row | Latency]]] = {
     "diff": differences,
     "client": client,
     "coordination": coordination,
+    "transitions": transitions,
 }

@@ -1,0 +1,152 @@
+"""Transitions: what writers pay while they are captured and mirrored, how fast rows are copied, how long
+the cutover holds its lock.
+
+The price of a write is CPU time of the backend: commits and neighbours do not hide it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import server
+from measure import Bench, Latency, Row, alternate, compare
+
+ROWS = 200_000
+STATES = {"plain": None, "captured": "captured", "mirrored": "mirrored"}
+SINGLE = (1.25, 1.9)
+BULK = (2.0, 4.0)
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Session:
+    """A connection, and what its backend costs."""
+
+    def __init__(self, name: str) -> None:
+        self.connection = psycopg.connect(dbname=name, autocommit=True)
+        self.execute("SET synchronous_commit = off")
+        self._pid = self.connection.info.backend_pid
+
+    def execute(self, query: str) -> None:
+        self.connection.execute(query.encode())
+
+    def cpu(self, query: str) -> float:
+        """Seconds of CPU that the backend takes for a query."""
+        before = self._used()
+        self.execute(query)
+        return max(self._used() - before, 1 / TICK)
+
+    def _used(self) -> float:
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+
+@contextmanager
+def tables(bench: Bench) -> Iterator[tuple[str, Session]]:
+    """Make the same table three times, and a new schema for two of them."""
+    rows = bench.count(ROWS)
+    with server.database() as name:
+        session = Session(name)
+        session.execute("CREATE EXTENSION confiture")
+        for kind in STATES:
+            for schema in (kind, f"{kind}_new"):
+                session.execute(f"CREATE SCHEMA {schema}")
+                session.execute(
+                    f"CREATE TABLE {schema}.t (id bigint PRIMARY KEY, a int, b text, c numeric, d date);"
+                    f"CREATE INDEX ON {schema}.t (a)"
+                )
+            session.execute(
+                f"INSERT INTO {kind}.t SELECT i, i % 1000, 'text of row ' || i, i / 7.0, now()"
+                f" FROM generate_series(1, {rows}) AS i"
+            )
+            session.execute(f"VACUUM ANALYZE {kind}.t")
+        yield name, session
+        session.connection.close()
+
+
+def transitions(bench: Bench) -> Iterator[Row | Latency]:
+    """Writers, then the copy, then the swap."""
+    with tables(bench) as (_, session):
+        yield from copying(bench, session)
+        for kind, state in STATES.items():
+            if state:
+                session.execute(f"SELECT confiture.transition_create('{kind}', '{kind}', '{kind}_new')")
+                session.execute(f"CALL confiture.transition_run('{kind}', '{state}')")
+        yield from writing(bench, session)
+        yield swap(bench, session)
+
+
+def writing(bench: Bench, session: Session) -> Iterator[Row]:
+    rows = bench.count(ROWS)
+    count, bulk = bench.count(20_000), bench.count(50_000)
+    bodies = {
+        "single-row UPDATE": f"DO $$ BEGIN FOR i IN 1 .. {count} LOOP"
+        f" UPDATE {{0}}.t SET b = 'changed ' || i WHERE id = 1 + (i * 7919::bigint) % {rows};"
+        " END LOOP; END $$",
+        "single-row INSERT": f"DO $$ BEGIN FOR i IN 1 .. {count} LOOP"
+        f" INSERT INTO {{0}}.t VALUES (10000000 + i, i, 'new', i, now()); END LOOP; END $$",
+        "bulk UPDATE": f"UPDATE {{0}}.t SET b = 'bulk' WHERE id <= {bulk}",
+        "bulk INSERT": "INSERT INTO {0}.t SELECT 10000000 + i, i, 'new', i, now()"
+        f" FROM generate_series(1, {bulk}) AS i",
+    }
+    for what, body in bodies.items():
+        trials = {}
+        for kind in STATES:
+
+            def trial(kind: str = kind, body: str = body) -> float:
+                cost = session.cpu(body.format(kind))
+                session.execute(f"DELETE FROM {kind}.t WHERE id >= 10000000")
+                for schema in (kind, f"{kind}_new"):
+                    session.execute(f"VACUUM {schema}.t")
+                return cost
+
+            trials[f"{what}, {kind}"] = trial
+        seconds = alternate(trials, bench.repetitions)
+        limits = SINGLE if what.startswith("single") else BULK
+        for kind, limit in zip(("captured", "mirrored"), limits, strict=True):
+            yield compare(seconds, f"{what}, {kind}", f"{what}, plain", limit=limit)
+
+
+def copying(bench: Bench, session: Session) -> Iterator[Row]:
+    """The copy with one worker against a plain INSERT ... SELECT, with the same index, by the clock."""
+
+    def plain() -> float:
+        session.execute("CREATE TABLE plain_new.copy (LIKE plain.t, PRIMARY KEY (id))")
+        start = time.perf_counter()
+        session.execute("INSERT INTO plain_new.copy SELECT * FROM plain.t")
+        elapsed = time.perf_counter() - start
+        session.execute("DROP TABLE plain_new.copy")
+        return elapsed
+
+    def transition() -> float:
+        session.execute("SELECT confiture.transition_create('copy', 'plain', 'plain_new')")
+        session.execute("SELECT confiture.transition_capture('copy')")
+        start = time.perf_counter()
+        session.execute("CALL confiture.transition_run('copy', 'catching_up')")
+        elapsed = time.perf_counter() - start
+        session.execute("SELECT confiture.transition_abort('copy')")
+        return elapsed
+
+    seconds = alternate({"copy in chunks": transition, "INSERT ... SELECT": plain}, bench.repetitions)
+    yield compare(seconds, "copy in chunks", "INSERT ... SELECT", limit=2.0)
+
+
+def swap(bench: Bench, session: Session) -> Latency:
+    """How long the lock of the cutover is held: there and back."""
+    held = []
+    session.execute("CALL confiture.transition_run('mirrored', 'validated')")
+    for turn in range(max(4, bench.count(20))):
+        step = ("cutover", "rollback")[turn % 2]
+        session.execute("BEGIN; LOCK TABLE mirrored.t, mirrored_new.t IN ACCESS EXCLUSIVE MODE")
+        start = time.perf_counter()
+        session.execute(
+            f"SELECT confiture._transition_do_{step}(t)"
+            " FROM confiture.transition AS t WHERE t.name = 'mirrored'"
+        )
+        session.execute("COMMIT")
+        held.append(time.perf_counter() - start)
+    return Latency.of("lock of the cutover, renaming", "one table", held)
