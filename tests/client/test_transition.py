@@ -73,15 +73,15 @@ def test_the_way_there(confiture: Command, query: Query) -> None:
 def test_refusals(confiture: Command) -> None:
     arguments = ("transition", "create", "t", "--from", "app", "--to", "app_v2")
     result = confiture(*arguments)
-    assert result.code == 30
+    assert result.code == 40
     assert "column cents has no counterpart in app.orders" in result.err
     assert confiture(*arguments, "--format", "json").json["error"]["sqlstate"] == "CF030"
     assert confiture(*arguments, "--server", "other").code == 1
     assert confiture(*arguments, "--mapping", "{").code == 2
     assert confiture(*arguments, "--mapping", "@nowhere.json").code == 2
-    assert confiture("transition", "status", "nobody").code == 34
+    assert confiture("transition", "status", "nobody").code == 44
     create(confiture)
-    assert confiture("transition", "cutover", "t").code == 31
+    assert confiture("transition", "cutover", "t").code == 41
     assert confiture("transition", "abort", "t", "--format", "json").json["transition"]["state"] == "aborted"
 
 
@@ -91,9 +91,9 @@ def test_differences_are_shown_and_repaired(confiture: Command, query: Query) ->
     query("ALTER TABLE app_v2.orders DISABLE TRIGGER confiture_transition")
     query("UPDATE app_v2.orders SET cents = 0 WHERE id = 5")
     query("ALTER TABLE app_v2.orders ENABLE ALWAYS TRIGGER confiture_transition")
-    assert confiture("transition", "run", "t").code == 35
+    assert confiture("transition", "run", "t").code == 45
     result = confiture("transition", "validate", "t")
-    assert result.code == 35
+    assert result.code == 45
     assert "app.orders (5): different" in result.out
     found = confiture("transition", "validate", "t", "--format", "json").json
     assert [row["key"] for row in found["differences"]] == [["5"]]

@@ -145,7 +145,7 @@ def plan(session: Session, name: str) -> None:
 def run(session: Session, name: str, until: str, jobs: int) -> None:
     """Move a transition on to a state.
 
-    Goes on where an earlier run has stopped. Exits with 35 when the two sides differ, and with 19
+    Goes on where an earlier run has stopped. Exits with 45 when the two sides differ, and with 19
     when a lock was not to be had: nothing is lost then, run it again.
 
     \b
@@ -193,7 +193,7 @@ def status(session: Session, name: str) -> None:
 @click.option("--repair", type=click.Choice(["source", "target"]), help="Make the rows what this side says.")
 @with_database
 def validate(session: Session, name: str, limit: int, repair: str | None) -> int:
-    """Compare both sides; exit with 35 when they differ.
+    """Compare both sides; exit with 45 when they differ.
 
     \b
     Example:
@@ -209,7 +209,7 @@ def validate(session: Session, name: str, limit: int, repair: str | None) -> int
         session.terminal.line(f"Rows that were repaired: {repaired}.")
     render.show_differences(session.terminal, rows)
     session.terminal.document({"equal": not rows, "repaired": repaired, "differences": rows})
-    return exit_codes.DIFFERENT if rows else exit_codes.OK
+    return exit_codes.SIDES_DIFFER if rows else exit_codes.OK
 
 
 @transition.command()
