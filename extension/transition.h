@@ -84,4 +84,7 @@ extern void cf_sink_remove(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from);
 extern bool cf_find_by_key(Relation rel, Oid index, const Datum *row, TupleTableSlot *found);
 
+/* transition_remote.c */
+extern bool cf_commit_remote(void);
+
 #endif /* CF_TRANSITION_H */

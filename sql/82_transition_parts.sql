@@ -68,6 +68,7 @@ BEGIN
             USING ERRCODE = 'feature_not_supported', HINT = 'Its steps must see what others have written meanwhile.';
     END IF;
     t := confiture._transition_get(name);
+    PERFORM confiture._half_refuse(t);
     BEGIN
         SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
     EXCEPTION WHEN lock_not_available THEN

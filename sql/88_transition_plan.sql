@@ -9,6 +9,10 @@ DECLARE
     t confiture.transition := confiture._transition_get(name);
     swap text := t.options ->> 'swap';
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        RETURN QUERY SELECT x.* FROM confiture._remote_plan(t) AS x;
+        RETURN;
+    END IF;
     RETURN QUERY
     WITH p AS (
         SELECT r.*, r AS pair, coalesce(confiture._relation_name(r.source), r.source_name) AS s,
