@@ -46,6 +46,8 @@ CREATE TABLE confiture.transition_table (
     cut boolean NOT NULL DEFAULT false,
     indexed boolean NOT NULL DEFAULT false,
     caught_up_at timestamptz,
+    -- when entries were last taken off the log while rows are copied
+    drained_at timestamptz,
     UNIQUE (transition, ordinal)
 );
 COMMENT ON TABLE confiture.transition_table IS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -70,6 +71,26 @@ def test_all_states_under_load(database: Database, swap: str) -> None:
     go(database, "contracted")
     assert judge.damages(database.connection, "app.items") == []
     assert database.value("SELECT to_regclass('app_new.items')") is None
+
+
+def test_the_log_is_emptied_while_rows_are_copied(database: Database) -> None:
+    """A slow copy by two sessions: the log does not grow with its time, and nothing is lost by that."""
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    judge = load(database, rows=2000)
+    with judge.running():
+        go(database, "captured")
+        worker = client(database, "CALL confiture.transition_worker('t')")
+        try:
+            go(database, "catching_up")
+        finally:
+            worker.wait()
+        drained = database.value("SELECT min(drained_at) FROM confiture.transition_table")
+        go(database, "validated")
+        judge.wait(3)
+    assert drained is not None
+    assert judge.errors == []
+    check_both(database, judge)
+    assert database.execute("SELECT * FROM confiture.transition_validate('t')") == []
 
 
 def test_contract_under_load(database: Database) -> None:
@@ -299,5 +320,6 @@ def kill(
         except psycopg.OperationalError:
             row = None
         if row is not None:
-            os.kill(int(str(row[0])), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it had done its work
+                os.kill(int(str(row[0])), signal.SIGKILL)
             time.sleep(0.05)
