@@ -12,6 +12,8 @@ CREATE TABLE confiture.transition (
     -- the transaction that made both sides equal: who can't see it, must not see the target either
     mirrored_by xid8,
     validation jsonb,
+    -- the error with which a background worker has ended, or which it tries to get over
+    failure jsonb,
     created_by name NOT NULL DEFAULT session_user,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
