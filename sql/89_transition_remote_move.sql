@@ -45,8 +45,10 @@ AS $$
 $$;
 
 -- Takes entries off the change log, and brings the rows with those keys to the target as they are
--- now. Needs _remote_lock(): of two sessions, the slower one would bring what is old.
-CREATE OR REPLACE FUNCTION confiture._remote_drain(p confiture.transition_table, max_entries bigint) RETURNS bigint
+-- now; condition and limit as for _transition_drain(). Needs _remote_lock(), or a lock on the pair: of
+-- two sessions, the slower one would bring what is old.
+CREATE OR REPLACE FUNCTION confiture._remote_drain(
+    p confiture.transition_table, max_entries bigint, condition text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
@@ -66,8 +68,10 @@ BEGIN
     END IF;
     SELECT x.* INTO e FROM confiture._remote_expressions(p) AS x;
     -- The source was emptied: what it does not have any more goes from the target too.
-    EXECUTE format('DELETE FROM %s WHERE k1 IS NULL', log);
-    GET DIAGNOSTICS gone = ROW_COUNT;
+    IF condition IS NULL THEN
+        EXECUTE format('DELETE FROM %s WHERE k1 IS NULL', log);
+        GET DIAGNOSTICS gone = ROW_COUNT;
+    END IF;
     IF gone > 0 THEN
         PERFORM confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''d'''
             ' FROM (SELECT %s FROM %s AS target) AS g LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL',
@@ -81,7 +85,7 @@ BEGIN
         ' INSERT INTO %4$s (%5$s, confiture_what) SELECT r.* FROM ('
         'SELECT %6$s, ''d''::"char" AS confiture_what FROM g %7$s UNION ALL'
         ' SELECT %8$s, ''p'' FROM g JOIN ONLY %9$s AS source ON %10$s) AS r ORDER BY r.confiture_what',
-        log, coalesce('AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m LIMIT ' || max_entries || '))', ''), keys,
+        log, coalesce('AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE ' || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''), keys,
         confiture._remote_table(p, 'door'), e.names, e.only_key,
         CASE WHEN p.indexed AND (SELECT m.unique_indexes > 1 FROM confiture.transition_remote_table AS m WHERE m.pair = p.id) THEN ''
             ELSE format('LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL', confiture._relation_name(p.source), there, p.source_key[1]) END,
