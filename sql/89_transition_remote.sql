@@ -345,6 +345,10 @@ BEGIN
         options := options - 'mode';
     END IF;
     options := confiture._transition_options(options) || '{"disk": false}';
+    IF options ->> 'swap' <> 'rename' THEN
+        RAISE EXCEPTION 'option "swap" can''t be %', options -> 'swap' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'When the target is on another server, a view takes the place of each table.';
+    END IF;
     IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = _remote_create.name AND r.live) THEN
         RAISE EXCEPTION 'transition % exists', quote_literal(name)
             USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';

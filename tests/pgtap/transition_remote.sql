@@ -7,7 +7,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 CREATE EXTENSION postgres_fdw;
 CREATE EXTENSION dblink;
-SELECT plan(47);
+SELECT plan(50);
 
 SELECT current_database() AS here, current_database() || '_target' AS there,
     split_part(current_setting('unix_socket_directories'), ',', 1) AS host, current_setting('port') AS port \gset
@@ -211,7 +211,12 @@ SET ROLE remote_mover;
 SELECT public.is(confiture.transition_create('m', 'mine', 'mine', server => 'target') > 0, true, 'a role of its own');
 CALL confiture.transition_run('m');
 SELECT public.is(confiture.transition_status('m') -> 'validation' ->> 'rows', '1', 'moves its tables');
-SELECT public.is(confiture.transition_abort('m'), 'aborted', 'and ends it');
+SELECT public.is(confiture.transition_cutover('m'), 'cut_over', 'cuts over');
+INSERT INTO mine.t VALUES (2, 'two');
+SELECT public.is(confiture.transition_rollback('m'), 'rolled_back', 'and goes back');
+SELECT public.results_eq('TABLE mine.t ORDER BY 1', 'VALUES (1, ''one''), (2, ''two'')', 'with what was written');
+CALL confiture.transition_run('m', 'contracted');
+SELECT public.results_eq('TABLE mine.t ORDER BY 1', 'VALUES (1, ''one''), (2, ''two'')', 'and ends it');
 RESET ROLE;
 
 SELECT * FROM finish();
