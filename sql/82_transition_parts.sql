@@ -70,7 +70,7 @@ BEGIN
     t := confiture._transition_get(name);
     PERFORM confiture._half_refuse(t);
     BEGIN
-        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR NO KEY UPDATE NOWAIT;
     EXCEPTION WHEN lock_not_available THEN
         RAISE EXCEPTION 'another session is at work on transition %', quote_literal(name)
             USING ERRCODE = 'CF037', HINT = 'Wait until it has ended: pg_stat_activity shows it; confiture.transition_stop() ends background workers.';

@@ -113,13 +113,15 @@ DECLARE
     server name := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = p.transition);
     item record;
 BEGIN
-    EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', confiture._remote_table(p, 'pull'));
-    EXECUTE format('CREATE FOREIGN TABLE %s (%s, %s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
-        confiture._remote_table(p, 'pull'), confiture._half_key_columns(p.target, p.target_key),
-        (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-         FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped),
-        server, confiture._remote_schema((SELECT r.peer FROM confiture.transition_remote AS r WHERE r.transition = p.transition)),
-        'pull_' || (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id));
+    FOR item IN SELECT k.kind FROM (VALUES ('pull'), ('fenced')) AS k (kind) LOOP
+        EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', confiture._remote_table(p, item.kind));
+        EXECUTE format('CREATE FOREIGN TABLE %s (%s, %s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
+            confiture._remote_table(p, item.kind), confiture._half_key_columns(p.target, p.target_key),
+            (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+             FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped),
+            server, confiture._remote_schema((SELECT r.peer FROM confiture.transition_remote AS r WHERE r.transition = p.transition)),
+            item.kind || '_' || (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id));
+    END LOOP;
     -- The view works with the rights of its owner.
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, owner);
@@ -260,6 +262,12 @@ DECLARE
     columns text;
     total bigint := 0;
 BEGIN
+    -- Values of unique columns may have changed places: then all at once, as in _remote_drain().
+    IF EXISTS (SELECT FROM confiture.transition_table AS r, pg_index AS i
+            WHERE r.transition = t.id AND i.indrelid = r.source AND (i.indisunique OR i.indisexclusion)
+            GROUP BY r.id HAVING count(*) > 1) THEN
+        max_entries := NULL;
+    END IF;
     taken := confiture._remote_call(t.id, 'take', jsonb_build_object('applied', applied, 'limit', max_entries, 'open', NOT fenced));
     FOR p IN SELECT r AS pair, r.id, r.source, r.target, r.source_key, r.target_key, k.entries, k.truncated
             FROM confiture.transition_table AS r JOIN confiture.transition_remote_table AS m ON m.pair = r.id
@@ -283,7 +291,7 @@ BEGIN
              FROM unnest(p.target_key) WITH ORDINALITY AS k (t, n) JOIN pg_attribute AS a ON a.attrelid = p.target AND a.attname = k.t),
             (SELECT string_agg(format('g.c%s', a.attnum), ', ' ORDER BY a.attnum)
              FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped),
-            confiture._remote_table(p.pair, 'pull')),
+            confiture._remote_table(p.pair, CASE WHEN fenced THEN 'fenced' ELSE 'pull' END)),
             CASE WHEN (SELECT count(*) FROM pg_index AS i WHERE i.indrelid = p.source AND (i.indisunique OR i.indisexclusion)) > 1
                 THEN 'replace' ELSE 'put' END);
     END LOOP;
@@ -360,7 +368,7 @@ BEGIN
         WHERE p.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL);
     EXECUTE (SELECT format('DROP FOREIGN TABLE %I.command, %s', confiture._remote_schema(t.id),
             string_agg(confiture._remote_table(p, k.kind), ', '))
-        FROM confiture.transition_table AS p, (VALUES ('door'), ('pull')) AS k (kind) WHERE p.transition = t.id);
+        FROM confiture.transition_table AS p, (VALUES ('door'), ('pull'), ('fenced')) AS k (kind) WHERE p.transition = t.id);
     PERFORM confiture._transition_forget(t.id);
     PERFORM confiture._transition_set_state(t.id, 'contracted');
 END

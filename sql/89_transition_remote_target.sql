@@ -233,6 +233,7 @@ DECLARE
     keys text := confiture._half_key_columns(p.source, p.source_key);
     real text := confiture._relation_name(p.source);
     key_names text := (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k);
+    rows text;
 BEGIN
     EXECUTE format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
         (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
@@ -243,11 +244,13 @@ BEGIN
         ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%L)', schema, p.id, p.id);
     EXECUTE format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
     EXECUTE format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
-    -- What the keys that were taken stand for now.
-    EXECUTE format('CREATE VIEW %I.pull_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id,
-        format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL) AS g LEFT JOIN ONLY %s AS t ON %s',
-            confiture._transition_columns(p.source, 't'), key_names, schema, p.id, real,
-            confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g', p.source_key, 't')),
+    -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
+    rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL) AS g LEFT JOIN ONLY %s AS t ON %s',
+        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, real,
+        confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g', p.source_key, 't'));
+    EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
+        FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
+    EXECUTE format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
         keys, (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
             FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped));
     EXECUTE format('ALTER TABLE %1$I.log_%2$s REPLICA IDENTITY FULL; ALTER TABLE %1$I.taken_%2$s REPLICA IDENTITY FULL', schema, p.id);
@@ -496,6 +499,8 @@ DECLARE
     applied bigint := (argument ->> 'applied')::bigint;
     batch bigint := applied;
     total bigint := 0;
+    moved bigint;
+    take text;
     kept record;
     p confiture.transition_table;
     tables jsonb := '[]';
@@ -515,10 +520,15 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         log := confiture._relation_name(p.log);
         taken := format('%I.taken_%s', confiture._remote_schema(t.id), p.id);
-        SELECT total + r.n INTO total FROM confiture._with_latest_snapshot(format(
-            'WITH gone AS (DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*),'
+        take := format('WITH gone AS (DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*),'
             ' kept AS (INSERT INTO %3$s SELECT %4$s, gone.* FROM gone RETURNING 1) SELECT count(*) FROM kept',
-            log, coalesce(argument ->> 'limit', 'ALL'), taken, batch + 1)) AS r (n bigint);
+            log, coalesce(argument ->> 'limit', 'ALL'), taken, batch + 1);
+        IF (argument ->> 'open')::boolean THEN
+            EXECUTE take INTO moved;
+        ELSE
+            SELECT r.n INTO moved FROM confiture._with_latest_snapshot(take) AS r (n bigint);
+        END IF;
+        total := total + moved;
         EXECUTE format('SELECT count(*) AS entries, coalesce(bool_or(k1 IS NULL), false) AS truncated FROM %s', taken) INTO kept;
         tables := tables || jsonb_build_array(jsonb_build_object('half', p.id, 'entries', kept.entries, 'truncated', kept.truncated));
     END LOOP;

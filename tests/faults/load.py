@@ -106,7 +106,12 @@ class Writer:
     def _refused(self, problem: psycopg.Error) -> None:
         self.errors.append(f"{problem.sqlstate}: {problem}")
         if self._connection is not None and not self._connection.closed:
-            self._connection.execute("ROLLBACK")
+            try:
+                self._connection.execute("ROLLBACK")
+            except psycopg.OperationalError:
+                if not self.faults:
+                    raise
+                self._close()
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -382,6 +382,8 @@ def test_a_row_that_the_target_does_not_take(pair: Pair) -> None:
     with pytest.raises(psycopg.errors.CheckViolation) as problem:
         pair.source.execute("CALL confiture.transition_worker('t')")
     assert "(1000008, " in (problem.value.diag.message_detail or "")
+    assert "mend it in the source" in (problem.value.diag.message_hint or "")
+    assert "$1000" not in (problem.value.diag.context or "")
     pair.source.execute("UPDATE app.items SET note = 'good' WHERE id = 1000008")
     assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
 
