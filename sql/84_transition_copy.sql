@@ -143,6 +143,7 @@ BEGIN
     IF t.state = 'planned' THEN
         PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
         PERFORM confiture._transition_refuse(t);
+        UPDATE confiture.transition_table AS p SET rows_estimated = confiture._transition_estimate_rows(p.source) WHERE p.transition = t.id;
         PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');
     END IF;
     RETURN 'captured';
@@ -309,8 +310,10 @@ DECLARE
 BEGIN
     PERFORM confiture._check_writable('transitions');
     t := confiture._transition_get(name);
-    -- Together with other workers, but not with a step that moves the state.
-    SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+    IF t.state IN ('captured', 'copying') THEN
+        -- Together with other workers, but not with a step that moves the state.
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+    END IF;
     IF t.state IN ('planned', 'contracted', 'aborted') THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to copy', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
