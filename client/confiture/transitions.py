@@ -60,9 +60,11 @@ class Transitions(db.OnConnection):
         )
         return self.status(name)
 
-    def plan(self, name: str) -> list[dict[str, Any]]:
-        """Return what each step will run, and under which lock."""
-        return self._call("SELECT p.* FROM confiture.transition_plan(%s) AS p ORDER BY p.ordinal", name)
+    def plan(self, name: str, sample_rows: int = 10_000) -> list[dict[str, Any]]:
+        """Return what each step will run, under which lock, and how long it may take."""
+        return self._call(
+            "SELECT p.* FROM confiture.transition_plan(%s, %s) AS p ORDER BY p.ordinal", name, sample_rows
+        )
 
     def run(
         self,

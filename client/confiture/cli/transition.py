@@ -83,18 +83,36 @@ def create(
 
 @transition.command()
 @NAME
+@click.option(
+    "--sample-rows",
+    type=click.IntRange(0, 10_000_000),
+    default=10_000,
+    show_default=True,
+    help="Rows of each table to measure with; 0: nothing is measured.",
+)
 @with_database
-def plan(session: Session, name: str) -> None:
-    """Show what each step will run, and which locks it takes.
+def plan(session: Session, name: str, sample_rows: int) -> None:
+    """Show what each step will run, which locks it takes, and how long that may take.
+
+    Measured with some rows, on tables that are made for it and rolled back.
 
     \b
     Example:
       confiture transition plan to_v2
     """
-    rows = _transitions(session).plan(name)
+    rows = _transitions(session).plan(name, sample_rows)
     session.terminal.table(
-        ("step", "relation", "statement", "lock"),
-        [(row["step"], row["relation"], row["statement"], row["lock"]) for row in rows],
+        ("step", "statement", "lock", "ms", "from"),
+        [
+            (
+                row["step"],
+                row["statement"],
+                row["lock"],
+                "" if row["estimate_ms"] is None else f"{row['estimate_ms']:.1f}",
+                row["estimate"],
+            )
+            for row in rows
+        ],
     )
     session.terminal.document({"plan": rows})
 
