@@ -112,11 +112,11 @@ goes_before(const CfdFact *constraint, const CfdFact *domain)
 
 /* Returns what takes a fact along when it is dropped, or NULL. */
 static CfdFact *
-taken_by(const CfdFact *fact)
+taken_by(const CfdPlan *plan, const CfdFact *fact)
 {
 	ListCell *lc;
 
-	if (cfd_closes_circle(fact) ||
+	if (cfd_closes_circle(fact) || cfd_lists(plan->apart, fact->identity) ||
 		(cfd_is(fact, "domain constraint") && goes_before(fact, fact->parent)))
 		return NULL;
 	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
@@ -140,7 +140,7 @@ drop_action(CfdPlan *plan, CfdFact *fact, int depth)
 
 	if (fact->drop)
 		return fact->drop;
-	taker = depth < 100 ? taken_by(fact) : NULL;
+	taker = depth < 100 ? taken_by(plan, fact) : NULL;
 	if (taker)
 	{
 		CfdAction *action = drop_action(plan, taker, depth + 1);
@@ -719,13 +719,13 @@ cfd_order(CfdPlan *plan)
 	run_ready(plan, heap);
 	while (plan->left > 0)
 	{
-		List *ready = cfd_break_circle(plan);
+		List *ready;
 
-		if (plan->again)
+		if (!cfd_break_circle(plan, &ready))
 			return false;
 		foreach (lc, ready)
 			binaryheap_add(heap, PointerGetDatum(lfirst(lc)));
 		run_ready(plan, heap);
 	}
-	return true;
+	return !plan->again;
 }
