@@ -246,6 +246,7 @@ extern bool cfd_equal(const CfdFact *old, const CfdFact *new, const char *key);
 extern bool cfd_equal_but(const CfdFact *old, const CfdFact *new, const char *const *keys);
 extern bool cfd_contains(JsonbContainer *array, const char *text);
 extern const char *cfd_name(const CfdFact *fact);
+extern const char *cfd_arguments(const CfdFact *fact);
 extern const char *cfd_table(const CfdFact *fact);
 extern const char *cfd_part(const CfdFact *fact);
 extern const char *cfd_quote(const char *name);
@@ -305,6 +306,9 @@ extern bool cfd_is_loose(const CfdFact *family, const CfdFact *gone);
 extern bool cfd_is_support(const CfdFact *function, const CfdFact *type);
 extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);
 
+/* differ_operator.c */
+extern bool cfd_is_of_system(const CfdFact *fact);
+
 /* differ_convert.c */
 extern char *
 cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression);
@@ -327,6 +331,7 @@ extern void cfd_order_by_logging(const CfdFact *fact);
 
 /* differ_index.c */
 extern void cfd_order_incomplete(const CfdFact *fact);
+extern bool cfd_belongs_to_incomplete(CfdPlan *plan, const CfdFact *fact);
 
 /* differ_names.c */
 extern HTAB *cfd_names(List *facts, bool routines_only);

@@ -210,7 +210,7 @@ signature(const CfdFact *fact, const char *name)
 	bool counts_rows = cfd_is(fact, "aggregate") && *fact->arguments == '\0';
 
 	return psprintf("%s(%s)", quote_qualified_identifier(fact->schema, name),
-					counts_rows ? "*" : fact->arguments);
+					counts_rows ? "*" : cfd_arguments(fact));
 }
 
 /* Before it is dropped: it has another name, or does nothing any more. */
