@@ -88,6 +88,7 @@ CREATE OR REPLACE FUNCTION confiture.diff(
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
     SELECT d.*
     FROM (SELECT confiture._diff_options(options) AS options OFFSET 0) AS o

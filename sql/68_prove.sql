@@ -79,6 +79,8 @@ $$;
 CREATE OR REPLACE FUNCTION confiture.prove(source jsonb, statements text[], target jsonb, options jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();
