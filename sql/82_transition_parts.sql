@@ -72,7 +72,7 @@ BEGIN
         SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
     EXCEPTION WHEN lock_not_available THEN
         RAISE EXCEPTION 'another session is at work on transition %', quote_literal(name)
-            USING ERRCODE = 'CF037', HINT = 'Wait until it has ended: pg_stat_activity shows it.';
+            USING ERRCODE = 'CF037', HINT = 'Wait until it has ended: pg_stat_activity shows it; confiture.transition_stop() ends background workers.';
     END;
     IF t.state <> ALL (allowed) THEN
         RAISE EXCEPTION 'transition % is %: this step needs %', quote_literal(name), t.state,
@@ -105,7 +105,7 @@ LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE confiture.transition AS t
-    SET state = _transition_set_state.state, changed_at = clock_timestamp()
+    SET state = _transition_set_state.state, changed_at = clock_timestamp(), failure = NULL
     WHERE t.id = transition
 $$;
 

@@ -107,10 +107,14 @@ BEGIN
         made := format('%I.%I', (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = p.target), 'confiture_log_' || p.id);
         EXECUTE format('CREATE TABLE %s (%s)', made,
-            (SELECT string_agg(format('k%s %s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END)), ', ' ORDER BY k.ordinal)
+            -- Keys are compared with positions in the source: in its order.
+            (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
+                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END),
+                    CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
              FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
-             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name));
+             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
+             LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
+             LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace));
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', made);
         EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Keys of %s that were written: belongs to transition %s.',
             confiture._relation_name(p.source), quote_literal(t.name)));
@@ -192,8 +196,47 @@ BEGIN
 END
 $$;
 
--- Copies one chunk, or cuts some: one short transaction. Returns what it did: copied, cut, busy
--- (others have the rest), done.
+-- Takes entries off a change log while rows are copied, so that it does not grow with the time
+-- that the copy takes. Rows that are behind all chunks are copied later, as they are then: their
+-- entries just go. Rows of a chunk that is not copied yet keep theirs. The row of the pair is
+-- locked by the caller: nobody cuts chunks meanwhile.
+CREATE OR REPLACE FUNCTION confiture._transition_drain_copied(p confiture.transition_table) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET row_security = off
+AS $$
+DECLARE
+    batch CONSTANT bigint := 20000;
+    log text := confiture._relation_name(p.log);
+    key text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
+    -- Read before the log is: what is copied by now is copied when entries are taken.
+    uncopied text := (SELECT string_agg(format(' AND NOT (%s)', confiture._transition_range(p, key, 'm', c.lower, c.upper)), '')
+        FROM confiture.transition_chunk AS c WHERE c.pair = p.id AND c.copied_at IS NULL);
+    condition text := format('m.k1 IS NOT NULL AND %s%s', CASE WHEN p.cut OR p.position IS NOT NULL
+        THEN confiture._transition_range(p, key, 'm', NULL, p.position) ELSE 'false' END, uncopied);
+    waiting bigint;
+BEGIN
+    IF NOT p.cut THEN
+        EXECUTE format('DELETE FROM %s AS m WHERE m.k1 IS NOT NULL AND %s', log,
+            confiture._transition_range(p, key, 'm', p.position, NULL));
+    END IF;
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS m WHERE %s LIMIT %s) AS w', log, condition, batch) INTO waiting;
+    IF waiting > 0 THEN
+        PERFORM confiture._transition_drain(p, batch, condition);
+    END IF;
+    -- More often when the log is long, but never all the time: rows must be copied too.
+    UPDATE confiture.transition_table AS r
+    SET drained_at = clock_timestamp() - CASE WHEN waiting < batch THEN 0 ELSE 40 END
+        * (SELECT (t.options ->> 'chunk_ms')::double precision FROM confiture.transition AS t WHERE t.id = p.transition) * interval '1 ms'
+    WHERE r.id = p.id;
+END
+$$;
+
+-- Copies one chunk, cuts some, or, after about 50 chunks, takes entries off a log: one short transaction.
+-- Returns what it did: copied, cut, drained, busy (others have the rest), done.
 CREATE OR REPLACE FUNCTION confiture._transition_chunk(t confiture.transition, OUT did text, OUT copied bigint, OUT elapsed_ms double precision)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -207,6 +250,14 @@ DECLARE
     p confiture.transition_table;
     started timestamptz := clock_timestamp();
 BEGIN
+    SELECT r.* INTO p FROM confiture.transition_table AS r
+    WHERE r.transition = t.id AND coalesce(r.drained_at, t.changed_at) < started - 50 * (t.options ->> 'chunk_ms')::double precision * interval '1 ms'
+    ORDER BY r.drained_at NULLS FIRST, r.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        PERFORM confiture._transition_drain_copied(p);
+        did := 'drained';
+        RETURN;
+    END IF;
     SELECT h.* INTO c FROM confiture.transition_chunk AS h
     WHERE h.copied_at IS NULL AND h.pair IN (SELECT r.id FROM confiture.transition_table AS r WHERE r.transition = t.id)
     ORDER BY h.pair, h.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
@@ -268,7 +319,7 @@ BEGIN
     END IF;
     SELECT c.* INTO piece FROM confiture._transition_chunk(t) AS c;
     RETURN CASE piece.did WHEN 'copied' THEN confiture._transition_throttle(t, piece.copied, piece.elapsed_ms)
-        WHEN 'cut' THEN 0 WHEN 'busy' THEN 20 END;
+        WHEN 'cut' THEN 0 WHEN 'drained' THEN 0 WHEN 'busy' THEN 20 END;
 END
 $$;
 

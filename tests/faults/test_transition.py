@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -70,6 +71,76 @@ def test_all_states_under_load(database: Database, swap: str) -> None:
     go(database, "contracted")
     assert judge.damages(database.connection, "app.items") == []
     assert database.value("SELECT to_regclass('app_new.items')") is None
+
+
+def test_the_log_is_emptied_while_rows_are_copied(database: Database) -> None:
+    """A slow copy by two sessions: the log does not grow with its time, and nothing is lost by that."""
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    judge = load(database, rows=2000)
+    with judge.running():
+        go(database, "captured")
+        worker = client(database, "CALL confiture.transition_worker('t')")
+        try:
+            go(database, "catching_up")
+        finally:
+            worker.wait()
+        drained = database.value("SELECT min(drained_at) FROM confiture.transition_table")
+        go(database, "validated")
+        judge.wait(3)
+    assert drained is not None
+    assert judge.errors == []
+    check_both(database, judge)
+    assert database.execute("SELECT * FROM confiture.transition_validate('t')") == []
+
+
+def background(database: Database) -> object:
+    """How many background workers the transition has."""
+    return database.value("SELECT jsonb_array_length(confiture.transition_status('t') -> 'workers')")
+
+
+def broken(database: Database) -> bool:
+    """Whether the server has ended our session."""
+    try:
+        database.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+def test_background_workers_outlive_the_client(database: Database) -> None:
+    """They go on when who started them is gone, end with a crash, and another start goes on from there."""
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    judge = load(database, rows=2000, faults=True)
+    start = "SELECT confiture.transition_start('t', workers => 3)"
+    with judge.running():
+        database.client(start).wait()
+        assert background(database) == 3
+        until(lambda: state(database) == "copying", "rows are copied")
+        victim = database.value("SELECT min(pid) FROM confiture._transition_workers(1)")
+        os.kill(int(str(victim)), signal.SIGKILL)
+        until(lambda: broken(database), "the server starts again")
+        database.server.wait_ready()
+        database.connection = database.server.connect(database.name)
+        assert background(database) == 0
+        assert state(database) == "copying"
+        database.execute(start)
+        assert database.value("SELECT confiture.transition_stop('t')") == 3
+        database.execute("UPDATE confiture.transition SET options = options || '{\"max_rate\": null}'")
+        database.client(start).wait()
+        until(lambda: background(database) == 0, "the background workers have done their work")
+        judge.wait(3)
+    assert state(database) == "validated"
+    assert judge.errors == []
+    check_both(database, judge)
+
+
+def test_two_starts_at_once(database: Database) -> None:
+    """One of them drives; the other is told so."""
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    starts = [database.client("SELECT confiture.transition_start('t')") for _ in range(4)]
+    assert sorted(each.wait() for each in starts) == [0, 1, 1, 1]
+    assert background(database) == 1
+    assert database.value("SELECT confiture.transition_stop('t')") == 1
 
 
 def test_contract_under_load(database: Database) -> None:
@@ -299,5 +370,6 @@ def kill(
         except psycopg.OperationalError:
             row = None
         if row is not None:
-            os.kill(int(str(row[0])), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it had done its work
+                os.kill(int(str(row[0])), signal.SIGKILL)
             time.sleep(0.05)
