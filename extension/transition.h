@@ -106,4 +106,7 @@ extern void cf_sink_put_new(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from);
 
+/* transition_remote.c */
+extern bool cf_commit_remote(void);
+
 #endif /* CF_TRANSITION_H */

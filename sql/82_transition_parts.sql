@@ -68,6 +68,7 @@ BEGIN
             USING ERRCODE = 'feature_not_supported', HINT = 'Its steps must see what others have written meanwhile.';
     END IF;
     t := confiture._transition_get(name);
+    PERFORM confiture._half_refuse(t);
     -- Workers that copy hold it for the time of a chunk, and may just be ending.
     FOR attempt IN 1 .. 50 LOOP
         BEGIN

@@ -163,7 +163,9 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{planned,captured}');
 BEGIN
-    IF t.state = 'planned' THEN
+    IF t.state = 'planned' AND confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_capture(t);
+    ELSIF t.state = 'planned' THEN
         PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
         PERFORM confiture._transition_refuse(t);
         UPDATE confiture.transition_table AS p SET rows_estimated = confiture._transition_estimate_rows(p.source) WHERE p.transition = t.id;
@@ -248,7 +250,9 @@ BEGIN
             confiture._transition_range(p, key, 'm', p.position, NULL));
     END IF;
     EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS m WHERE %s LIMIT %s) AS w', log, condition, batch) INTO waiting;
-    IF waiting > 0 THEN
+    IF waiting > 0 AND confiture._transition_is_remote(p.transition) THEN
+        PERFORM confiture._remote_drain(p, batch, condition);
+    ELSIF waiting > 0 THEN
         PERFORM confiture._transition_drain(p, batch, condition);
     END IF;
     -- More often when the log is long, but never all the time: rows must be copied too.
@@ -287,9 +291,13 @@ BEGIN
     ORDER BY h.pair, h.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
         SELECT r.* INTO p FROM confiture.transition_table AS r WHERE r.id = c.pair;
-        copied := confiture._transition_fill(p.id, false, format('SELECT %s FROM ONLY %s AS source WHERE %s',
-            confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.source),
-            confiture._transition_range(p, p.source_key, 'source', c.lower, c.upper)), 'insert');
+        IF confiture._transition_is_remote(t.id) THEN
+            copied := confiture._remote_copy(p, c.lower, c.upper);
+        ELSE
+            copied := confiture._transition_fill(p.id, false, format('SELECT %s FROM ONLY %s AS source WHERE %s',
+                confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.source),
+                confiture._transition_range(p, p.source_key, 'source', c.lower, c.upper)), 'insert');
+        END IF;
         elapsed_ms := extract(epoch FROM clock_timestamp() - started) * 1000;
         UPDATE confiture.transition_chunk AS h
         SET copied_at = clock_timestamp(), row_count = copied, elapsed_ms = _transition_chunk.elapsed_ms
@@ -333,6 +341,10 @@ DECLARE
 BEGIN
     PERFORM confiture._check_writable('transitions');
     t := confiture._transition_get(name);
+    IF t.state NOT IN ('planned', 'captured', 'copying') AND confiture._transition_is_remote(t.id) THEN
+        RETURN confiture._remote_work(t.id);
+    END IF;
+    PERFORM confiture._half_refuse(t);
     IF t.state IN ('captured', 'copying') THEN
         -- Together with other workers, but not with a step that moves the state.
         SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
@@ -352,7 +364,7 @@ $$;
 CREATE OR REPLACE PROCEDURE confiture.transition_worker(name text)
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_worker';
 COMMENT ON PROCEDURE confiture.transition_worker(text) IS
-'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others.
+'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others. For a transition to another server it goes on when all is copied, brings over what is written, tries again while that server is away, and ends with the transition.
 Arguments: name.
 Errors: CF031 wrong state; CF034 no such transition; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
 Example: CALL confiture.transition_worker(''to_v2'');';

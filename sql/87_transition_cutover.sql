@@ -160,6 +160,10 @@ BEGIN
             USING ERRCODE = 'CF035', DETAIL = 'Its last validation: ' || coalesce(t.validation::text, 'none') || '.',
             HINT = 'Call confiture.transition_validate(); when rows differ, confiture.transition_repair() first.';
     END IF;
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_cutover(t);
+        RETURN 'cut_over';
+    END IF;
     PERFORM confiture._transition_refuse(t);
     PERFORM confiture._transition_locked(t, NULL, '_transition_do_wait');
     t := jsonb_populate_record(t, jsonb_build_object('options', t.options || jsonb_build_object('follow', EXISTS (
@@ -185,7 +189,9 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}');
 BEGIN
-    IF t.state = 'cut_over' THEN
+    IF t.state = 'cut_over' AND confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_rollback(t);
+    ELSIF t.state = 'cut_over' THEN
         PERFORM confiture._transition_rehearse(t, '_transition_do_rollback');
         PERFORM confiture._transition_locked(t, CASE t.options ->> 'swap' WHEN 'rename' THEN 'ACCESS EXCLUSIVE' END,
             '_transition_do_rollback');
@@ -251,6 +257,10 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{cut_over}');
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_contract(t);
+        RETURN 'contracted';
+    END IF;
     PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_contract');
     RETURN 'contracted';
 END
@@ -312,10 +322,16 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._transition_take(name,
-        '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+    t confiture.transition := confiture._transition_get(name);
 BEGIN
-    IF t.state = 'planned' THEN
+    IF confiture._transition_is_half(t.id) THEN
+        PERFORM confiture._half_end(t);
+        RETURN 'aborted';
+    END IF;
+    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_abort(t);
+    ELSIF t.state = 'planned' THEN
         PERFORM confiture._transition_set_state(t.id, 'aborted');
     ELSE
         PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');

@@ -140,6 +140,9 @@ BEGIN
     IF sample_rows IS NULL OR sample_rows NOT BETWEEN 0 AND 10000000 THEN
         RAISE EXCEPTION 'a plan can''t be measured with % rows', coalesce(sample_rows::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 (nothing is measured) to 10000000.';
+    ELSIF confiture._transition_is_remote(t.id) THEN
+        RETURN QUERY SELECT x.ordinal, x.step, x.relation, x.statement, x.lock, NULL::double precision, x.estimate FROM confiture._remote_plan(t) AS x;
+        RETURN;
     END IF;
     RETURN QUERY
     WITH measured AS MATERIALIZED (

@@ -136,7 +136,7 @@ BEGIN
                 - min(h.copied_at - h.elapsed_ms * interval '1 ms') FILTER (WHERE h.copied_at > clock_timestamp() - interval '10 s'))), 0) AS rate
         FROM confiture.transition_chunk AS h WHERE h.pair = p.id) AS c
     WHERE p.transition = t.id;
-    RETURN result;
+    RETURN confiture._remote_status(t.id, result);
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_status(text) IS
