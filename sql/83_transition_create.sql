@@ -512,7 +512,7 @@ BEGIN
             confiture._relation_name(found.target), '{}', '{}',
             confiture._transition_mapping(found.source, found.target, coalesce(pair.spec -> 'columns', '{}'), NULL)
                 || coalesce(pair.spec -> 'columns', '{}'),
-            '{}', (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class AS c WHERE c.oid = found.source))
+            '{}', confiture._transition_estimate_rows(found.source))
         RETURNING id INTO made;
         UPDATE confiture.transition_table AS p
         SET back = confiture._transition_mapping(p.target, p.source, coalesce(pair.spec -> 'back', '{}'), p.columns)

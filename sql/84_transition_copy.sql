@@ -1,40 +1,45 @@
 -- Transitions: capturing what is written, and copying what was there.
 
--- Statements that take the secondary indexes and the foreign keys off a target, and those that
--- put them back: what is checked row by row would stand in the way of rows from different moments.
+-- What is taken off a target while it is filled, and how: foreign keys, then secondary indexes. What
+-- is checked row by row would stand in the way of rows from different moments.
+CREATE OR REPLACE FUNCTION confiture._transition_taken_off(p confiture.transition_table)
+RETURNS TABLE (kind text, name name, "constraint" name, definition text, comment text, statement text, index oid)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'foreign key', o.conname, o.conname, pg_get_constraintdef(o.oid), obj_description(o.oid, 'pg_constraint'),
+        format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), o.conname), NULL::oid
+    FROM pg_constraint AS o WHERE o.conrelid = p.target AND o.contype = 'f'
+    UNION ALL
+    SELECT 'index', c.relname, o.conname, coalesce(pg_get_constraintdef(o.oid), pg_get_indexdef(i.indexrelid)),
+        coalesce(obj_description(o.oid, 'pg_constraint'), obj_description(i.indexrelid, 'pg_class')),
+        CASE WHEN o.conname IS NOT NULL
+            THEN format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), o.conname)
+            ELSE format('DROP INDEX %s', confiture._relation_name(i.indexrelid)) END, i.indexrelid
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    LEFT JOIN pg_constraint AS o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
+    WHERE i.indrelid = p.target AND NOT i.indisreplident AND NOT i.indisprimary
+        AND i.indexrelid <> (SELECT k.index FROM confiture._transition_keys(p.target) AS k
+            WHERE k.key @> p.target_key AND k.key <@ p.target_key LIMIT 1)
+    ORDER BY 1, 2
+$$;
+
+-- Takes it off, and remembers what it was.
 CREATE OR REPLACE FUNCTION confiture._transition_strip(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept oid;
-    fk record;
-    ix record;
+    o record;
 BEGIN
-    FOR fk IN SELECT o.conname, pg_get_constraintdef(o.oid) AS def FROM pg_constraint AS o
-            WHERE o.conrelid = p.target AND o.contype = 'f' ORDER BY o.conname LOOP
+    FOR o IN SELECT * FROM confiture._transition_taken_off(p) LOOP
         UPDATE confiture.transition_table AS t
-        SET foreign_keys = t.foreign_keys || jsonb_build_array(jsonb_build_object('name', fk.conname, 'definition', fk.def))
+        SET foreign_keys = t.foreign_keys || CASE o.kind WHEN 'foreign key'
+                THEN jsonb_build_array(jsonb_build_object('name', o.name, 'definition', o.definition)) ELSE '[]' END,
+            indexes = t.indexes || CASE o.kind WHEN 'index' THEN jsonb_build_array(jsonb_build_object('name', o.name,
+                'constraint', o."constraint", 'definition', o.definition, 'comment', o.comment)) ELSE '[]' END
         WHERE t.id = p.id;
-        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), fk.conname);
-    END LOOP;
-    SELECT k.index INTO kept FROM confiture._transition_keys(p.target) AS k
-    WHERE k.key @> p.target_key AND k.key <@ p.target_key LIMIT 1;
-    FOR ix IN SELECT i.indexrelid, c.relname, o.conname, o.oid AS constraint_oid,
-                pg_get_indexdef(i.indexrelid) AS def, pg_get_constraintdef(o.oid) AS constraint_def,
-                coalesce(obj_description(o.oid, 'pg_constraint'), obj_description(i.indexrelid, 'pg_class')) AS comment
-            FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-            LEFT JOIN pg_constraint AS o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
-            WHERE i.indrelid = p.target AND i.indexrelid <> kept AND NOT i.indisreplident AND NOT i.indisprimary ORDER BY c.relname LOOP
-        UPDATE confiture.transition_table AS t
-        SET indexes = t.indexes || jsonb_build_array(jsonb_build_object('name', ix.relname, 'constraint', ix.conname,
-            'definition', coalesce(ix.constraint_def, ix.def), 'comment', ix.comment))
-        WHERE t.id = p.id;
-        IF ix.conname IS NOT NULL THEN
-            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), ix.conname);
-        ELSE
-            EXECUTE format('DROP INDEX %s', confiture._relation_name(ix.indexrelid));
-        END IF;
+        EXECUTE o.statement;
     END LOOP;
 END
 $$;
@@ -66,20 +71,30 @@ BEGIN
 END
 $$;
 
--- Sets the triggers of a table to a mode.
+-- The statements that set the triggers of a table to a mode.
+CREATE OR REPLACE FUNCTION confiture._transition_trigger_statements(pair integer, relation text, mode text) RETURNS SETOF text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES (format('CREATE OR REPLACE TRIGGER confiture_transition AFTER INSERT OR UPDATE OR DELETE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', relation, pair, mode)),
+        (format('CREATE OR REPLACE TRIGGER confiture_transition_truncate AFTER TRUNCATE ON %s'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', relation, pair, mode)),
+        (format('ALTER TABLE %s ENABLE ALWAYS TRIGGER confiture_transition,'
+            ' ENABLE ALWAYS TRIGGER confiture_transition_truncate', relation))
+$$;
+
+-- Sets them.
 CREATE OR REPLACE FUNCTION confiture._transition_set_triggers(pair integer, relation oid, mode text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    name text := confiture._relation_name(relation);
+    statement text;
 BEGIN
-    EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition AFTER INSERT OR UPDATE OR DELETE ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', name, pair, mode);
-    EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition_truncate AFTER TRUNCATE ON %s'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', name, pair, mode);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER confiture_transition,'
-        ' ENABLE ALWAYS TRIGGER confiture_transition_truncate', name);
+    FOR statement IN SELECT confiture._transition_trigger_statements(pair, confiture._relation_name(relation), mode) LOOP
+        EXECUTE statement;
+    END LOOP;
 END
 $$;
 
@@ -94,6 +109,22 @@ BEGIN
 END
 $$;
 
+-- The statement that makes the change log of a pair.
+CREATE OR REPLACE FUNCTION confiture._transition_log_statement(p confiture.transition_table, name text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CREATE TABLE %s (%s)', name,
+            -- Keys are compared with positions in the source: in its order.
+            (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
+                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END),
+                    CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
+             FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
+             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
+             LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
+             LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace))
+$$;
+
 -- Under the locks: change logs, triggers, and what is taken off the targets.
 CREATE OR REPLACE FUNCTION confiture._transition_do_capture(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
@@ -106,15 +137,7 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         made := format('%I.%I', (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = p.target), 'confiture_log_' || p.id);
-        EXECUTE format('CREATE TABLE %s (%s)', made,
-            -- Keys are compared with positions in the source: in its order.
-            (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END),
-                    CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
-             FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
-             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
-             LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
-             LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace));
+        EXECUTE confiture._transition_log_statement(p, made);
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', made);
         EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Keys of %s that were written: belongs to transition %s.',
             confiture._relation_name(p.source), quote_literal(t.name)));
@@ -145,6 +168,7 @@ BEGIN
     ELSIF t.state = 'planned' THEN
         PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
         PERFORM confiture._transition_refuse(t);
+        UPDATE confiture.transition_table AS p SET rows_estimated = confiture._transition_estimate_rows(p.source) WHERE p.transition = t.id;
         PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');
     END IF;
     RETURN 'captured';
@@ -321,8 +345,10 @@ BEGIN
         RETURN confiture._remote_work(t.id);
     END IF;
     PERFORM confiture._half_refuse(t);
-    -- Together with other workers, but not with a step that moves the state.
-    SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+    IF t.state IN ('captured', 'copying') THEN
+        -- Together with other workers, but not with a step that moves the state.
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+    END IF;
     IF t.state IN ('planned', 'contracted', 'aborted') THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to copy', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);

@@ -113,7 +113,11 @@ BEGIN
         'swap', t.options ->> 'swap', 'created_at', t.created_at, 'changed_at', t.changed_at, 'next', confiture._transition_next(t.state),
         'validation', t.validation, 'failure', t.failure,
         'workers', (SELECT coalesce(jsonb_agg(jsonb_build_object('pid', w.pid, 'drives', w.drives)), '[]')
-            FROM confiture._transition_workers(t.id) AS w), 'blockers', coalesce(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up')), '[]'),
+            FROM confiture._transition_workers(t.id) AS w), 'blockers', (SELECT coalesce(jsonb_agg(b.value ORDER BY b.ordinality), '[]')
+            FROM jsonb_array_elements(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up'))) WITH ORDINALITY AS b
+            -- Not those who work on it, nor who will be gone in a moment.
+            WHERE NOT ((b.value ->> 'state') IN ('active', 'fastpath function call') AND (b.value ->> 'xact_seconds')::numeric < 1)
+                AND (b.value ->> 'pid')::integer NOT IN (SELECT w.pid FROM confiture._transition_workers(t.id) AS w)),
         'tables', coalesce(jsonb_agg(jsonb_build_object(
             'source', coalesce(confiture._relation_name(p.source), p.source_name),
             'target', coalesce(confiture._relation_name(p.target), p.target_name),
@@ -136,7 +140,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_status(text) IS
-'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
+'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now, and not for a moment only), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
 Arguments: name.
 Errors: CF034 no such transition.
 Example: SELECT jsonb_pretty(confiture.transition_status(''to_v2''));';

@@ -376,7 +376,7 @@ BEGIN
                 source_key, target_key, columns, back, rows_estimated)
             VALUES (t.id, n, found, found, confiture._relation_name(found), format('%I.%I', target_schema, pair.target), '{}', '{}',
                 coalesce(pair.spec -> 'columns', '{}'), coalesce(pair.spec -> 'back', '{}'),
-                (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class AS c WHERE c.oid = found))
+                confiture._transition_estimate_rows(found))
             RETURNING id
         )
         INSERT INTO confiture.transition_remote_table (pair, peer, target_schema, target_table)
