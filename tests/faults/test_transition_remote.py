@@ -128,7 +128,8 @@ class Pair:
             try:
                 self.source.execute(command)
             except psycopg.Error as problem:
-                if problem.sqlstate not in (*AWAY, "CF037", "40001"):
+                # CF031: the backend of a client that was killed has gone on meanwhile.
+                if problem.sqlstate not in (*AWAY, "CF037", "CF031", "40001"):
                     raise
                 time.sleep(0.1)
                 return False
