@@ -66,34 +66,19 @@ BEGIN
 END
 $$;
 
--- What is unknown or of the wrong kind among the options is an error.
-CREATE OR REPLACE FUNCTION confiture._diff_options(options jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
+CREATE OR REPLACE FUNCTION confiture._diff_kinds() RETURNS jsonb
+LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    kinds constant jsonb := '{"online": "boolean", "renames": "object", "ignore": "array", "equal": "array",
-        "owner": "string", "using": "object", "allow_unmodelled": "boolean"}';
-    opts jsonb := coalesce(jsonb_strip_nulls(options), '{}');
-    wrong text;
-BEGIN
-    IF jsonb_typeof(opts) <> 'object' THEN
-        RAISE EXCEPTION 'the options of a difference must be an object'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example {"online": false}.';
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o WHERE NOT kinds ? o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'unknown option % of a difference', quote_literal(wrong)
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = format('The options are: %s.', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(kinds) AS k));
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o WHERE jsonb_typeof(o.value) <> kinds ->> o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'option % must be of type %', quote_literal(wrong), kinds ->> wrong
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'See the comment on confiture.diff().';
-    END IF;
-    RETURN opts;
-END
+    SELECT '{"online": "boolean", "renames": "object", "ignore": "strings", "equal": "strings", "owner": "string",
+        "using": "object", "allow_unmodelled": "boolean"}'::jsonb
+$$;
+
+CREATE OR REPLACE FUNCTION confiture._diff_options(options jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT confiture._check_options(options, confiture._diff_kinds(), 'a difference', '{"online": false}')
 $$;
 
 CREATE OR REPLACE FUNCTION confiture.diff(
@@ -103,6 +88,7 @@ CREATE OR REPLACE FUNCTION confiture.diff(
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
     SELECT d.*
     FROM (SELECT confiture._diff_options(options) AS options OFFSET 0) AS o

@@ -8,8 +8,10 @@
 # PGHOST, PGPORT, PGUSER, PGDATABASE are set for the command; PGDATA too.
 # PG_CONFIG chooses the server; STAGE the folder that `make install DESTDIR=`
 # filled (default build/stageMAJOR). CLUSTER_CONF: more lines for
-# postgresql.conf. Works as root (the server then runs as the user postgres)
-# and as an ordinary user.
+# postgresql.conf. CLUSTER_FSYNC=on: data on disk, flushed; else they are in
+# memory where there is room: making and dropping databases all the time makes
+# ext4 look for inodes most of the time. Works as root (the server then runs as
+# the user postgres) and as an ordinary user.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -19,6 +21,7 @@ major=$("$pg_config" --version | grep -oE '[0-9]+' | head -1)
 stage=${STAGE:-$top/build/stage$major}
 root=$(mktemp -d /tmp/cf.XXXXXX)
 data=$root/data
+memory=
 
 as_server() {
     if [ "$(id -u)" = 0 ]; then
@@ -37,7 +40,7 @@ stop() {
     if [ $status -ne 0 ] && [ -n "${CLUSTER_LOG:-}" ]; then
         cp "$root/log" "$CLUSTER_LOG" 2>/dev/null || true
     fi
-    rm -rf "$root"
+    rm -rf "$root" ${memory:+"$memory"}
     exit $status
 }
 trap stop EXIT
@@ -50,6 +53,17 @@ chmod 755 "$root"
 cp -r "$stage" "$root/stage"
 chmod -R a+rX "$root/stage"
 if [ "$(id -u)" = 0 ]; then chown postgres "$root"; fi
+
+# Kilobytes that are free in /dev/shm, and in memory.
+room() {
+    df -k --output=avail /dev/shm | tail -1
+    sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo
+}
+if [ "${CLUSTER_FSYNC:-off}" = off ] && [ -w /dev/shm ] && [ "$(room | sort -n | head -1)" -gt 4000000 ]; then
+    memory=$(mktemp -d /dev/shm/cf.XXXXXX)
+    if [ "$(id -u)" = 0 ]; then chown postgres "$memory"; fi
+    ln -s "$memory" "$data"
+fi
 
 as_server "$bindir/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 -N >"$root/initdb.log" 2>&1 ||
     { cat "$root/initdb.log" >&2; exit 1; }
@@ -74,4 +88,6 @@ as_server "$bindir/pg_ctl" -D "$data" -l "$root/log" -w -t 60 start >/dev/null |
 export PGHOST=$root PGPORT=5432 PGUSER=postgres PGDATABASE=postgres PGDATA=$data
 export PATH=$bindir:$PATH PG_CONFIG=$pg_config
 unset PGSERVICE PGPASSWORD DATABASE_URL || true
+# A make that a test runs is none of those around it.
+unset MAKEFLAGS MFLAGS MAKELEVEL || true
 "$@"

@@ -42,9 +42,10 @@ class Process:
         return "confiture worker" in self.title
 
     def kill(self) -> None:
-        """Kill it the hard way."""
+        """Kill it the hard way, and wait until the postmaster knows: from then on it takes no connection."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{self.pid}").exists(), f"{self.pid} is collected")
 
 
 class Server:
@@ -96,11 +97,15 @@ class Server:
 
     def crash(self) -> None:
         """Kill all of the server at once, as if the machine had lost its power."""
-        children = self.processes()
         postmaster = self.pid
+        # Held still first: a child that it starts meanwhile would live on, and keep the memory.
+        os.kill(postmaster, signal.SIGSTOP)
+        until(partial(_is_in_state, postmaster, "T"), "the postmaster is held")
+        children = self.processes()
         os.kill(postmaster, signal.SIGKILL)
         for child in children:
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
         for pid in [postmaster, *(child.pid for child in children)]:
             until(partial(_is_gone, pid), f"{pid} is gone")
         # Where nobody collects the dead (a container), their files would look like those of a living server.
@@ -150,8 +155,12 @@ class Server:
             )
 
 
+def _is_in_state(pid: int, state: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == state
+
+
 def _is_gone(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return _is_in_state(pid, "Z")
     except (FileNotFoundError, ProcessLookupError):
         return True
