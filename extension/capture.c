@@ -99,7 +99,7 @@ static void
 capture(TriggerData *data, CfRoute *route)
 {
 	Relation rel = data->tg_relation;
-	Relation log = table_open(route->to, RowExclusiveLock);
+	Relation log = cf_relation_again(route->to);
 	HeapTuple before, after;
 
 	check_owners(rel, log);
@@ -119,7 +119,7 @@ capture(TriggerData *data, CfRoute *route)
 		if (after && !(before && same_key(route->from_key, route->nkeys, rel, before, after)))
 			log_key(route, log, rel, after);
 	}
-	table_close(log, NoLock);
+	RelationClose(log);
 }
 
 /*
@@ -139,27 +139,26 @@ is_current(HeapTuple tuple)
 
 /* Brings one row to the other table. */
 static void
-mirror_row(TriggerData *data, CfRoute *route)
+mirror_row(TriggerData *data, CfSink *sink)
 {
+	CfRoute *route = sink->route;
 	Relation rel = data->tg_relation;
-	CfSink *sink = cf_sink_open(route, RowExclusiveLock);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsHeapTuple);
+	TupleTableSlot *slot = data->tg_trigslot;
 	HeapTuple before, after;
 
 	check_owners(rel, sink->rel);
 	rows_of_event(data, &before, &after);
+	if (before && after)
+		slot = data->tg_newslot;
 	if (before && !(after && same_key(route->from_key, route->nkeys, rel, before, after)))
-	{
-		ExecForceStoreHeapTuple(before, slot, false);
-		cf_sink_remove_unless_kept(sink, rel, slot);
-	}
+		cf_sink_remove_unless_kept(sink, rel, data->tg_trigslot);
 	if (after && is_current(after))
 	{
-		ExecForceStoreHeapTuple(after, slot, false);
-		cf_sink_put(sink, slot);
+		if (before)
+			cf_sink_put(sink, slot);
+		else
+			cf_sink_put_new(sink, slot);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	cf_sink_close(sink);
 }
 
 /* Empties the other table. Fails where foreign keys refer to it. */
@@ -189,35 +188,36 @@ mirror_truncate(TriggerData *data, CfRoute *route)
 	table_close(to, NoLock);
 }
 
-/* Does what the mode says. */
-static void
-handle(TriggerData *data, int32 pair, CfRouteKind kind)
+/* The route of a trigger, with what it writes locked. */
+static CfRoute *
+locked_route(TriggerData *data, int32 pair, CfRouteKind kind)
 {
-	CfRoute *route = cf_route_get(pair, kind);
+	CfRoute *route;
 
-	if (route->from != RelationGetRelid(data->tg_relation))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_CF_UNKNOWN_TRANSITION),
-			 errmsg("a trigger of table \"%s\" belongs to a transition of another table",
-					RelationGetRelationName(data->tg_relation)),
-			 errhint("Drop the triggers confiture_transition and confiture_transition_truncate.")));
-	if (route->kind == CF_ROUTE_LOG)
-		capture(data, route);
-	else if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
-		mirror_truncate(data, route);
-	else
-		mirror_row(data, route);
+	do
+	{
+		route = cf_route_get(pair, kind);
+		if (route->from != RelationGetRelid(data->tg_relation))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_CF_UNKNOWN_TRANSITION),
+				 errmsg("a trigger of table \"%s\" belongs to a transition of another table",
+						RelationGetRelationName(data->tg_relation)),
+				 errhint(
+					 "Drop the triggers confiture_transition and confiture_transition_truncate.")));
+	} while (!cf_route_lock(route));
+	return route;
 }
 
 /*
- * Does it with the rights of the owner of the written table, whoever writes:
- * expressions are the owner's too, and are computed, in part, when a route is
- * made.
+ * Does what the mode says, with the rights of the owner of the written table,
+ * whoever writes: expressions are the owner's too, and are computed, in part,
+ * when a route is made.
  */
 static void
 handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)
 {
+	CfSink *volatile sink = NULL;
 	Oid user;
 	int security;
 
@@ -228,13 +228,28 @@ handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)
 	cf_route_enter();
 	PG_TRY();
 	{
-		handle(data, pair, kind);
+		CfRoute *route = locked_route(data, pair, kind);
+
+		if (route->kind == CF_ROUTE_LOG)
+			capture(data, route);
+		else if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+			mirror_truncate(data, route);
+		else
+		{
+			sink = cf_sink_take(route);
+			mirror_row(data, sink);
+			cf_sink_give(sink);
+		}
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
+		if (sink)
+			cf_sink_drop(sink);
 		cf_route_leave();
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	cf_route_leave();
 	SetUserIdAndSecContext(user, security);
 }
 

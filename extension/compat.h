@@ -214,6 +214,21 @@ typedef bool CfUpdateIndexes;
 			  : (void) 0)
 #endif
 
+#if PG_VERSION_NUM >= 160000
+#define cf_insert_all_index_tuples(info, slot, estate) \
+	((void) ExecInsertIndexTuples((info), (slot), (estate), false, false, NULL, NIL, false))
+#else
+#define cf_insert_all_index_tuples(info, slot, estate) \
+	((void) ExecInsertIndexTuples((info), (slot), (estate), false, false, NULL, NIL))
+#endif
+
+/* The number of the transaction within this session moved in 17. */
+#if PG_VERSION_NUM >= 170000
+#define cf_lxid() (MyProc->vxid.lxid)
+#else
+#define cf_lxid() (MyProc->lxid)
+#endif
+
 /* TRUNCATE can run as the owner of the table since 16. */
 #if PG_VERSION_NUM >= 160000
 #define cf_truncate(rels, relids, logged) \

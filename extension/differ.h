@@ -13,8 +13,10 @@
  * differ_order.c	actions, what waits for what, their order
  * differ_refer.c	tables that refer to each other
  * differ_names.c	names that one object leaves to another
+ * differ_overload.c	routines that share a name
  * differ_body.c	what the bodies of routines name
  * differ_circle.c	what waits for itself
+ * differ_split.c	what is made, or goes, in two steps because of that
  * differ_emit.c	statements: groups, hazards, locks
  * differ_kind.c	the table of kinds
  * differ_*.c		one for each family of kinds
@@ -125,7 +127,7 @@ struct CfdFact
 	bool created;	  /* of the target: it is made */
 	CfdFact *ousts;	  /* of the target: what, under another name, goes in its place */
 	bool moved; /* it is made anew beside the old one, or altered to go along: differ_move.c */
-	const char *aside;	 /* of a moved type of the source: its name until it is dropped */
+	const char *aside;	 /* of the source: its name until it is dropped, when another has its own */
 	const char *because; /* of a dropped one that comes back: for whom it goes; or NULL */
 	CfdAction *drop;	 /* of the source */
 	CfdAction *create;	 /* of the target */
@@ -141,7 +143,7 @@ typedef enum CfdVerb
 	CFD_CREATE,
 	CFD_PREPARE, /* what can be done before the old one goes */
 	CFD_ALTER_IT,
-	CFD_LEAVE, /* a partition leaves its table */
+	CFD_LEAVE, /* what is done before it goes, or before others can: a partition leaves its table */
 	CFD_FINISH,
 	CFD_DROP
 } CfdVerb;
@@ -204,6 +206,7 @@ struct CfdPlan
 	JsonbContainer *using; /* column identity to the expression of its ALTER TYPE */
 	List *replaced;		   /* char *: identities that must be replaced, or a circle comes back */
 	List *unprepared;	   /* char *: those that must not be prepared */
+	List *apart;		   /* char *: those that must not go along with others */
 	List *actions;
 	int left;		  /* of these, that are not done */
 	bool again;		  /* all has to be thought over */
@@ -243,6 +246,7 @@ extern bool cfd_equal(const CfdFact *old, const CfdFact *new, const char *key);
 extern bool cfd_equal_but(const CfdFact *old, const CfdFact *new, const char *const *keys);
 extern bool cfd_contains(JsonbContainer *array, const char *text);
 extern const char *cfd_name(const CfdFact *fact);
+extern const char *cfd_arguments(const CfdFact *fact);
 extern const char *cfd_table(const CfdFact *fact);
 extern const char *cfd_part(const CfdFact *fact);
 extern const char *cfd_quote(const char *name);
@@ -302,6 +306,9 @@ extern bool cfd_is_loose(const CfdFact *family, const CfdFact *gone);
 extern bool cfd_is_support(const CfdFact *function, const CfdFact *type);
 extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);
 
+/* differ_operator.c */
+extern bool cfd_is_of_system(const CfdFact *fact);
+
 /* differ_convert.c */
 extern char *
 cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression);
@@ -324,17 +331,28 @@ extern void cfd_order_by_logging(const CfdFact *fact);
 
 /* differ_index.c */
 extern void cfd_order_incomplete(const CfdFact *fact);
+extern bool cfd_belongs_to_incomplete(CfdPlan *plan, const CfdFact *fact);
 
 /* differ_names.c */
 extern HTAB *cfd_names(List *facts, bool routines_only);
 extern List *cfd_named(HTAB *names, const char *name);
 extern void cfd_wait_for_names(CfdPlan *plan);
 
+/* differ_overload.c */
+extern void cfd_hope_for_overloads(CfdPlan *plan);
+extern bool cfd_are_confused(const CfdFact *old, const CfdFact *new);
+extern List *cfd_give_way(CfdPlan *plan, CfdAction *drop, CfdAction *create);
+
 /* differ_body.c */
 extern void cfd_hope_for_mentions(CfdPlan *plan);
 
 /* differ_circle.c */
-extern List *cfd_break_circle(CfdPlan *plan);
+extern bool cfd_break_circle(CfdPlan *plan, List **ready);
+
+/* differ_split.c */
+extern bool cfd_put_apart(CfdPlan *plan, List *circle, List **ready);
+extern bool cfd_can_be_split(const CfdAction *action);
+extern List *cfd_split(CfdPlan *plan, CfdAction *action);
 
 /* differ_emit.c */
 extern void cfd_run(CfdPlan *plan, CfdAction *action);

@@ -112,11 +112,11 @@ goes_before(const CfdFact *constraint, const CfdFact *domain)
 
 /* Returns what takes a fact along when it is dropped, or NULL. */
 static CfdFact *
-taken_by(const CfdFact *fact)
+taken_by(const CfdPlan *plan, const CfdFact *fact)
 {
 	ListCell *lc;
 
-	if (cfd_closes_circle(fact) ||
+	if (cfd_closes_circle(fact) || cfd_lists(plan->apart, fact->identity) ||
 		(cfd_is(fact, "domain constraint") && goes_before(fact, fact->parent)))
 		return NULL;
 	if (fact->parent && fact->parent->dropped && !stands_in_the_way(fact, fact->parent))
@@ -140,7 +140,7 @@ drop_action(CfdPlan *plan, CfdFact *fact, int depth)
 
 	if (fact->drop)
 		return fact->drop;
-	taker = depth < 100 ? taken_by(fact) : NULL;
+	taker = depth < 100 ? taken_by(plan, fact) : NULL;
 	if (taker)
 	{
 		CfdAction *action = drop_action(plan, taker, depth + 1);
@@ -330,24 +330,6 @@ is_needed_later(const CfdFact *fact, const CfdFact *needed)
 	return fact->created && (cfd_is_loose(fact, needed) || cfd_is_support(needed, fact));
 }
 
-/* An index that not all partitions have is made when these are attached, or they would get it. */
-static void
-wait_for_attached(CfdAction *action, const CfdFact *index)
-{
-	ListCell *lc;
-
-	if (!cfd_is(index, "index") || cfd_bool(index, "valid") || index->parent == NULL ||
-		!cfd_has(index->parent, "partition_by"))
-		return;
-	foreach (lc, index->parent->dependents)
-	{
-		CfdFact *partition = ((CfdDepend *) lfirst(lc))->fact;
-
-		if (cfd_is(partition, "table"))
-			cfd_wait(action, partition->finish);
-	}
-}
-
 /* What is made or changed comes after all that it needs. */
 static void
 wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
@@ -359,7 +341,6 @@ wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 
 	cfd_wait(action, fact->parent ? provider_for(fact, fact->parent) : NULL);
 	cfd_wait(action, attribute ? cfd_provider(attribute) : NULL);
-	wait_for_attached(action, fact);
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
@@ -409,7 +390,7 @@ free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
 		CfdFact *attribute;
 
-		if (cfd_is_loose(fact, depend->fact))
+		if (cfd_is_loose(fact, depend->fact) && !cfd_is_of_system(fact))
 			continue;
 		/* What goes with either of two may go with the other before. */
 		if (depend->how == CFD_NORMAL || action->fact == fact)
@@ -473,28 +454,31 @@ prepare_first(CfdAction *action, const CfdFact *fact)
 		cfd_wait(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
-/* A sequence takes the owner of its table when that has the one that it will have. */
+/* A sequence takes the owner of its table when that is what it will be. */
 static void
 wait_for_owner(CfdAction *action, const CfdFact *needed)
 {
 	ListCell *lc;
 
-	if (cfd_is(action->fact, "sequence") && cfd_is(needed, "column") && needed->parent)
-		foreach (lc, needed->parent->children)
-			if (cfd_is((CfdFact *) lfirst(lc), "owner"))
-				cfd_wait(action, ((CfdFact *) lfirst(lc))->alter);
+	if (!cfd_is(action->fact, "sequence") || !cfd_is(needed, "column") || needed->parent == NULL)
+		return;
+	cfd_wait(action, needed->parent->alter);
+	foreach (lc, needed->parent->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "owner"))
+			cfd_wait(action, ((CfdFact *) lfirst(lc))->alter);
 }
 
 /* The last steps of a fact come after its parts, and those of its parent. */
 static void
-wait_for_parts_of(CfdAction *action, const CfdFact *fact)
+wait_for_parts_of(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 {
 	ListCell *lc;
 
 	cfd_wait(action, cfd_provider(fact));
 	/* The parts of a type, such as what is said of it, come after it. */
 	foreach (lc, cfd_is(fact, "type") ? NIL : fact->children)
-		if (!cfd_comes_attached((CfdFact *) lfirst(lc)))
+		if (!cfd_comes_attached((CfdFact *) lfirst(lc)) &&
+			!cfd_belongs_to_incomplete(plan, (CfdFact *) lfirst(lc)))
 			cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
 	{
@@ -617,7 +601,7 @@ link_actions(CfdPlan *plan)
 					}
 					break;
 				case CFD_FINISH:
-					wait_for_parts_of(action, fact);
+					wait_for_parts_of(plan, action, fact);
 					break;
 				case CFD_DROP:
 					free_needs(plan, action, fact);
@@ -719,13 +703,13 @@ cfd_order(CfdPlan *plan)
 	run_ready(plan, heap);
 	while (plan->left > 0)
 	{
-		List *ready = cfd_break_circle(plan);
+		List *ready;
 
-		if (plan->again)
+		if (!cfd_break_circle(plan, &ready))
 			return false;
 		foreach (lc, ready)
 			binaryheap_add(heap, PointerGetDatum(lfirst(lc)));
 		run_ready(plan, heap);
 	}
-	return true;
+	return !plan->again;
 }

@@ -224,12 +224,37 @@ cfd_table(const CfdFact *fact)
 	return quote_qualified_identifier(fact->schema, fact->name);
 }
 
+/*
+ * The arguments of a routine as ALTER and DROP find it by them: those that go in. Of a procedure each
+ * is marked as such, since without a mark those that come out could be meant, too.
+ */
+const char *
+cfd_arguments(const CfdFact *fact)
+{
+	StringInfoData out;
+	bool quoted = false;
+
+	if (!cfd_is(fact, "procedure") || *fact->arguments == '\0')
+		return fact->arguments;
+	initStringInfo(&out);
+	appendStringInfoString(&out, "IN ");
+	for (const char *at = fact->arguments; *at; at++)
+	{
+		appendStringInfoChar(&out, *at);
+		if (*at == '"')
+			quoted = !quoted;
+		if (*at == ' ' && at[-1] == ',' && !quoted)
+			appendStringInfoString(&out, "IN ");
+	}
+	return out.data;
+}
+
 /* The same, with the arguments of a routine. */
 const char *
 cfd_name(const CfdFact *fact)
 {
 	if (fact->arguments)
-		return psprintf("%s(%s)", cfd_table(fact), fact->arguments);
+		return psprintf("%s(%s)", cfd_table(fact), cfd_arguments(fact));
 	return cfd_table(fact);
 }
 

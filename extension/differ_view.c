@@ -334,7 +334,7 @@ alter_rule(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 drop_rule(CfdPlan *plan, CfdFact *fact)
 {
-	if (fact->twin == NULL)
+	if (fact->twin == NULL && !fact->parent->dropped)
 		cfd_hazard(plan, "changes results: what statements on %s do", fact->parent->identity);
 	cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact->parent)),
 			 "DROP RULE %s ON %s", cfd_part(fact), cfd_table(fact->parent));

@@ -16,6 +16,7 @@
 
 #include "confiture.h"
 
+#include "access/skey.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
@@ -38,10 +39,16 @@ typedef struct CfRouteColumn
 	const char *name;
 } CfRouteColumn;
 
+struct CfSink;
+
 typedef struct CfRoute
 {
 	CfRouteKind kind;
 	MemoryContext context;
+	bool stale;				   /* something it rests on has changed: make it anew */
+	struct CfSink *sink;	   /* kept ready from one row to the next, or NULL */
+	bool unkept;			   /* it can't be kept */
+	LocalTransactionId locked; /* the transaction that has all locks */
 	Oid from;
 	Oid to;			/* a table, or the log */
 	Oid from_index; /* of the key */
@@ -49,10 +56,13 @@ typedef struct CfRoute
 	int nkeys;
 	AttrNumber *from_key; /* columns of the table that is read */
 	AttrNumber *to_key;	  /* their partners */
+	ScanKey from_scan;	  /* how a row is found by its key; without values */
+	ScanKey to_scan;
 	int ncolumns;
 	CfRouteColumn *columns;
 	ExprContext *econtext;
 	bool foreign_code; /* expressions call functions that are not the server's */
+	bool domains;	   /* expressions check constraints of domains */
 } CfRoute;
 
 /* A table that is being written by a route, without its triggers. */
@@ -61,9 +71,13 @@ typedef struct CfSink
 	CfRoute *route;
 	Relation rel;
 	EState *estate;
-	ResultRelInfo *info;
+	ResultRelInfo *info; /* the index of the key is the last of its indexes */
+	int nindexes;
 	TupleTableSlot *found; /* the row that stands there now */
 	TupleTableSlot *row;   /* the row that is to stand there */
+	MemoryContext context; /* of one that is kept, else NULL */
+	Oid *indexes;		   /* of one that is kept: what to open again */
+	bool busy;
 } CfSink;
 
 /* transition_route.c */
@@ -72,16 +86,27 @@ extern void cf_route_enter(void);
 extern void cf_route_leave(void);
 
 /* transition_expr.c */
-extern Expr *
-cf_route_expression(Relation rel, const char *alias, const char *text, Oid type, int32 typmod);
+extern Expr *cf_route_expression(Relation rel, const char *alias, const char *text, Oid type,
+								 int32 typmod, bool *domains);
 
-/* transition_apply.c */
+/* transition_sink.c */
+extern ScanKey cf_scan_keys(Relation index);
 extern CfSink *cf_sink_open(CfRoute *route, LOCKMODE lockmode);
 extern void cf_sink_close(CfSink *sink);
+extern bool cf_route_lock(CfRoute *route);
+extern Relation cf_relation_again(Oid relid);
+extern CfSink *cf_sink_take(CfRoute *route);
+extern void cf_sink_give(CfSink *sink);
+extern void cf_sink_drop(CfSink *sink);
+
+/* transition_apply.c */
 extern void cf_sink_insert(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_put(CfSink *sink, TupleTableSlot *from);
+extern void cf_sink_put_new(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from);
-extern bool cf_find_by_key(Relation rel, Oid index, const Datum *row, TupleTableSlot *found);
+
+/* transition_remote.c */
+extern bool cf_commit_remote(void);
 
 #endif /* CF_TRANSITION_H */

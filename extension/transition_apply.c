@@ -18,10 +18,12 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/proc.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -30,71 +32,24 @@
 
 #include "transition.h"
 
-/* Opens the table that a route leads to. */
-CfSink *
-cf_sink_open(CfRoute *route, LOCKMODE lockmode)
-{
-	CfSink *sink = palloc0(sizeof(CfSink));
-
-	sink->route = route;
-	sink->rel = table_open(route->to, lockmode);
-	sink->estate = CreateExecutorState();
-	sink->estate->es_snapshot = GetActiveSnapshot();
-	sink->info = makeNode(ResultRelInfo);
-	InitResultRelInfo(sink->info, sink->rel, 0, NULL, 0);
-	/* No trigger of this table fires. */
-	sink->info->ri_TrigDesc = NULL;
-	ExecOpenIndices(sink->info, false);
-	sink->found = table_slot_create(sink->rel, NULL);
-	sink->row = MakeSingleTupleTableSlot(RelationGetDescr(sink->rel), &TTSOpsVirtual);
-	return sink;
-}
-
-/* Closes it; the lock stays until the end of the transaction. */
-void
-cf_sink_close(CfSink *sink)
-{
-	ExecCloseIndices(sink->info);
-	ExecDropSingleTupleTableSlot(sink->found);
-	ExecDropSingleTupleTableSlot(sink->row);
-	FreeExecutorState(sink->estate);
-	table_close(sink->rel, NoLock);
-	pfree(sink);
-}
-
-/* Fills the keys of a scan from a row of the table. */
-static void
-fill_scan_keys(ScanKey keys, Relation index, const Datum *row)
-{
-	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
-	{
-		Oid type = index->rd_opcintype[i];
-		Oid op = get_opfamily_member(index->rd_opfamily[i], type, type, BTEqualStrategyNumber);
-
-		if (!OidIsValid(op))
-			elog(ERROR, "no equality operator for index \"%s\"", RelationGetRelationName(index));
-		ScanKeyInit(&keys[i], i + 1, BTEqualStrategyNumber, get_opcode(op),
-					row[index->rd_index->indkey.values[i] - 1]);
-		keys[i].sk_collation = index->rd_indcollation[i];
-	}
-}
+/* The last transaction of this session in which a row was put somewhere. */
+static LocalTransactionId last_put = InvalidLocalTransactionId;
 
 /*
  * Finds the row with a key, as it is now. Waits for a transaction that is
  * about to insert or delete it. The values of the key stand in row, at the
  * places of its columns.
  */
-bool
-cf_find_by_key(Relation rel, Oid index_oid, const Datum *row, TupleTableSlot *found)
+static bool
+find_by_key(Relation rel, Relation index, ScanKey keys, const Datum *row, TupleTableSlot *found)
 {
-	Relation index = index_open(index_oid, RowExclusiveLock);
-	ScanKeyData keys[INDEX_MAX_KEYS];
 	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
 	SnapshotData dirty;
 	IndexScanDesc scan;
 	bool result;
 
-	fill_scan_keys(keys, index, row);
+	for (int i = 0; i < nkeys; i++)
+		keys[i].sk_argument = row[index->rd_index->indkey.values[i] - 1];
 	InitDirtySnapshot(dirty);
 	scan = cf_index_beginscan(rel, index, &dirty, nkeys);
 	for (;;)
@@ -106,14 +61,13 @@ cf_find_by_key(Relation rel, Oid index_oid, const Datum *row, TupleTableSlot *fo
 		result = index_getnext_slot(scan, ForwardScanDirection, found);
 		if (!result)
 			break;
-		ExecMaterializeSlot(found);
 		other = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
 		if (!TransactionIdIsValid(other))
 			break;
+		ExecClearTuple(found);
 		XactLockTableWait(other, NULL, NULL, XLTW_None);
 	}
 	index_endscan(scan);
-	index_close(index, NoLock);
 	return result;
 }
 
@@ -198,6 +152,51 @@ insert_row(CfSink *sink)
 	ExecSimpleRelationInsert(sink->info, sink->estate, sink->row);
 }
 
+/* Enters the row that was inserted into the index of the key; false when the key is there, perhaps. */
+static bool
+enter_key(CfSink *sink)
+{
+	ResultRelInfo *info = sink->info;
+	int key = sink->nindexes - 1;
+	Datum values[INDEX_MAX_KEYS];
+	bool isnull[INDEX_MAX_KEYS];
+
+	FormIndexDatum(info->ri_IndexRelationInfo[key], sink->row, sink->estate, values, isnull);
+	return index_insert(info->ri_IndexRelationDescs[key], values, isnull, &sink->row->tts_tid,
+						sink->rel, UNIQUE_CHECK_PARTIAL, false, info->ri_IndexRelationInfo[key]);
+}
+
+/*
+ * Inserts the row that was computed without looking first whether its key is
+ * there. If it is, takes the row back and returns false.
+ */
+static bool
+insert_new_row(CfSink *sink)
+{
+	TupleConstr *constr = RelationGetDescr(sink->rel)->constr;
+	TM_FailureData failure;
+
+	if (constr && constr->has_generated_stored)
+		ExecComputeStoredGenerated(sink->info, sink->estate, sink->row, CMD_INSERT);
+	if (constr)
+		ExecConstraints(sink->info, sink->row, sink->estate);
+	simple_table_tuple_insert(sink->rel, sink->row);
+	if (enter_key(sink))
+	{
+		sink->info->ri_NumIndices--;
+		if (sink->info->ri_NumIndices > 0)
+			cf_insert_all_index_tuples(sink->info, sink->row, sink->estate);
+		sink->info->ri_NumIndices++;
+		return true;
+	}
+	CommandCounterIncrement();
+	if (table_tuple_delete(sink->rel, &sink->row->tts_tid, GetCurrentCommandId(true),
+						   sink->estate->es_snapshot, InvalidSnapshot, true, &failure,
+						   false) != TM_Ok)
+		elog(ERROR, "a row that was just inserted can't be taken back");
+	return false;
+}
+
 /*
  * Makes the row that was found the one that was computed. Returns false when
  * somebody else has changed it meanwhile: it must be looked for again.
@@ -249,7 +248,8 @@ delete_row(CfSink *sink)
 static bool
 find_row(CfSink *sink)
 {
-	return cf_find_by_key(sink->rel, sink->route->to_index, sink->row->tts_values, sink->found);
+	return find_by_key(sink->rel, sink->info->ri_IndexRelationDescs[sink->nindexes - 1],
+					   sink->route->to_scan, sink->row->tts_values, sink->found);
 }
 
 /* Inserts a row that is not there. */
@@ -261,13 +261,12 @@ cf_sink_insert(CfSink *sink, TupleTableSlot *from)
 	ResetPerTupleExprContext(sink->estate);
 }
 
-/* Makes the row with this key what it is to be, whether it is there or not. */
-void
-cf_sink_put(CfSink *sink, TupleTableSlot *from)
+/* Puts the row that was computed where it belongs. */
+static void
+put_row(CfSink *sink)
 {
 	bool done = false;
 
-	compute_row(sink, from, false);
 	while (!done)
 	{
 		if (!find_row(sink))
@@ -278,7 +277,30 @@ cf_sink_put(CfSink *sink, TupleTableSlot *from)
 		keep_constants(sink);
 		done = update_row(sink);
 	}
+	last_put = cf_lxid();
 	written(sink);
+}
+
+/* Makes the row with this key what it is to be, whether it is there or not. */
+void
+cf_sink_put(CfSink *sink, TupleTableSlot *from)
+{
+	compute_row(sink, from, false);
+	put_row(sink);
+}
+
+/* The same, when the row is hardly there. */
+void
+cf_sink_put_new(CfSink *sink, TupleTableSlot *from)
+{
+	compute_row(sink, from, false);
+	if (insert_new_row(sink))
+	{
+		last_put = cf_lxid();
+		written(sink);
+	}
+	else
+		put_row(sink);
 }
 
 /* Removes the row with this key, if it is there. */
@@ -296,17 +318,24 @@ cf_sink_remove(CfSink *sink, TupleTableSlot *from)
 
 /*
  * Removes it, unless the table that was written has got a row with this key
- * again: triggers of the application can let events come out of order.
+ * again: triggers of the application can let events come out of order. It can
+ * only stand there if this transaction has put it there.
  */
 void
 cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from)
 {
-	TupleTableSlot *again = table_slot_create(rel, NULL);
-	bool kept;
+	if (last_put == cf_lxid())
+	{
+		Relation index = index_open(sink->route->from_index, RowExclusiveLock);
+		TupleTableSlot *again = table_slot_create(rel, NULL);
+		bool kept;
 
-	slot_getallattrs(from);
-	kept = cf_find_by_key(rel, sink->route->from_index, from->tts_values, again);
-	ExecDropSingleTupleTableSlot(again);
-	if (!kept)
-		cf_sink_remove(sink, from);
+		slot_getallattrs(from);
+		kept = find_by_key(rel, index, sink->route->from_scan, from->tts_values, again);
+		ExecDropSingleTupleTableSlot(again);
+		index_close(index, NoLock);
+		if (kept)
+			return;
+	}
+	cf_sink_remove(sink, from);
 }

@@ -61,12 +61,22 @@ parse_one(const char *text)
 			(errcode(ERRCODE_SYNTAX_ERROR), errmsg("\"%s\" is not a single expression", text)));
 }
 
+/* Tells whether an expression checks the constraints of a domain, should it have any. */
+static bool
+checks_domain(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	return IsA(node, CoerceToDomain) || expression_tree_walker(node, checks_domain, context);
+}
+
 /*
  * Returns the expression, converted to a type as an assignment does it, ready
- * to be initialised.
+ * to be initialised. Sets domains, unless it is NULL, when it depends on one.
  */
 Expr *
-cf_route_expression(Relation rel, const char *alias, const char *text, Oid type, int32 typmod)
+cf_route_expression(Relation rel, const char *alias, const char *text, Oid type, int32 typmod,
+					bool *domains)
 {
 	ParseState *pstate = make_parsestate(NULL);
 	ParseNamespaceItem *nsitem;
@@ -86,6 +96,8 @@ cf_route_expression(Relation rel, const char *alias, const char *text, Oid type,
 						errmsg("\"%s\" is of type %s, but the column is of type %s", text,
 							   format_type_be(exprType(expr)), format_type_be(type))));
 	assign_expr_collations(pstate, converted);
+	if (domains && checks_domain(converted, NULL))
+		*domains = true;
 	free_parsestate(pstate);
 	AtEOXact_GUC(true, nest);
 	return expression_planner((Expr *) converted);
@@ -124,7 +136,7 @@ confiture_transition_expression(PG_FUNCTION_ARGS)
 
 	if (pg_class_aclcheck(RelationGetRelid(rel), GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(rel));
-	expr = cf_route_expression(rel, alias, expression, type, PG_GETARG_INT32(4));
+	expr = cf_route_expression(rel, alias, expression, type, PG_GETARG_INT32(4), NULL);
 	if (contain_mutable_functions(without_enum_labels((Node *) expr, NULL)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),

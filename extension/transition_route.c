@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "transition.h"
 
@@ -59,6 +60,26 @@ static HTAB *routes = NULL;
 /* Routes are not freed while one of them is being used. */
 static int in_use = 0;
 
+/* A route is to be made anew. */
+static void
+forget(RouteEntry *entry)
+{
+	entry->valid = false;
+	entry->disturbed = true;
+	if (entry->route)
+		entry->route->stale = true;
+}
+
+/* Tells whether a relation is one of the indexes that a sink has kept. */
+static bool
+is_index(CfSink *sink, Oid relid)
+{
+	for (int i = 0; sink && i < sink->nindexes; i++)
+		if (sink->indexes[i] == relid)
+			return true;
+	return false;
+}
+
 /* A table was altered: the routes that touch it are to be made anew. */
 static void
 forget_routes(Datum arg, Oid relid)
@@ -69,11 +90,21 @@ forget_routes(Datum arg, Oid relid)
 	hash_seq_init(&status, routes);
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (entry->route == NULL || !OidIsValid(relid) || entry->route->from == relid ||
-			entry->route->to == relid)
-		{
-			entry->valid = false;
-			entry->disturbed = true;
-		}
+			entry->route->to == relid || is_index(entry->route->sink, relid))
+			forget(entry);
+}
+
+/* A function, or a constraint of a domain, was changed: expressions may have been made with it. */
+static void
+forget_expressions(Datum domains, int cache, uint32 hash)
+{
+	HASH_SEQ_STATUS status;
+	RouteEntry *entry;
+
+	hash_seq_init(&status, routes);
+	while ((entry = hash_seq_search(&status)) != NULL)
+		if (entry->route == NULL || !DatumGetBool(domains) || entry->route->domains)
+			forget(entry);
 }
 
 /* Announces that routes are in use: must be paired with cf_route_leave(). */
@@ -210,9 +241,9 @@ index_fits(Relation index, const AttrNumber *key, int nkeys)
 	return true;
 }
 
-/* Finds the unique index over the columns of the key. */
+/* Finds the unique index over the columns of the key, and how it finds a row. */
 static Oid
-key_index(Relation rel, const AttrNumber *key, int nkeys)
+key_index(Relation rel, const AttrNumber *key, int nkeys, ScanKey *scan)
 {
 	ListCell *lc;
 
@@ -221,6 +252,8 @@ key_index(Relation rel, const AttrNumber *key, int nkeys)
 		Relation index = index_open(lfirst_oid(lc), AccessShareLock);
 		bool fits = index_fits(index, key, nkeys);
 
+		if (fits)
+			*scan = cf_scan_keys(index);
 		index_close(index, AccessShareLock);
 		if (fits)
 			return lfirst_oid(lc);
@@ -279,8 +312,8 @@ build_columns(CfRoute *route, Relation from, Relation to, List *expressions)
 		column->name = pstrdup(NameStr(att->attname));
 		text = expression_of(expressions, column->name);
 		/* A column that came later, with a default or without a value. */
-		expr =
-			cf_route_expression(from, alias, text ? text : "NULL", att->atttypid, att->atttypmod);
+		expr = cf_route_expression(from, alias, text ? text : "NULL", att->atttypid, att->atttypmod,
+								   &route->domains);
 		if (IsA(expr, Var) && ((Var *) expr)->varattno > 0)
 			column->taken = ((Var *) expr)->varattno;
 		else
@@ -316,8 +349,8 @@ build(int32 pair, CfRouteKind kind)
 	if (kind != CF_ROUTE_LOG)
 	{
 		route->to_key = column_numbers(route->to, back ? row.source_key : row.target_key);
-		route->from_index = key_index(from, route->from_key, route->nkeys);
-		route->to_index = key_index(to, route->to_key, route->nkeys);
+		route->from_index = key_index(from, route->from_key, route->nkeys, &route->from_scan);
+		route->to_index = key_index(to, route->to_key, route->nkeys, &route->to_scan);
 		build_columns(route, from, to, row.columns);
 		route->econtext = CreateStandaloneExprContext();
 	}
@@ -342,6 +375,8 @@ cf_route_get(int32 pair, CfRouteKind kind)
 
 		routes = hash_create("confiture routes", 16, &ctl, HASH_ELEM | HASH_BLOBS);
 		CacheRegisterRelcacheCallback(forget_routes, (Datum) 0);
+		CacheRegisterSyscacheCallback(PROCOID, forget_expressions, BoolGetDatum(false));
+		CacheRegisterSyscacheCallback(CONSTROID, forget_expressions, BoolGetDatum(true));
 	}
 	entry = hash_search(routes, &key, HASH_FIND, &found);
 	if (found && entry->valid)

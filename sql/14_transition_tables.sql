@@ -12,6 +12,8 @@ CREATE TABLE confiture.transition (
     -- the transaction that made both sides equal: who can't see it, must not see the target either
     mirrored_by xid8,
     validation jsonb,
+    -- the error with which a background worker has ended, or which it tries to get over
+    failure jsonb,
     created_by name NOT NULL DEFAULT session_user,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -46,6 +48,8 @@ CREATE TABLE confiture.transition_table (
     cut boolean NOT NULL DEFAULT false,
     indexed boolean NOT NULL DEFAULT false,
     caught_up_at timestamptz,
+    -- when entries were last taken off the log while rows are copied
+    drained_at timestamptz,
     UNIQUE (transition, ordinal)
 );
 COMMENT ON TABLE confiture.transition_table IS

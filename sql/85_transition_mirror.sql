@@ -20,7 +20,9 @@ $$;
 
 -- Takes entries off the change log and brings the rows with those keys to the target as they
 -- are now: all in one snapshot. Without a limit the target is then what the source is in that snapshot.
-CREATE OR REPLACE FUNCTION confiture._transition_drain(p confiture.transition_table, max_entries bigint) RETURNS bigint
+-- The condition, over the entry m, chooses entries; those of TRUNCATE are then left for later.
+CREATE OR REPLACE FUNCTION confiture._transition_drain(
+    p confiture.transition_table, max_entries bigint, condition text DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
@@ -36,8 +38,10 @@ DECLARE
     truncated bigint;
 BEGIN
     -- The source was emptied: what it does not have any more goes from the target too.
-    EXECUTE format('DELETE FROM %s WHERE k1 IS NULL', log);
-    GET DIAGNOSTICS truncated = ROW_COUNT;
+    IF condition IS NULL THEN
+        EXECUTE format('DELETE FROM %s WHERE k1 IS NULL', log);
+        GET DIAGNOSTICS truncated = ROW_COUNT;
+    END IF;
     IF truncated > 0 THEN
         PERFORM confiture._transition_fill(p.id, false, format(
             'SELECT %s, %s FROM ONLY %s AS target LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL',
@@ -50,7 +54,8 @@ BEGIN
     RETURN confiture._transition_fill(p.id, false, format(
         'WITH gone AS (DELETE FROM %s AS l %s RETURNING l.*)'
         ' SELECT %s, %s FROM (SELECT DISTINCT %s FROM gone) AS g LEFT JOIN ONLY %s AS source ON %s',
-        log, 'WHERE l.k1 IS NOT NULL' || coalesce(' AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m LIMIT ' || max_entries || '))', ''),
+        log, 'WHERE l.k1 IS NOT NULL' || coalesce(' AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE '
+            || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''),
         (SELECT string_agg(format('g.k%s::%s', k.ordinal, format_type(a.atttypid, NULL)), ', ' ORDER BY k.ordinal)
          FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
          JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name),
@@ -71,6 +76,9 @@ DECLARE
     length bigint;
     total bigint := 0;
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        RETURN confiture._remote_catch_up_piece(t);
+    END IF;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         length := confiture._transition_log_length(p);
         IF NOT p.indexed AND length > 20000 THEN
@@ -298,6 +306,10 @@ BEGIN
     IF EXISTS (SELECT FROM confiture.transition_table AS r WHERE r.transition = t.id AND NOT r.indexed) THEN
         RAISE EXCEPTION 'transition % has not caught up yet', quote_literal(name)
             USING ERRCODE = 'CF031', HINT = 'Call confiture.transition_catch_up() first.';
+    END IF;
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_mirror(t);
+        RETURN 'mirrored';
     END IF;
     -- Nobody else uses the targets yet: what they take over is given to them before the lock.
     PERFORM confiture._transition_locked(t, NULL, '_transition_do_follow');

@@ -105,6 +105,10 @@ DECLARE
     wrong integer := 0;
     started timestamptz := clock_timestamp();
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        RETURN QUERY SELECT v.* FROM confiture._remote_validate(t, max_rows) AS v;
+        RETURN;
+    END IF;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR part IN SELECT c.* FROM confiture._transition_compare(p, 50000) AS c LOOP
             ranges := ranges + 1;
@@ -182,6 +186,9 @@ BEGIN
     IF "right" IS NULL OR "right" NOT IN ('source', 'target') THEN
         RAISE EXCEPTION 'which side is right must be source or target, not %', coalesce(quote_literal("right"), 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'source: the target is made what the source says.';
+    END IF;
+    IF confiture._transition_is_remote(t.id) THEN
+        RETURN confiture._remote_repair(t, "right");
     END IF;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR part IN SELECT c.* FROM confiture._transition_compare(p, 5000) AS c WHERE NOT c.equal LOOP

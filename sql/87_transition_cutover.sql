@@ -111,6 +111,40 @@ BEGIN
 END
 $$;
 
+-- Does under no lock, with two tables of its own, what will be done under the lock, and takes it all
+-- back: what a session must read and prepare when it does something for the first time, it has then.
+CREATE OR REPLACE FUNCTION confiture._transition_rehearse(t confiture.transition, step text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error
+AS $$
+DECLARE
+    played confiture.transition;
+    stage text := format('confiture_rehearsal_%s', t.id);
+    p confiture.transition_table;
+BEGIN
+    IF t.options ->> 'swap' <> 'rename' THEN
+        RETURN;
+    END IF;
+    SELECT r.* INTO p FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LIMIT 1;
+    INSERT INTO confiture.transition (name, source_schema, target_schema, options)
+    VALUES (stage, stage || '_a', stage || '_b', t.options) RETURNING * INTO played;
+    EXECUTE format('CREATE SCHEMA %I', stage || '_a');
+    EXECUTE format('CREATE SCHEMA %I', stage || '_b');
+    EXECUTE format('CREATE TABLE %I.t (LIKE %s INCLUDING ALL)', stage || '_a', confiture._relation_name(p.source));
+    EXECUTE format('CREATE TABLE %I.t (LIKE %s INCLUDING ALL)', stage || '_b', confiture._relation_name(p.target));
+    INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name,
+        source_key, target_key, columns, back)
+    VALUES (played.id, 1, format('%I.t', stage || '_a')::regclass, format('%I.t', stage || '_b')::regclass,
+        'a', 'b', p.source_key, p.target_key, p.columns, p.back);
+    EXECUTE format('SELECT confiture.%I($1)', step) USING played;
+    RAISE EXCEPTION 'rehearsed' USING ERRCODE = 'raise_exception';
+EXCEPTION WHEN OTHERS THEN
+    -- What is really wrong, the step itself will say.
+    RETURN;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION confiture.transition_cutover(name text) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -126,10 +160,15 @@ BEGIN
             USING ERRCODE = 'CF035', DETAIL = 'Its last validation: ' || coalesce(t.validation::text, 'none') || '.',
             HINT = 'Call confiture.transition_validate(); when rows differ, confiture.transition_repair() first.';
     END IF;
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_cutover(t);
+        RETURN 'cut_over';
+    END IF;
     PERFORM confiture._transition_refuse(t);
     PERFORM confiture._transition_locked(t, NULL, '_transition_do_wait');
     t := jsonb_populate_record(t, jsonb_build_object('options', t.options || jsonb_build_object('follow', EXISTS (
         SELECT FROM confiture.transition_table AS p, confiture._transition_follow(p) WHERE p.transition = t.id))));
+    PERFORM confiture._transition_rehearse(t, '_transition_do_cutover');
     PERFORM confiture._transition_locked(t, CASE t.options ->> 'swap' WHEN 'rename' THEN 'ACCESS EXCLUSIVE' END,
         '_transition_do_cutover');
     RETURN 'cut_over';
@@ -150,7 +189,10 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}');
 BEGIN
-    IF t.state = 'cut_over' THEN
+    IF t.state = 'cut_over' AND confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_rollback(t);
+    ELSIF t.state = 'cut_over' THEN
+        PERFORM confiture._transition_rehearse(t, '_transition_do_rollback');
         PERFORM confiture._transition_locked(t, CASE t.options ->> 'swap' WHEN 'rename' THEN 'ACCESS EXCLUSIVE' END,
             '_transition_do_rollback');
     END IF;
@@ -215,6 +257,10 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{cut_over}');
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_contract(t);
+        RETURN 'contracted';
+    END IF;
     PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_contract');
     RETURN 'contracted';
 END
@@ -276,10 +322,16 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._transition_take(name,
-        '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+    t confiture.transition := confiture._transition_get(name);
 BEGIN
-    IF t.state = 'planned' THEN
+    IF confiture._transition_is_half(t.id) THEN
+        PERFORM confiture._half_end(t);
+        RETURN 'aborted';
+    END IF;
+    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_abort(t);
+    ELSIF t.state = 'planned' THEN
         PERFORM confiture._transition_set_state(t.id, 'aborted');
     ELSE
         PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');

@@ -9,6 +9,20 @@ AS $$
         CASE state WHEN 'rolled_back' THEN 'mirrored' ELSE state END)
 $$;
 
+-- Raises an error unless a run can end in a state.
+CREATE OR REPLACE FUNCTION confiture._transition_check_until(until text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF until IS NULL OR until NOT IN ('captured', 'catching_up', 'mirrored', 'validated', 'cut_over', 'contracted') THEN
+        RAISE EXCEPTION 'a transition can''t run until %', coalesce(quote_literal(until), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'The states are captured, catching_up (copied), mirrored, validated, cut_over and contracted.';
+    END IF;
+END
+$$;
+
 -- One transaction of a run. Returns the pause after it; NULL: the state is reached.
 CREATE OR REPLACE FUNCTION confiture._transition_step(name text, until text) RETURNS double precision
 LANGUAGE plpgsql
@@ -19,11 +33,7 @@ DECLARE
     pause double precision;
     length bigint;
 BEGIN
-    IF until IS NULL OR until NOT IN ('captured', 'catching_up', 'mirrored', 'validated', 'cut_over', 'contracted') THEN
-        RAISE EXCEPTION 'a transition can''t run until %', coalesce(quote_literal(until), 'NULL')
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'The states are captured, catching_up (copied), mirrored, validated, cut_over and contracted.';
-    END IF;
+    PERFORM confiture._transition_check_until(until);
     t := confiture._transition_get(name);
     IF t.state = 'aborted' THEN
         RAISE EXCEPTION 'transition % is aborted', quote_literal(name)
@@ -101,7 +111,13 @@ DECLARE
 BEGIN
     SELECT jsonb_build_object('name', t.name, 'state', t.state, 'source_schema', t.source_schema, 'target_schema', t.target_schema,
         'swap', t.options ->> 'swap', 'created_at', t.created_at, 'changed_at', t.changed_at, 'next', confiture._transition_next(t.state),
-        'validation', t.validation, 'blockers', coalesce(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up')), '[]'),
+        'validation', t.validation, 'failure', t.failure,
+        'workers', (SELECT coalesce(jsonb_agg(jsonb_build_object('pid', w.pid, 'drives', w.drives)), '[]')
+            FROM confiture._transition_workers(t.id) AS w), 'blockers', (SELECT coalesce(jsonb_agg(b.value ORDER BY b.ordinality), '[]')
+            FROM jsonb_array_elements(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up'))) WITH ORDINALITY AS b
+            -- Not those who work on it, nor who will be gone in a moment.
+            WHERE NOT ((b.value ->> 'state') IN ('active', 'fastpath function call') AND (b.value ->> 'xact_seconds')::numeric < 1)
+                AND (b.value ->> 'pid')::integer NOT IN (SELECT w.pid FROM confiture._transition_workers(t.id) AS w)),
         'tables', coalesce(jsonb_agg(jsonb_build_object(
             'source', coalesce(confiture._relation_name(p.source), p.source_name),
             'target', coalesce(confiture._relation_name(p.target), p.target_name),
@@ -120,11 +136,11 @@ BEGIN
                 - min(h.copied_at - h.elapsed_ms * interval '1 ms') FILTER (WHERE h.copied_at > clock_timestamp() - interval '10 s'))), 0) AS rate
         FROM confiture.transition_chunk AS h WHERE h.pair = p.id) AS c
     WHERE p.transition = t.id;
-    RETURN result;
+    RETURN confiture._remote_status(t.id, result);
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_status(text) IS
-'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), blockers (who holds locks that are in the way now), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
+'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now, and not for a moment only), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
 Arguments: name.
 Errors: CF034 no such transition.
 Example: SELECT jsonb_pretty(confiture.transition_status(''to_v2''));';

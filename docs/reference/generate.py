@@ -86,6 +86,8 @@ SECTIONS = {
         "transition_plan",
         "transition_run",
         "transition_worker",
+        "transition_start",
+        "transition_stop",
         "transition_capture",
         "transition_copy",
         "transition_catch_up",

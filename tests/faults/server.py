@@ -97,8 +97,11 @@ class Server:
 
     def crash(self) -> None:
         """Kill all of the server at once, as if the machine had lost its power."""
-        children = self.processes()
         postmaster = self.pid
+        # Held still first: a child that it starts meanwhile would live on, and keep the memory.
+        os.kill(postmaster, signal.SIGSTOP)
+        until(partial(_is_in_state, postmaster, "T"), "the postmaster is held")
+        children = self.processes()
         os.kill(postmaster, signal.SIGKILL)
         for child in children:
             with contextlib.suppress(ProcessLookupError):
@@ -152,8 +155,12 @@ class Server:
             )
 
 
+def _is_in_state(pid: int, state: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == state
+
+
 def _is_gone(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return _is_in_state(pid, "Z")
     except (FileNotFoundError, ProcessLookupError):
         return True

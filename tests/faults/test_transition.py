@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -70,6 +73,76 @@ def test_all_states_under_load(database: Database, swap: str) -> None:
     go(database, "contracted")
     assert judge.damages(database.connection, "app.items") == []
     assert database.value("SELECT to_regclass('app_new.items')") is None
+
+
+def test_the_log_is_emptied_while_rows_are_copied(database: Database) -> None:
+    """A slow copy by two sessions: the log does not grow with its time, and nothing is lost by that."""
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    judge = load(database, rows=2000)
+    with judge.running():
+        go(database, "captured")
+        worker = client(database, "CALL confiture.transition_worker('t')")
+        try:
+            go(database, "catching_up")
+        finally:
+            worker.wait()
+        drained = database.value("SELECT min(drained_at) FROM confiture.transition_table")
+        go(database, "validated")
+        judge.wait(3)
+    assert drained is not None
+    assert judge.errors == []
+    check_both(database, judge)
+    assert database.execute("SELECT * FROM confiture.transition_validate('t')") == []
+
+
+def background(database: Database) -> object:
+    """How many background workers the transition has."""
+    return database.value("SELECT jsonb_array_length(confiture.transition_status('t') -> 'workers')")
+
+
+def broken(database: Database) -> bool:
+    """Whether the server has ended our session."""
+    try:
+        database.execute("SELECT 1")
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
+def test_background_workers_outlive_the_client(database: Database) -> None:
+    """They go on when who started them is gone, end with a crash, and another start goes on from there."""
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    judge = load(database, rows=2000, faults=True)
+    start = "SELECT confiture.transition_start('t', workers => 3)"
+    with judge.running():
+        database.client(start).wait()
+        assert background(database) == 3
+        until(lambda: state(database) == "copying", "rows are copied")
+        victim = database.value("SELECT min(pid) FROM confiture._transition_workers(1)")
+        os.kill(int(str(victim)), signal.SIGKILL)
+        until(lambda: broken(database), "the server starts again")
+        database.server.wait_ready()
+        database.connection = database.server.connect(database.name)
+        assert background(database) == 0
+        assert state(database) == "copying"
+        database.execute(start)
+        assert database.value("SELECT confiture.transition_stop('t')") == 3
+        database.execute("UPDATE confiture.transition SET options = options || '{\"max_rate\": null}'")
+        database.client(start).wait()
+        until(lambda: background(database) == 0, "the background workers have done their work")
+        judge.wait(3)
+    assert state(database) == "validated"
+    assert judge.errors == []
+    check_both(database, judge)
+
+
+def test_two_starts_at_once(database: Database) -> None:
+    """One of them drives; the other is told so."""
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    starts = [database.client("SELECT confiture.transition_start('t')") for _ in range(4)]
+    assert sorted(each.wait() for each in starts) == [0, 1, 1, 1]
+    assert background(database) == 1
+    assert database.value("SELECT confiture.transition_stop('t')") == 1
 
 
 def test_contract_under_load(database: Database) -> None:
@@ -232,6 +305,58 @@ def test_an_old_snapshot_stops_the_cutover(database: Database, idle: Connection)
     database.execute("SELECT confiture.transition_cutover('t')")
 
 
+@pytest.fixture
+def small_disk(database: Database, tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """A tablespace that is soon full; call it to give it another size."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    for folder in (place, *list(place.parents)[:3]):
+        folder.chmod(0o755)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("a small file system can't be mounted here")
+    try:
+        shutil.chown(place, "postgres")
+        database.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+        yield lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", place], check=True)
+        database.execute("DROP SCHEMA app_new CASCADE")
+        database.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_under_the_target(database: Database, small_disk: Callable[[str], None]) -> None:
+    """Writers do not notice; the copy stops, says so, and goes on when there is room."""
+    prepare(
+        database,
+        rows=8000,
+        target=f"{TABLE} TABLESPACE small",
+        options='{"chunk_ms": 20, "disk": false}',
+    )
+    judge = load(database, rows=8000)
+    with judge.running():
+        with pytest.raises(psycopg.errors.DiskFull):
+            go(database, "validated")
+        assert state(database) == "copying"
+        judge.wait(3)
+        database.execute("SELECT confiture.transition_start('t')")
+        until(lambda: failure(database) is not None, "the background worker tells of it")
+        assert failure(database) == "53100"
+        judge.wait(3)
+        small_disk("100m")
+        go(database, "validated")
+        judge.wait(3)
+    assert judge.errors == []
+    check_both(database, judge)
+    assert database.execute("SELECT * FROM confiture.transition_validate('t')") == []
+    database.execute("SELECT confiture.transition_abort('t')")
+
+
+def failure(database: Database) -> object:
+    """The error that a background worker has left."""
+    return database.value("SELECT confiture.transition_status('t') #>> '{failure,sqlstate}'")
+
+
 def client(database: Database, command: str) -> subprocess.Popen[bytes]:
     """Start psql, which can be killed."""
     return database.client(command)
@@ -299,5 +424,6 @@ def kill(
         except psycopg.OperationalError:
             row = None
         if row is not None:
-            os.kill(int(str(row[0])), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it had done its work
+                os.kill(int(str(row[0])), signal.SIGKILL)
             time.sleep(0.05)
