@@ -66,6 +66,15 @@ BEGIN
 END
 $$;
 
+-- The triggers of a pair: two pairs can share a table.
+CREATE OR REPLACE FUNCTION confiture._transition_trigger_names(pair integer, OUT of_rows text, OUT of_truncate text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'confiture_transition' || n.suffix, 'confiture_transition_truncate' || n.suffix
+    FROM (SELECT CASE WHEN p.main THEN '' ELSE '_2' END FROM confiture.transition_table AS p WHERE p.id = pair) AS n (suffix)
+$$;
+
 -- Sets the triggers of a table to a mode.
 CREATE OR REPLACE FUNCTION confiture._transition_set_triggers(pair integer, relation oid, mode text) RETURNS void
 LANGUAGE plpgsql
@@ -73,24 +82,29 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     name text := confiture._relation_name(relation);
+    n record;
 BEGIN
-    EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition AFTER INSERT OR UPDATE OR DELETE ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', name, pair, mode);
-    EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition_truncate AFTER TRUNCATE ON %s'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', name, pair, mode);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER confiture_transition,'
-        ' ENABLE ALWAYS TRIGGER confiture_transition_truncate', name);
+    SELECT t.* INTO n FROM confiture._transition_trigger_names(pair) AS t;
+    EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s'
+        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', n.of_rows, name, pair, mode);
+    EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', n.of_truncate, name, pair, mode);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I', name, n.of_rows, n.of_truncate);
 END
 $$;
 
--- Takes them off.
+-- Takes them off, those of both pairs where two share the table.
 CREATE OR REPLACE FUNCTION confiture._transition_drop_triggers(relation oid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    name text;
 BEGIN
-    EXECUTE format('DROP TRIGGER IF EXISTS confiture_transition ON %s', confiture._relation_name(relation));
-    EXECUTE format('DROP TRIGGER IF EXISTS confiture_transition_truncate ON %s', confiture._relation_name(relation));
+    FOR name IN SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
+            AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2') LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', name, confiture._relation_name(relation));
+    END LOOP;
 END
 $$;
 
@@ -251,7 +265,8 @@ DECLARE
     started timestamptz := clock_timestamp();
 BEGIN
     SELECT r.* INTO p FROM confiture.transition_table AS r
-    WHERE r.transition = t.id AND coalesce(r.drained_at, t.changed_at) < started - 50 * (t.options ->> 'chunk_ms')::double precision * interval '1 ms'
+    -- What is merged comes along with the main table: its log waits until that is copied.
+    WHERE r.transition = t.id AND (r.main OR r.shape <> 'merge') AND coalesce(r.drained_at, t.changed_at) < started - 50 * (t.options ->> 'chunk_ms')::double precision * interval '1 ms'
     ORDER BY r.drained_at NULLS FIRST, r.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
         PERFORM confiture._transition_drain_copied(p);

@@ -21,7 +21,9 @@ BEGIN
             'ShareRowExclusiveLock: writers wait, readers do not', 'milliseconds, in tries of ' || (t.options ->> 'lock_timeout') FROM p
         UNION ALL SELECT 12, p.ordinal, 'capture', p.g, 'the same on the target: nobody may write it until it is mirrored', 'AccessExclusiveLock on the target', 'milliseconds' FROM p
         UNION ALL SELECT 13, p.ordinal, 'capture', p.g, 'secondary indexes and foreign keys are dropped until it is filled', 'AccessExclusiveLock on the target', 'milliseconds' FROM p
-        UNION ALL SELECT 20, p.ordinal, 'copy', p.s, format('INSERT INTO %s SELECT ... FROM %s, in chunks of %s ms', p.g, p.s, t.options ->> 'chunk_ms'),
+        UNION ALL SELECT 20, p.ordinal, 'copy', p.s, CASE WHEN p.main OR p.shape = 'split'
+                THEN format('INSERT INTO %s SELECT ... FROM %s, in chunks of %s ms', p.g, p.s, t.options ->> 'chunk_ms')
+                ELSE 'its rows come along with those that they belong to' END,
             'AccessShareLock on the source: nobody waits', format('about %s rows, %s', p.rows_estimated, pg_size_pretty(pg_table_size(p.source))) FROM p
         UNION ALL SELECT 30, p.ordinal, 'catch_up', p.g, format('DELETE FROM %s, and the rows with those keys', p.l), 'AccessShareLock on the source: nobody waits', 'as much as is written meanwhile' FROM p
         UNION ALL SELECT 31, p.ordinal, 'catch_up', p.g, i.definition, 'ShareLock on the target, which nobody uses', 'as long as an index takes to build'
@@ -34,7 +36,8 @@ BEGIN
         UNION ALL SELECT 41, p.ordinal, 'mirror', p.s, format('the last entries of %s, then CREATE OR REPLACE TRIGGER on both', p.l),
             'ShareRowExclusiveLock: writers wait, readers do not', 'milliseconds, in tries of ' || (t.options ->> 'lock_timeout') FROM p
         UNION ALL SELECT 50, p.ordinal, 'validate', p.s, 'SELECT count(*), digest of both sides, for each range of keys', 'AccessShareLock: nobody waits', 'about as long as two sequential scans' FROM p
-        UNION ALL SELECT 60, p.ordinal, 'cutover', p.s, format('%s and %s change places', p.s, p.g),
+        UNION ALL SELECT 60, p.ordinal, 'cutover', p.s, CASE p.shape WHEN 'single' THEN format('%s and %s change places', p.s, p.g)
+            ELSE format('%s and %s change their schemas, not their names', p.s, p.g) END,
             'AccessExclusiveLock: everybody waits', 'milliseconds, in tries of ' || (t.options ->> 'lock_timeout') FROM p WHERE swap = 'rename'
         UNION ALL SELECT 60, 0, 'cutover', t.source_schema::text, format('ALTER SCHEMA %I RENAME, three times', t.source_schema), 'none on tables', 'milliseconds' WHERE swap = 'schema'
         UNION ALL SELECT 70, p.ordinal, 'contract', p.s, format('DROP TABLE %s, %s, and the triggers', p.s, p.l), 'AccessExclusiveLock: everybody waits', 'milliseconds, in tries of ' || (t.options ->> 'lock_timeout') FROM p
