@@ -3,6 +3,7 @@
 # make deps    installs what is missing: Debian packages, and Python packages into .venv
 # make demo    shows the main job on a private server
 # make test    builds, stages, and runs every test on a private server
+# make ci      make test and make lint side by side
 # make lint    ruff, mypy --strict, clang-format, -Werror, pgspot
 # make bench   ratios against plain PostgreSQL
 # make matrix  the SQL and isolation suites on PostgreSQL 17 and 18, in chroots

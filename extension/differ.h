@@ -10,11 +10,15 @@
  * differ_close.c	what has to go, and come back, along with others
  * differ_move.c	types that are made anew, and the columns that are moved to them
  * differ_convert.c	how values of one type become values of another
- * differ_order.c	actions, what waits for what, their order
+ * differ_action.c	what is done by a statement of its own
+ * differ_wait.c	what waits for what
+ * differ_order.c	the order of the actions
  * differ_refer.c	tables that refer to each other
  * differ_names.c	names that one object leaves to another
+ * differ_overload.c	routines that share a name
  * differ_body.c	what the bodies of routines name
  * differ_circle.c	what waits for itself
+ * differ_split.c	what is made, or goes, in two steps because of that
  * differ_emit.c	statements: groups, hazards, locks
  * differ_kind.c	the table of kinds
  * differ_*.c		one for each family of kinds
@@ -125,7 +129,7 @@ struct CfdFact
 	bool created;	  /* of the target: it is made */
 	CfdFact *ousts;	  /* of the target: what, under another name, goes in its place */
 	bool moved; /* it is made anew beside the old one, or altered to go along: differ_move.c */
-	const char *aside;	 /* of a moved type of the source: its name until it is dropped */
+	const char *aside;	 /* of the source: its name until it is dropped, when another has its own */
 	const char *because; /* of a dropped one that comes back: for whom it goes; or NULL */
 	CfdAction *drop;	 /* of the source */
 	CfdAction *create;	 /* of the target */
@@ -141,7 +145,7 @@ typedef enum CfdVerb
 	CFD_CREATE,
 	CFD_PREPARE, /* what can be done before the old one goes */
 	CFD_ALTER_IT,
-	CFD_LEAVE, /* a partition leaves its table */
+	CFD_LEAVE, /* what is done before it goes, or before others can: a partition leaves its table */
 	CFD_FINISH,
 	CFD_DROP
 } CfdVerb;
@@ -204,6 +208,7 @@ struct CfdPlan
 	JsonbContainer *using; /* column identity to the expression of its ALTER TYPE */
 	List *replaced;		   /* char *: identities that must be replaced, or a circle comes back */
 	List *unprepared;	   /* char *: those that must not be prepared */
+	List *apart;		   /* char *: those that must not go along with others */
 	List *actions;
 	int left;		  /* of these, that are not done */
 	bool again;		  /* all has to be thought over */
@@ -243,6 +248,7 @@ extern bool cfd_equal(const CfdFact *old, const CfdFact *new, const char *key);
 extern bool cfd_equal_but(const CfdFact *old, const CfdFact *new, const char *const *keys);
 extern bool cfd_contains(JsonbContainer *array, const char *text);
 extern const char *cfd_name(const CfdFact *fact);
+extern const char *cfd_arguments(const CfdFact *fact);
 extern const char *cfd_table(const CfdFact *fact);
 extern const char *cfd_part(const CfdFact *fact);
 extern const char *cfd_quote(const char *name);
@@ -251,7 +257,6 @@ extern char *cfd_options(const CfdFact *fact, const char *key, const char *prefi
 extern char *cfd_options_alter(const CfdFact *old, const CfdFact *new, const char *key, bool set);
 extern char *
 cfd_temporary_name(CfdPlan *plan, const CfdFact *table, const char *name, const char *suffix);
-extern char *cfd_option_value(const char *value);
 extern char *cfd_foreign_options(const CfdFact *old, const CfdFact *new, const char *key);
 
 /* One pair of an object; value is NULL for a JSON null. */
@@ -302,6 +307,9 @@ extern bool cfd_is_loose(const CfdFact *family, const CfdFact *gone);
 extern bool cfd_is_support(const CfdFact *function, const CfdFact *type);
 extern CfdFact *cfd_attribute_of(CfdPlan *plan, const CfdFact *column);
 
+/* differ_operator.c */
+extern bool cfd_is_of_system(const CfdFact *fact);
+
 /* differ_convert.c */
 extern char *
 cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression);
@@ -312,7 +320,15 @@ extern void cfd_grants(CfdPlan *plan);
 
 /* differ_order.c */
 extern bool cfd_order(CfdPlan *plan);
+
+/* differ_action.c */
 extern CfdAction *cfd_new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact);
+extern void cfd_make_actions(CfdPlan *plan);
+extern bool cfd_comes_first(const CfdFact *fact, const CfdDepend *depend);
+extern bool cfd_leads_to(const CfdFact *part, const CfdFact *table);
+
+/* differ_wait.c */
+extern void cfd_link_actions(CfdPlan *plan);
 extern void cfd_wait(CfdAction *later, CfdAction *sooner);
 extern void cfd_hope(CfdAction *later, CfdAction *sooner, int weight);
 extern CfdAction *cfd_provider(const CfdFact *fact);
@@ -324,17 +340,28 @@ extern void cfd_order_by_logging(const CfdFact *fact);
 
 /* differ_index.c */
 extern void cfd_order_incomplete(const CfdFact *fact);
+extern bool cfd_belongs_to_incomplete(CfdPlan *plan, const CfdFact *fact);
 
 /* differ_names.c */
 extern HTAB *cfd_names(List *facts, bool routines_only);
 extern List *cfd_named(HTAB *names, const char *name);
 extern void cfd_wait_for_names(CfdPlan *plan);
 
+/* differ_overload.c */
+extern void cfd_hope_for_overloads(CfdPlan *plan);
+extern bool cfd_are_confused(const CfdFact *old, const CfdFact *new);
+extern List *cfd_give_way(CfdPlan *plan, CfdAction *drop, CfdAction *create);
+
 /* differ_body.c */
 extern void cfd_hope_for_mentions(CfdPlan *plan);
 
 /* differ_circle.c */
-extern List *cfd_break_circle(CfdPlan *plan);
+extern bool cfd_break_circle(CfdPlan *plan, List **ready);
+
+/* differ_split.c */
+extern bool cfd_put_apart(CfdPlan *plan, List *circle, List **ready);
+extern bool cfd_can_be_split(const CfdAction *action);
+extern List *cfd_split(CfdPlan *plan, CfdAction *action);
 
 /* differ_emit.c */
 extern void cfd_run(CfdPlan *plan, CfdAction *action);
@@ -352,15 +379,16 @@ extern const CfdKind *cfd_kind(const char *name);
 extern void cfd_refuse(CfdPlan *plan, CfdFact *fact);
 
 /* differ_*.c: the kinds, each array ends with one without a name */
-extern const CfdKind cfd_schema_kinds[];	 /* schema, sequence */
-extern const CfdKind cfd_table_kinds[];		 /* table, foreign table */
-extern const CfdKind cfd_column_kinds[];	 /* column, default */
-extern const CfdKind cfd_constraint_kinds[]; /* constraint */
-extern const CfdKind cfd_index_kinds[];		 /* index */
-extern const CfdKind cfd_view_kinds[];		 /* view, materialized view, rule */
-extern const CfdKind cfd_trigger_kinds[];	 /* trigger, policy, statistics, event trigger */
-extern const CfdKind cfd_routine_kinds[];	 /* function, procedure, aggregate */
-extern const CfdKind cfd_type_kinds[];		 /* type, attribute */
+extern const CfdKind cfd_schema_kinds[];		 /* schema, sequence */
+extern const CfdKind cfd_table_kinds[];			 /* table, foreign table */
+extern const CfdKind cfd_column_kinds[];		 /* column */
+extern const CfdKind cfd_column_default_kinds[]; /* default */
+extern const CfdKind cfd_constraint_kinds[];	 /* constraint */
+extern const CfdKind cfd_index_kinds[];			 /* index */
+extern const CfdKind cfd_view_kinds[];			 /* view, materialized view, rule */
+extern const CfdKind cfd_trigger_kinds[];		 /* trigger, policy, statistics, event trigger */
+extern const CfdKind cfd_routine_kinds[];		 /* function, procedure, aggregate */
+extern const CfdKind cfd_type_kinds[];			 /* type, attribute */
 extern const CfdKind cfd_collation_kinds[];
 extern const CfdKind cfd_domain_kinds[];   /* domain, domain constraint */
 extern const CfdKind cfd_operator_kinds[]; /* operator, its class, its family, cast, conversion */
@@ -383,12 +411,23 @@ extern void cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *ne
 extern void cfd_change_inherited(CfdPlan *plan, CfdFact *column);
 extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
 extern CfdFact *cfd_comes_with(CfdPlan *plan, const CfdFact *part);
+extern bool cfd_of_table(const CfdFact *fact);
+
+/* differ_column_type.c */
+extern bool cfd_type_changes(const CfdFact *old, const CfdFact *new);
+extern bool cfd_is_widening(const char *old_type, const char *new_type);
+extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
+extern void cfd_check_partition_key(const CfdFact *old);
+extern void cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new);
+
+/* differ_column_default.c */
+extern CfdFact *cfd_default_of(const CfdFact *column);
 
 /* differ_table.c, also used by materialized views */
 extern const char *cfd_with_clause(const CfdFact *fact);
 extern bool cfd_is_default_method(const char *method);
 extern void cfd_alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
-extern void cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
+extern void cfd_alter_storage(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern bool cfd_names_index(CfdFact *old, CfdFact *new, const char *key);
 
 /* differ_routine.c */
@@ -397,9 +436,6 @@ extern struct CreateFunctionStmt *cfd_parse_routine(const CfdFact *fact);
 /* differ_view.c: whether a rule or trigger fires */
 extern const char *cfd_enable_word(const CfdFact *fact);
 extern bool cfd_is_origin(const CfdFact *fact);
-
-extern bool cfd_is_widening(const char *old_type, const char *new_type);
-extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
 
 /* differ_type.c */
 extern bool cfd_has_text(List *list, const char *text);
@@ -412,9 +448,6 @@ extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_
 extern bool cfd_makes_index(const CfdFact *constraint);
 extern void
 cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change);
-
-/* differ_order.c */
-extern bool cfd_leads_to(const CfdFact *fact, const CfdFact *to);
 
 /* differ_about.c: an object as ALTER and COMMENT ON name it */
 extern char *cfd_object_clause(const CfdFact *fact);

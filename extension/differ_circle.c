@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * differ_circle.c
- *	  Actions that wait for each other in a circle. A wish in it is given up; a
- *	  view in it is made in two steps, at first with nothing but its columns, or
- *	  left with nothing else before it is dropped.
+ *	  Actions that wait for each other in a circle. A wish in it is given up; what
+ *	  can be done in two steps is: differ_split.c. Else something is made anew that
+ *	  was to be altered.
  *
  *-------------------------------------------------------------------------
  */
@@ -122,9 +122,12 @@ give_up(CfdPlan *plan, CfdAction *later, CfdAction *sooner, int weight)
 			break;
 		}
 	}
+	later->waits--;
 	if (weight == CFD_CHECKS)
 		plan->unchecked = true;
-	return --later->waits == 0 ? list_make1(later) : NIL;
+	if (weight == CFD_AMBIGUOUS && cfd_are_confused(sooner->fact, later->fact))
+		return cfd_give_way(plan, sooner, later);
+	return later->waits == 0 ? list_make1(later) : NIL;
 }
 
 /* Looks for the wish of least weight in a circle; false when there is none. */
@@ -147,109 +150,6 @@ find_wish(List *circle, CfdAction **later, CfdAction **sooner, int *weight)
 		}
 	}
 	return *weight < CFD_MUST;
-}
-
-/* Whether a view can be made at first, or left, without its query. */
-static bool
-can_be_split(const CfdAction *action)
-{
-	if (!cfd_is(action->fact, "view"))
-		return false;
-	if (action->verb == CFD_DROP)
-		return action->fact->leave == NULL;
-	return (action->verb == CFD_CREATE || action->verb == CFD_ALTER_IT) &&
-		   action->fact->finish == NULL;
-}
-
-/* Whether the columns of a view need what an action does, as its query may, too. */
-static bool
-serves_columns(const CfdAction *action)
-{
-	return action->verb == CFD_DROP || cfd_is(action->fact, "schema") ||
-		   cfd_is(action->fact, "type") || cfd_is(action->fact, "domain") ||
-		   cfd_is(action->fact, "collation") || cfd_is(action->fact, "extension");
-}
-
-/* Marks all that an action waits for, directly or not. */
-static void
-mark_before(CfdAction *action)
-{
-	ListCell *lc;
-
-	if (action->visited)
-		return;
-	action->visited = true;
-	foreach (lc, action->before)
-		mark_before(((CfdHope *) lfirst(lc))->action);
-}
-
-/* The type of a column of a view is there before it, though nothing else need be. */
-static void
-wait_for_types(CfdPlan *plan, CfdAction *action)
-{
-	ListCell *lc;
-
-	foreach (lc, action->fact->children)
-	{
-		CfdFact *column = (CfdFact *) lfirst(lc);
-		static const char *const kinds[] = {"type", "domain"};
-		char *type;
-
-		if (!cfd_is(column, "column"))
-			continue;
-		type = cfd_text(column, "type");
-		type[strcspn(type, "[(")] = '\0';
-		for (int i = 0; i < lengthof(kinds); i++)
-		{
-			CfdFact *fact = cfd_find(plan->target, psprintf("%s %s", kinds[i], type));
-			CfdAction *sooner = fact ? cfd_provider(fact) : NULL;
-
-			if (sooner && !sooner->done)
-				cfd_wait(action, sooner);
-		}
-	}
-}
-
-/*
- * Makes a view in two steps: its columns, and, as its last step, its query. What the
- * query needs waits for the columns only, all others for the last step.
- */
-static List *
-split_view(CfdPlan *plan, CfdAction *action)
-{
-	CfdAction *last = cfd_new_action(plan, CFD_FINISH, action->fact);
-	List *ready = NIL;
-	ListCell *lc;
-
-	action->fact->finish = last;
-	plan->left++;
-	foreach (lc, plan->actions)
-		((CfdAction *) lfirst(lc))->visited = false;
-	mark_before(action);
-	foreach (lc, action->before)
-	{
-		CfdHope *hope = (CfdHope *) lfirst(lc);
-		CfdAction *sooner = hope->action;
-
-		if (serves_columns(sooner) || hope->weight != CFD_MUST)
-			continue;
-		sooner->followers = list_delete_ptr(sooner->followers, action);
-		sooner->followers = lappend(sooner->followers, last);
-		last->waits++;
-		action->waits--;
-	}
-	foreach (lc, action->followers)
-	{
-		CfdAction *follower = (CfdAction *) lfirst(lc);
-
-		if (!follower->visited)
-			cfd_wait(follower, last);
-	}
-	cfd_wait(last, action);
-	wait_for_types(plan, action);
-	if (action->waits == 0)
-		ready = lappend(ready, action);
-	return ready;
 }
 
 /*
@@ -297,39 +197,11 @@ find_way_out(CfdPlan *plan, List *circle)
 }
 
 /*
- * Leaves a view with nothing but its columns before it is dropped. What its query
- * needed can go then.
+ * Breaks a circle among what is left. *ready is what is ready by that, maybe nothing when
+ * there are more. False when all has to be thought over at once.
  */
-static List *
-empty_view(CfdPlan *plan, CfdAction *action)
-{
-	CfdAction *first = cfd_new_action(plan, CFD_LEAVE, action->fact);
-	List *followers = action->followers;
-	ListCell *lc;
-
-	action->fact->leave = first;
-	plan->left++;
-	foreach (lc, plan->actions)
-		((CfdAction *) lfirst(lc))->visited = false;
-	mark_before(action);
-	action->followers = NIL;
-	foreach (lc, followers)
-	{
-		CfdAction *follower = (CfdAction *) lfirst(lc);
-		CfdAction *sooner = follower->visited ? first : action;
-
-		sooner->followers = lappend(sooner->followers, follower);
-	}
-	cfd_wait(action, first);
-	return list_make1(first);
-}
-
-/*
- * Breaks a circle among what is left. Returns what is ready by that, maybe nothing
- * when there are more; or says that all has to be thought over.
- */
-List *
-cfd_break_circle(CfdPlan *plan)
+bool
+cfd_break_circle(CfdPlan *plan, List **ready)
 {
 	List *circle;
 	CfdAction *later;
@@ -337,19 +209,31 @@ cfd_break_circle(CfdPlan *plan)
 	int weight;
 	ListCell *lc;
 
+	*ready = NIL;
 	look_back(plan);
 	circle = find_circle(plan);
 	if (find_wish(circle, &later, &sooner, &weight))
-		return give_up(plan, later, sooner, weight);
+	{
+		*ready = give_up(plan, later, sooner, weight);
+		return true;
+	}
+	if (cfd_put_apart(plan, circle, ready))
+	{
+		plan->again = true;
+		return true;
+	}
 	foreach (lc, circle)
 	{
 		CfdAction *action = (CfdAction *) lfirst(lc);
 
-		if (can_be_split(action))
-			return action->verb == CFD_DROP ? empty_view(plan, action) : split_view(plan, action);
+		if (!cfd_can_be_split(action))
+			continue;
+		*ready = cfd_split(plan, action);
+		return true;
 	}
-	if (!find_way_out(plan, circle))
+	/* What is noted already may be enough. */
+	if (!plan->again && !find_way_out(plan, circle))
 		raise_circle(circle);
 	plan->again = true;
-	return NIL;
+	return false;
 }

@@ -39,11 +39,44 @@ is_partitioned(const CfdFact *table)
 	return cfd_has(table, "partition_by");
 }
 
+/* What a key is of: its definition without its type. */
+static const char *
+key_of(const CfdFact *fact)
+{
+	const char *definition = cfd_text(fact, "definition");
+
+	if (is_type(fact, "primary key"))
+		return definition + strlen("PRIMARY KEY ");
+	return is_type(fact, "unique") ? definition + strlen("UNIQUE ") : definition;
+}
+
+/* Whether CREATE TABLE would take a key for a repetition of another one, and leave it out. */
+static bool
+repeats_another(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (!cfd_makes_index(fact) || is_type(fact, "primary key"))
+		return false;
+	foreach (lc, fact->parent->children)
+	{
+		const CfdFact *other = (const CfdFact *) lfirst(lc);
+
+		if (other->kind == fact->kind && other != fact && cfd_makes_index(other) &&
+			strcmp(key_of(other), key_of(fact)) == 0 &&
+			(is_type(other, "primary key") || strcmp(other->identity, fact->identity) < 0))
+			return true;
+	}
+	return false;
+}
+
 /* In CREATE TABLE stands what needs nothing that needs the table. */
 static CfdFact *
 constraint_carrier(CfdPlan *plan, CfdFact *fact)
 {
 	if (fact->parent == NULL || is_type(fact, "foreign key") || !cfd_bool(fact, "valid"))
+		return NULL;
+	if (repeats_another(fact))
 		return NULL;
 	/* What INHERITS brings is not said. */
 	if (is_only_inherited(fact) && !cfd_has(fact->parent, "partition_of"))
@@ -55,11 +88,10 @@ constraint_carrier(CfdPlan *plan, CfdFact *fact)
 static char *
 key_columns(const CfdFact *fact, bool *nulls_not_distinct)
 {
-	const char *definition = cfd_text(fact, "definition");
+	const char *definition = key_of(fact);
 	char *columns;
 	static const char *const suffixes[] = {" INITIALLY DEFERRED", " DEFERRABLE"};
 
-	definition += is_type(fact, "primary key") ? strlen("PRIMARY KEY ") : strlen("UNIQUE ");
 	*nulls_not_distinct = strncmp(definition, "NULLS NOT DISTINCT ", 19) == 0;
 	if (*nulls_not_distinct)
 		definition += 19;
@@ -220,7 +252,8 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 static void
 create_constraint(CfdPlan *plan, CfdFact *fact)
 {
-	if (is_only_inherited(fact) && !cfd_makes_index(fact))
+	if (is_type(fact, "foreign key") ? cfd_comes_attached(fact)
+									 : is_only_inherited(fact) && !cfd_makes_index(fact))
 	{
 		/* It comes with that of the parent, unless the table becomes a child only now. */
 		CfdFact *table = fact->parent;

@@ -214,6 +214,26 @@ finish_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			 cfd_text(new, "partition_of"), cfd_table(new));
 }
 
+/* Whether an index is that of a partitioned table, and is made here without those of all partitions. */
+static bool
+is_incomplete(const CfdFact *fact)
+{
+	return cfd_is(fact, "index") && fact->created && is_partitioned(fact->parent) &&
+		   !cfd_bool(fact, "valid");
+}
+
+/* Whether an index of a partition is attached to such a one, which is made after its table. */
+bool
+cfd_belongs_to_incomplete(CfdPlan *plan, const CfdFact *fact)
+{
+	CfdFact *whole;
+
+	if (!cfd_is(fact, "index") || !cfd_has(fact, "partition_of"))
+		return false;
+	whole = cfd_find(plan->target, psprintf("index %s", cfd_text(fact, "partition_of")));
+	return whole && is_incomplete(whole);
+}
+
 /*
  * An index of a partitioned table that lacks those of partitions is made when these are
  * attached: it would get them then.
@@ -223,8 +243,7 @@ cfd_order_incomplete(const CfdFact *fact)
 {
 	ListCell *lc;
 
-	if (!cfd_is(fact, "index") || !fact->created || !is_partitioned(fact->parent) ||
-		cfd_bool(fact, "valid"))
+	if (!is_incomplete(fact))
 		return;
 	foreach (lc, fact->parent->dependents)
 	{

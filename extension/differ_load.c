@@ -176,6 +176,9 @@ is_by_partition(const CfdFact *fact, const CfdFact *needed)
 
 	if (!cfd_is(fact, "constraint") || table == fact->parent || !cfd_has(table, "partition_of"))
 		return false;
+	/* That of the table which its own is a partition of is another matter. */
+	if (cfd_is(needed, "constraint") && strcmp(cfd_text(needed, "type"), "foreign key") == 0)
+		return false;
 	definition = cfd_text(fact, "definition");
 	return strncmp(definition, "FOREIGN KEY ", 12) == 0 &&
 		   strstr(definition, psprintf(" REFERENCES %s(", cfd_table(table))) == NULL;

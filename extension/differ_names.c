@@ -136,38 +136,6 @@ wait_for_freed(CfdPlan *plan)
 }
 
 /*
- * Of two routines of a name, the one that goes is better gone before the other comes: f(1)
- * could mean either of f(integer) and f(integer, integer DEFAULT 1).
- */
-static void
-hope_for_names(CfdPlan *plan)
-{
-	List *dropped = NIL;
-	HTAB *names;
-	ListCell *lc;
-	ListCell *ld;
-
-	foreach (lc, plan->old)
-		if (((CfdFact *) lfirst(lc))->dropped && ((CfdFact *) lfirst(lc))->twin == NULL)
-			dropped = lappend(dropped, lfirst(lc));
-	names = cfd_names(dropped, true);
-	foreach (lc, plan->new)
-	{
-		CfdFact *fact = (CfdFact *) lfirst(lc);
-
-		if (!fact->created || (fact->kind->flags & CFD_ROUTINE) == 0)
-			continue;
-		foreach (ld, cfd_named(names, fact->name))
-		{
-			CfdFact *other = (CfdFact *) lfirst(ld);
-
-			if (strcmp(other->schema, fact->schema) == 0)
-				cfd_hope(fact->create, other->drop, CFD_AMBIGUOUS);
-		}
-	}
-}
-
-/*
  * The trigger of a partition is gone before that of its table comes, and brings one of the
  * same name with it.
  */
@@ -279,7 +247,7 @@ cfd_wait_for_names(CfdPlan *plan)
 {
 	wait_for_freed(plan);
 	wait_for_triggers(plan);
-	hope_for_names(plan);
+	cfd_hope_for_overloads(plan);
 	hope_for_casts(plan);
 	hope_for_types(plan);
 }

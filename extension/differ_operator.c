@@ -16,39 +16,6 @@
 
 #include "differ.h"
 
-static void
-create_operator(CfdPlan *plan, CfdFact *fact)
-{
-	static const char *const links[][2] = {{"commutator", "COMMUTATOR"}, {"negator", "NEGATOR"}};
-	static const char *const functions[][2] = {{"restrict", "RESTRICT"}, {"join", "JOIN"}};
-	StringInfoData out;
-	char *text;
-
-	/* A shell comes with the operator that names it. */
-	if (!cfd_has(fact, "function"))
-		return;
-	initStringInfo(&out);
-	appendStringInfo(&out, "CREATE OPERATOR %s.%s (FUNCTION = %s", cfd_quote(fact->schema),
-					 fact->name, cfd_text(fact, "function"));
-	text = cfd_text(fact, "left_type");
-	if (strcmp(text, "NONE") != 0)
-		appendStringInfo(&out, ", LEFTARG = %s", text);
-	text = cfd_text(fact, "right_type");
-	if (strcmp(text, "NONE") != 0)
-		appendStringInfo(&out, ", RIGHTARG = %s", text);
-	for (int i = 0; i < lengthof(links); i++)
-		if ((text = cfd_text(fact, links[i][0])) != NULL)
-			appendStringInfo(&out, ", %s = OPERATOR(%s)", links[i][1], text);
-	for (int i = 0; i < lengthof(functions); i++)
-		if ((text = cfd_text(fact, functions[i][0])) != NULL)
-			appendStringInfo(&out, ", %s = %s", functions[i][1], text);
-	if (cfd_bool(fact, "hashes"))
-		appendStringInfoString(&out, ", HASHES");
-	if (cfd_bool(fact, "merges"))
-		appendStringInfoString(&out, ", MERGES");
-	cfd_emit(plan, fact, "create", 0, NULL, "%s)", out.data);
-}
-
 /* The operator that another one names as commutator or negator, on the same side. */
 static CfdFact *
 linked(CfdPlan *plan, const CfdFact *fact, const char *key)
@@ -73,6 +40,88 @@ linked(CfdPlan *plan, const CfdFact *fact, const char *key)
 			return other;
 	}
 	return NULL;
+}
+
+/* Whether an operator of the same side names a shell. */
+static bool
+is_named(CfdPlan *plan, const CfdFact *shell)
+{
+	List *facts = shell->in_target ? plan->new : plan->old;
+	ListCell *lc;
+
+	foreach (lc, facts)
+	{
+		CfdFact *other = (CfdFact *) lfirst(lc);
+
+		if (other->kind == shell->kind &&
+			(linked(plan, other, "commutator") == shell || linked(plan, other, "negator") == shell))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Makes a shell that no operator names any more. Nothing but the naming makes one: an operator that
+ * does is made, and goes again.
+ */
+static void
+create_lonely_shell(CfdPlan *plan, CfdFact *fact)
+{
+	const char *left = cfd_text(fact, "left_type");
+	const char *right = cfd_text(fact, "right_type");
+	bool prefix = strcmp(left, "NONE") == 0;
+	const char *schema = cfd_quote(fact->schema);
+	const char *function = cfd_quote(cfd_name_aside(plan, fact->schema, "shell"));
+
+	cfd_emit(plan, fact, "create", 0, NULL,
+			 "CREATE FUNCTION %s.%s(%s%s%s) RETURNS boolean LANGUAGE sql AS 'SELECT true'", schema,
+			 function, prefix ? "" : left, prefix ? "" : ", ", right);
+	cfd_emit(
+		plan, fact, "create", 0, NULL,
+		"CREATE OPERATOR %s.%s~ (FUNCTION = %s.%s%s%s, RIGHTARG = %s, NEGATOR = OPERATOR(%s.%s))",
+		schema, fact->name, schema, function, prefix ? "" : ", LEFTARG = ", prefix ? "" : left,
+		right, schema, fact->name);
+	cfd_emit(plan, fact, "create", 0, NULL, "DROP OPERATOR %s.%s~ (%s, %s)", schema, fact->name,
+			 left, right);
+	cfd_emit(plan, fact, "create", 0, NULL, "DROP FUNCTION %s.%s(%s%s%s)", schema, function,
+			 prefix ? "" : left, prefix ? "" : ", ", right);
+}
+
+static void
+create_operator(CfdPlan *plan, CfdFact *fact)
+{
+	static const char *const links[][2] = {{"commutator", "COMMUTATOR"}, {"negator", "NEGATOR"}};
+	static const char *const functions[][2] = {{"restrict", "RESTRICT"}, {"join", "JOIN"}};
+	StringInfoData out;
+	char *text;
+
+	/* A shell comes with the operator that names it. */
+	if (!cfd_has(fact, "function"))
+	{
+		if (!is_named(plan, fact))
+			create_lonely_shell(plan, fact);
+		return;
+	}
+	initStringInfo(&out);
+	appendStringInfo(&out, "CREATE OPERATOR %s.%s (FUNCTION = %s", cfd_quote(fact->schema),
+					 fact->name, cfd_text(fact, "function"));
+	text = cfd_text(fact, "left_type");
+	if (strcmp(text, "NONE") != 0)
+		appendStringInfo(&out, ", LEFTARG = %s", text);
+	text = cfd_text(fact, "right_type");
+	if (strcmp(text, "NONE") != 0)
+		appendStringInfo(&out, ", RIGHTARG = %s", text);
+	for (int i = 0; i < lengthof(links); i++)
+		if ((text = cfd_text(fact, links[i][0])) != NULL)
+			appendStringInfo(&out, ", %s = OPERATOR(%s)", links[i][1], text);
+	for (int i = 0; i < lengthof(functions); i++)
+		if ((text = cfd_text(fact, functions[i][0])) != NULL)
+			appendStringInfo(&out, ", %s = %s", functions[i][1], text);
+	if (cfd_bool(fact, "hashes"))
+		appendStringInfoString(&out, ", HASHES");
+	if (cfd_bool(fact, "merges"))
+		appendStringInfoString(&out, ", MERGES");
+	cfd_emit(plan, fact, "create", 0, NULL, "%s)", out.data);
 }
 
 /*
@@ -224,10 +273,38 @@ create_class(CfdPlan *plan, CfdFact *fact)
 	cfd_emit(plan, fact, "create", 0, NULL, "%s", out.data);
 }
 
+/* Whether a fact is of the system: only what was added to it comes and goes. */
+bool
+cfd_is_of_system(const CfdFact *fact)
+{
+	return fact->schema && strcmp(fact->schema, "pg_catalog") == 0;
+}
+
 static void
 create_family(CfdPlan *plan, CfdFact *fact)
 {
-	cfd_emit(plan, fact, "create", 0, NULL, "CREATE %s", cfd_object_clause(fact));
+	if (!cfd_is_of_system(fact))
+		cfd_emit(plan, fact, "create", 0, NULL, "CREATE %s", cfd_object_clause(fact));
+}
+
+/* Takes members out of a family. */
+static void
+drop_members(CfdPlan *plan, CfdFact *fact, List *members, const char *change)
+{
+	ListCell *lc;
+
+	foreach (lc, members)
+		cfd_emit(plan, fact, change, 0, NULL, "ALTER %s DROP %s", cfd_object_clause(fact),
+				 member_name((JsonbContainer *) lfirst(lc)));
+}
+
+static void
+drop_family(CfdPlan *plan, CfdFact *fact)
+{
+	if (cfd_is_of_system(fact))
+		drop_members(plan, fact, members_of(fact), "drop");
+	else
+		drop_object(plan, fact);
 }
 
 static CfdChange
@@ -308,11 +385,7 @@ family_leaves(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 leave_family(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	ListCell *lc;
-
-	foreach (lc, members_but(plan, old, new))
-		cfd_emit(plan, new, "alter", 0, NULL, "ALTER %s DROP %s", cfd_object_clause(old),
-				 member_name((JsonbContainer *) lfirst(lc)));
+	drop_members(plan, old, members_but(plan, old, new), "alter");
 }
 
 static bool
@@ -370,7 +443,7 @@ const CfdKind cfd_operator_kinds[] = {
 	 .rank = 27,
 	 .compare = compare_families,
 	 .create = create_family,
-	 .drop = drop_object,
+	 .drop = drop_family,
 	 .leaves = family_leaves,
 	 .leave = leave_family,
 	 .finishes = family_finishes,

@@ -118,7 +118,12 @@ subject_of(const CfdPrivileged *object, const CfdSaid *said, const char **column
 	if (class == 'T')
 		name = cfd_system_type(name);
 	if (strncmp(object->identity, "procedure ", 10) == 0)
+	{
+		const CfdFact *procedure = object->new ? object->new : object->old;
+
 		word = "PROCEDURE";
+		name = procedure ? cfd_name(procedure) : name;
+	}
 	else if (strncmp(object->identity, "aggregate ", 10) == 0)
 		word = "ROUTINE";
 	return psprintf("%s %s", word, name);

@@ -89,9 +89,25 @@ cfd_order_by_logging(const CfdFact *fact)
 	}
 }
 
-/* Tells whether a foreign key of a partition comes with that of its table, by ATTACH PARTITION. */
+/*
+ * Tells whether a foreign key of a partition comes with that of its table, by ATTACH PARTITION. It
+ * has the name of that then; one with a name of its own was there before, and is joined to it.
+ */
 bool
 cfd_comes_attached(const CfdFact *fact)
 {
-	return is_foreign_key(fact) && cfd_bool(fact, "inherited") && !cfd_bool(fact, "local");
+	ListCell *lc;
+
+	if (!is_foreign_key(fact) || !cfd_bool(fact, "inherited") || cfd_bool(fact, "local"))
+		return false;
+	if (fact->parent->finish == NULL)
+		return true;
+	foreach (lc, fact->depends)
+	{
+		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+
+		if (depend->how == CFD_INTERNAL && is_foreign_key(depend->fact))
+			return strcmp(depend->fact->part, fact->part) == 0;
+	}
+	return true;
 }

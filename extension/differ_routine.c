@@ -12,22 +12,113 @@
 
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
+#include "parser/scanner.h"
+#include "utils/builtins.h"
 
 #include "differ.h"
 
-/* The definition as the grammar has it. */
-CreateFunctionStmt *
-cfd_parse_routine(const CfdFact *fact)
+/* Where the next name without a letter, "", begins in what the server has deparsed, or NULL. */
+static const char *
+find_empty_name(const char *at)
 {
-	List *parsed = raw_parser(cfd_text(fact, "definition"), RAW_PARSE_DEFAULT);
+	while (*at != '\0')
+	{
+		char quote = *at;
 
-	return castNode(CreateFunctionStmt, linitial_node(RawStmt, parsed)->stmt);
+		if (quote != '"' && quote != '\'')
+			at++;
+		else if (quote == '"' && at[1] == '"' && at[2] != '"')
+			return at;
+		else
+		{
+			/* To the quote that ends it; one within is written twice. */
+			for (at++; *at != '\0' && (*at != quote || at[1] == quote); at++)
+				if (*at == quote)
+					at++;
+			at += *at != '\0';
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The definition with a parameter, $n, for each such name; with the name of the routine before it, where
+ * a column could be meant.
+ */
+static char *
+with_parameter(const CfdFact *fact, int number)
+{
+	const char *text = cfd_text(fact, "definition");
+	const char *qualifier = psprintf("%s.", cfd_quote(fact->name));
+	int len = strlen(qualifier);
+	StringInfoData out;
+	const char *at;
+
+	initStringInfo(&out);
+	while ((at = find_empty_name(text)) != NULL)
+	{
+		appendBinaryStringInfo(&out, text, at - text);
+		if (out.len > len && memcmp(out.data + out.len - len, qualifier, len) == 0)
+			out.len -= len;
+		appendStringInfo(&out, "$%d", number);
+		text = at + 2;
+	}
+	appendStringInfoString(&out, text);
+	return out.data;
+}
+
+static CreateFunctionStmt *
+parse(const char *text)
+{
+	return castNode(CreateFunctionStmt,
+					linitial_node(RawStmt, raw_parser(text, RAW_PARSE_DEFAULT))->stmt);
 }
 
 static bool
 is_input(const FunctionParameter *param)
 {
 	return param->mode != FUNC_PARAM_OUT && param->mode != FUNC_PARAM_TABLE;
+}
+
+/*
+ * The definition. In a body that is no string PostgreSQL writes a parameter that has no name as "",
+ * where others have one; which it is can be told as long as there is but one.
+ */
+static char *
+definition_text(const CfdFact *fact)
+{
+	char *text = cfd_text(fact, "definition");
+	int position = 0;
+	int number = 0;
+	ListCell *lc;
+
+	if (strstr(text, "\"\"") == NULL || find_empty_name(text) == NULL)
+		return text;
+	foreach (lc, parse(with_parameter(fact, 1))->parameters)
+	{
+		const FunctionParameter *parameter = lfirst_node(FunctionParameter, lc);
+
+		if (!is_input(parameter))
+			continue;
+		position++;
+		if (parameter->name)
+			continue;
+		if (number)
+			ereport(
+				ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("what %s does can't be read", fact->identity),
+				errdetail("PostgreSQL writes each of its parameters that have no name as \"\"."),
+				errhint("Give names to all parameters of the function, or to none."));
+		number = position;
+	}
+	return with_parameter(fact, number);
+}
+
+/* The definition as the grammar has it. */
+CreateFunctionStmt *
+cfd_parse_routine(const CfdFact *fact)
+{
+	return parse(definition_text(fact));
 }
 
 static bool
@@ -117,7 +208,7 @@ compare_routines(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static char *
 definition(const CfdFact *fact, bool replace)
 {
-	char *text = cfd_text(fact, "definition");
+	char *text = definition_text(fact);
 	const char *begin = "CREATE OR REPLACE ";
 	size_t len = strlen(text);
 
@@ -145,12 +236,43 @@ note_stored(CfdPlan *plan, const CfdFact *fact)
 	}
 }
 
+/*
+ * Where the body of a definition by pg_get_functiondef() begins, one that is no string: the word
+ * RETURN or BEGIN at the beginning of a line. Other lines begin with other words, or within a token.
+ */
+static size_t
+body_begins(const char *text)
+{
+	core_yy_extra_type extra;
+	core_YYSTYPE value;
+	YYLTYPE at = 0;
+	core_yyscan_t scanner = scanner_init(text, &extra, &ScanKeywords, ScanKeywordTokens);
+
+	while (core_yylex(&value, &at, scanner) != 0)
+		if (at > 0 && text[at - 1] == '\n' &&
+			(strncmp(text + at, "RETURN ", 7) == 0 || strncmp(text + at, "BEGIN ATOMIC", 12) == 0))
+			break;
+	scanner_finish(scanner);
+	return at;
+}
+
+/* The definition without what its body does, which needs what is not there yet, or goes before. */
+static char *
+hollow_definition(const CfdFact *fact, bool replace)
+{
+	char *text = definition(fact, replace);
+
+	text[body_begins(text)] = '\0';
+	return psprintf("%sAS ''", text);
+}
+
 static void
 create_routine(CfdPlan *plan, CfdFact *fact)
 {
 	if (fact->twin && strcmp(fact->twin->hash, fact->hash) != 0)
 		cfd_hazard(plan, "changes results: what calls of %s do", fact->identity);
-	cfd_emit(plan, fact, "create", 0, NULL, "%s", definition(fact, false));
+	cfd_emit(plan, fact, "create", 0, NULL, "%s",
+			 fact->finish ? hollow_definition(fact, false) : definition(fact, false));
 }
 
 static void
@@ -158,19 +280,55 @@ alter_routine(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	cfd_hazard(plan, "changes results: what calls of %s do", new->identity);
 	note_stored(plan, old);
+	cfd_emit(plan, new, "replace", 0, NULL, "%s",
+			 new->finish ? hollow_definition(new, true) : definition(new, true));
+}
+
+static const char *
+routine_word(const CfdFact *fact)
+{
+	return cfd_is(fact, "procedure")   ? "PROCEDURE"
+		   : cfd_is(fact, "aggregate") ? "AGGREGATE"
+									   : "FUNCTION";
+}
+
+/* The arguments by which a routine of any name is called in ALTER and DROP. */
+static const char *
+signature(const CfdFact *fact, const char *name)
+{
+	bool counts_rows = cfd_is(fact, "aggregate") && *fact->arguments == '\0';
+
+	return psprintf("%s(%s)", quote_qualified_identifier(fact->schema, name),
+					counts_rows ? "*" : cfd_arguments(fact));
+}
+
+/* Before it is dropped: it has another name, or does nothing any more. */
+static void
+leave_routine(CfdPlan *plan, CfdFact *twin, CfdFact *fact)
+{
+	if (fact->aside)
+		cfd_emit(plan, fact, "alter", 0, NULL, "ALTER %s %s RENAME TO %s", routine_word(fact),
+				 signature(fact, fact->name), cfd_quote(fact->aside));
+	else
+		cfd_emit(plan, fact, "drop", 0, NULL, "%s", hollow_definition(fact, true));
+}
+
+/* It has its body at last. */
+static void
+finish_routine(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	CfdAction *first = new->created ? new->create : new->alter;
+
+	if (first->group_last < plan->group || plan->alone)
+		cfd_hazard(plan, "changes results: %s has no body until this transaction", new->identity);
 	cfd_emit(plan, new, "replace", 0, NULL, "%s", definition(new, true));
 }
 
 static void
 drop_routine(CfdPlan *plan, CfdFact *fact)
 {
-	bool counts_rows = cfd_is(fact, "aggregate") && *fact->arguments == '\0';
-
-	cfd_emit(plan, fact, "drop", 0, NULL, "DROP %s %s",
-			 cfd_is(fact, "procedure")	 ? "PROCEDURE"
-			 : cfd_is(fact, "aggregate") ? "AGGREGATE"
-										 : "FUNCTION",
-			 counts_rows ? psprintf("%s(*)", cfd_table(fact)) : cfd_name(fact));
+	cfd_emit(plan, fact, "drop", 0, NULL, "DROP %s %s", routine_word(fact),
+			 signature(fact, fact->aside ? fact->aside : fact->name));
 }
 
 /* The options of CREATE AGGREGATE, and what they are in the payload. */
@@ -289,19 +447,24 @@ const CfdKind cfd_routine_kinds[] = {{.name = "function",
 									  .compare = compare_routines,
 									  .create = create_routine,
 									  .alter = alter_routine,
-									  .drop = drop_routine},
+									  .drop = drop_routine,
+									  .leave = leave_routine,
+									  .finish = finish_routine},
 									 {.name = "procedure",
 									  .rank = 16,
 									  .flags = CFD_ROUTINE,
 									  .compare = compare_routines,
 									  .create = create_routine,
 									  .alter = alter_routine,
-									  .drop = drop_routine},
+									  .drop = drop_routine,
+									  .leave = leave_routine,
+									  .finish = finish_routine},
 									 {.name = "aggregate",
 									  .rank = 18,
 									  .flags = CFD_ROUTINE,
 									  .compare = compare_aggregates,
 									  .create = create_aggregate,
 									  .alter = alter_aggregate,
-									  .drop = drop_routine},
+									  .drop = drop_routine,
+									  .leave = leave_routine},
 									 {0}};

@@ -181,6 +181,14 @@ move_into_bounds(CfdPlan *plan, CfdFact *old, CfdFact *new)
 }
 
 static void
+set_persistence(CfdPlan *plan, CfdFact *fact)
+{
+	cfd_emit(plan, fact, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact)),
+			 "ALTER SEQUENCE %s SET %s", cfd_table(fact),
+			 cfd_has(fact, "persistence") ? "UNLOGGED" : "LOGGED");
+}
+
+static void
 alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	static const char *const words[][2] = {{"type", "AS"},			{"increment", "INCREMENT BY"},
@@ -203,20 +211,10 @@ alter_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		appendStringInfoString(&options, " RESTART");
 	if (options.len)
 		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s%s", cfd_table(new), options.data);
-	if (!cfd_equal(old, new, "persistence"))
-		cfd_emit(plan, new, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(new)),
-				 "ALTER SEQUENCE %s SET %s", cfd_table(new),
-				 cfd_has(new, "persistence") ? "UNLOGGED" : "LOGGED");
+	if (!cfd_equal(old, new, "persistence") && !cfd_bool(new, "identity"))
+		set_persistence(plan, new);
 	if (!cfd_equal(old, new, "owned_by") && cfd_has(old, "owned_by"))
 		cfd_emit(plan, new, "alter", 0, lock, "ALTER SEQUENCE %s OWNED BY NONE", cfd_table(new));
-}
-
-/* Whose a sequence is can be said when the column is there. */
-static bool
-sequence_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
-{
-	return cfd_has(new, "owned_by") && !cfd_bool(new, "identity") &&
-		   (old == NULL || !cfd_equal(old, new, "owned_by"));
 }
 
 /* The table of the column that a sequence belongs to, or NULL. */
@@ -233,6 +231,27 @@ table_of(const CfdFact *sequence)
 			return needed->parent;
 	}
 	return NULL;
+}
+
+/* Whether the sequence of an identity column is to be logged other than its table has made it. */
+static bool
+persists_apart(const CfdFact *old, const CfdFact *new)
+{
+	const CfdFact *table = cfd_bool(new, "identity") ? table_of(new) : NULL;
+
+	if (table == NULL)
+		return false;
+	if (old && table->twin && cfd_equal(table->twin, table, "persistence"))
+		return !cfd_equal(old, new, "persistence");
+	return !cfd_equal(table, new, "persistence");
+}
+
+/* Whose a sequence is, and what its table says of it otherwise, can be said when that is there. */
+static bool
+sequence_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	return persists_apart(old, new) || (cfd_has(new, "owned_by") && !cfd_bool(new, "identity") &&
+										(old == NULL || !cfd_equal(old, new, "owned_by")));
 }
 
 /*
@@ -264,6 +283,11 @@ take_owner_of_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 finish_sequence(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
+	if (cfd_bool(new, "identity"))
+	{
+		set_persistence(plan, new);
+		return;
+	}
 	take_owner_of_table(plan, old, new);
 	cfd_emit(plan, new, "alter", 0, cfd_lock("SHARE ROW EXCLUSIVE", cfd_table(new)),
 			 "ALTER SEQUENCE %s OWNED BY %s", cfd_table(new), cfd_text(new, "owned_by"));

@@ -224,12 +224,37 @@ cfd_table(const CfdFact *fact)
 	return quote_qualified_identifier(fact->schema, fact->name);
 }
 
+/*
+ * The arguments of a routine as ALTER and DROP find it by them: those that go in. Of a procedure each
+ * is marked as such, since without a mark those that come out could be meant, too.
+ */
+const char *
+cfd_arguments(const CfdFact *fact)
+{
+	StringInfoData out;
+	bool quoted = false;
+
+	if (!cfd_is(fact, "procedure") || *fact->arguments == '\0')
+		return fact->arguments;
+	initStringInfo(&out);
+	appendStringInfoString(&out, "IN ");
+	for (const char *at = fact->arguments; *at; at++)
+	{
+		appendStringInfoChar(&out, *at);
+		if (*at == '"')
+			quoted = !quoted;
+		if (*at == ' ' && at[-1] == ',' && !quoted)
+			appendStringInfoString(&out, "IN ");
+	}
+	return out.data;
+}
+
 /* The same, with the arguments of a routine. */
 const char *
 cfd_name(const CfdFact *fact)
 {
 	if (fact->arguments)
-		return psprintf("%s(%s)", cfd_table(fact), fact->arguments);
+		return psprintf("%s(%s)", cfd_table(fact), cfd_arguments(fact));
 	return cfd_table(fact);
 }
 
@@ -240,8 +265,8 @@ cfd_part(const CfdFact *fact)
 }
 
 /* A value of a storage parameter or of an option of a foreign object, as SQL reads it. */
-char *
-cfd_option_value(const char *value)
+static char *
+option_value(const char *value)
 {
 	return quote_literal_cstr(value ? value : "");
 }
@@ -262,7 +287,7 @@ cfd_options(const CfdFact *fact, const char *key, const char *prefix)
 		CfdPair *pair = (CfdPair *) lfirst(lc);
 
 		appendStringInfo(&out, "%s%s%s = %s", out.len ? ", " : "", prefix,
-						 quote_identifier(pair->key), cfd_option_value(pair->value));
+						 quote_identifier(pair->key), option_value(pair->value));
 	}
 	return out.len ? out.data : NULL;
 }
@@ -289,7 +314,7 @@ cfd_options_alter(const CfdFact *old, const CfdFact *new, const char *key, bool 
 			continue;
 		appendStringInfo(&out, "%s%s", out.len ? ", " : "", quote_identifier(pair->key));
 		if (set)
-			appendStringInfo(&out, " = %s", cfd_option_value(pair->value));
+			appendStringInfo(&out, " = %s", option_value(pair->value));
 	}
 	return out.len ? out.data : NULL;
 }
@@ -316,7 +341,7 @@ cfd_foreign_options(const CfdFact *old, const CfdFact *new, const char *key)
 						 old == NULL ? ""
 						 : was		 ? "SET "
 									 : "ADD ",
-						 quote_identifier(pair->key), cfd_option_value(pair->value));
+						 quote_identifier(pair->key), option_value(pair->value));
 	}
 	if (old)
 		foreach (lc, cfd_pairs(old, key))

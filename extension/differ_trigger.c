@@ -105,7 +105,7 @@ drop_trigger(CfdPlan *plan, CfdFact *fact)
 {
 	if (is_inherited(fact))
 		return;
-	if (fact->twin == NULL)
+	if (fact->twin == NULL && !fact->parent->dropped)
 		note_trigger(plan, fact);
 	cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact->parent)),
 			 "DROP TRIGGER %s ON %s", cfd_part(fact), cfd_table(fact->parent));
@@ -209,7 +209,7 @@ alter_policy(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 drop_policy(CfdPlan *plan, CfdFact *fact)
 {
-	if (fact->twin == NULL)
+	if (fact->twin == NULL && !fact->parent->dropped)
 		note_policy(plan, fact);
 	cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", cfd_table(fact->parent)),
 			 "DROP POLICY %s ON %s", cfd_part(fact), cfd_table(fact->parent));

@@ -26,6 +26,7 @@
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_statistic.h"
 #include "catalog/pg_statistic_ext_data.h"
+#include "catalog/pg_subscription.h"
 #include "catalog/pg_tablespace.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -35,11 +36,13 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "confiture.h"
 #include "record.h"
 
 PG_FUNCTION_INFO_V1(confiture_catalog_stamp);
+PG_FUNCTION_INFO_V1(confiture_catalog_stamp_seen);
 
 /* What is known of a version of a row; no padding. */
 typedef struct RowVersion
@@ -50,12 +53,12 @@ typedef struct RowVersion
 	uint32 offset;
 } RowVersion;
 
-/* Adds up the rows of a catalog. */
+/* Adds up the rows of a catalog, as they are now or as a snapshot sees them. */
 static uint64
-stamp_of(Oid catalog)
+stamp_of(Oid catalog, Snapshot snapshot)
 {
 	Relation relation = table_open(catalog, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
+	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, snapshot, 0, NULL);
 	uint64 sum = 0;
 	HeapTuple tuple;
 
@@ -81,15 +84,16 @@ is_of_schema(Form_pg_class form)
 		form->oid >= FirstUnpinnedObjectId)
 		return false;
 	if (form->relisshared)
-		/* the names in it */
-		return form->oid == AuthIdRelationId || form->oid == TableSpaceRelationId;
+		/* the names in it, and the subscriptions */
+		return form->oid == AuthIdRelationId || form->oid == TableSpaceRelationId ||
+			   form->oid == SubscriptionRelationId;
 	return form->oid != StatisticRelationId && form->oid != StatisticExtDataRelationId &&
 		   form->oid != LargeObjectRelationId && form->oid != LargeObjectMetadataRelationId;
 }
 
-/* SELECT confiture._catalog_stamp() */
-Datum
-confiture_catalog_stamp(PG_FUNCTION_ARGS)
+/* The stamp of all catalogs. */
+static Datum
+catalog_stamp(Snapshot snapshot)
 {
 	Relation relation = table_open(RelationRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, NULL, 0, NULL);
@@ -110,9 +114,23 @@ confiture_catalog_stamp(PG_FUNCTION_ARGS)
 	foreach (lc, catalogs)
 	{
 		CHECK_FOR_INTERRUPTS();
-		sum += stamp_of(lfirst_oid(lc));
+		sum += stamp_of(lfirst_oid(lc), snapshot);
 	}
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf(UINT64_FORMAT, sum)));
+	return PointerGetDatum(cstring_to_text(psprintf(UINT64_FORMAT, sum)));
+}
+
+/* SELECT confiture._catalog_stamp(): as they are now */
+Datum
+confiture_catalog_stamp(PG_FUNCTION_ARGS)
+{
+	return catalog_stamp(NULL);
+}
+
+/* SELECT confiture._catalog_stamp_seen(): as the statement sees them, and confiture.snapshot() in it */
+Datum
+confiture_catalog_stamp_seen(PG_FUNCTION_ARGS)
+{
+	return catalog_stamp(GetActiveSnapshot());
 }
 
 /* Returns what was changed by hand before a run, in the given context, or NULL. The caller is connected to SPI. */

@@ -152,6 +152,7 @@ run_query(const char *query, JsonbContainer *step, Work *work)
 	int count = 0;
 	Oid *types;
 	Datum *values;
+	SPIPlanPtr plan;
 
 	if (lookup(step, "arguments", &places) && places.type == jbvBinary)
 		count = JsonContainerSize(places.val.binary.data);
@@ -169,7 +170,8 @@ run_query(const char *query, JsonbContainer *step, Work *work)
 	StartTransactionCommand();
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (SPI_execute_with_args(query, count, types, values, NULL, false, 0) != SPI_OK_SELECT ||
+	plan = SPI_prepare(query, count, types);
+	if (plan == NULL || SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_SELECT ||
 		SPI_processed != 1 || SPI_gettypeid(SPI_tuptable->tupdesc, 1) != JSONBOID)
 		elog(ERROR, "a step returns no jsonb value");
 	else
@@ -219,6 +221,9 @@ cf_run_scratch(shm_mq_handle *input)
 	/* Nothing of it has to survive a crash; what is done is told in the end. */
 	SetConfigOption("synchronous_commit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("client_min_messages", "warning", PGC_USERSET, PGC_S_OVERRIDE);
+	/* Snapshots are large: no plan is made with them in it, and none is worth compiling. */
+	SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("jit", "off", PGC_USERSET, PGC_S_OVERRIDE);
 	read_work(&work, input);
 	cf_scratch_tame();
 	for (int i = 0; i < JsonContainerSize(&work.steps->root); i++)

@@ -26,6 +26,8 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_largeobject.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_opfamily.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
@@ -33,6 +35,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
 #include "snapshot.h"
@@ -183,6 +186,21 @@ goes_with(char deptype)
 		   deptype == DEPENDENCY_PARTITION_PRI || deptype == DEPENDENCY_PARTITION_SEC;
 }
 
+/* Whether an object is a member of an operator family or class. */
+static inline bool
+is_member(const ObjectAddress *address)
+{
+	return address->classId == AccessMethodOperatorRelationId ||
+		   address->classId == AccessMethodProcedureRelationId;
+}
+
+static inline bool
+is_family(const ObjectAddress *address)
+{
+	return address->classId == OperatorFamilyRelationId ||
+		   address->classId == OperatorClassRelationId;
+}
+
 /*
  * Makes the dependent of a row a part, when the row says so. What is internal to
  * an object belongs to that, whatever it depends on besides.
@@ -204,9 +222,50 @@ absorb(CfSnapshot *snapshot, const LooseRow *row, bool internal)
 		return false;
 	if (fact < 0 && !cf_snapshot_is_part(snapshot, &row->referenced, &fact, &alien))
 		return false;
+	/* What a family consists of goes with its operator or function, too, and is no part of that. */
+	if (!alien && is_member(&row->dependent) && !is_family(&row->referenced))
+		return false;
 	if (!alien && !may_be_part(row->dependent.classId))
 		return false;
 	return add_part(snapshot, row->dependent, fact, alien);
+}
+
+/* The family of a member, as pg_amop or pg_amproc has it. */
+static Oid
+family_of(const ObjectAddress *member)
+{
+	bool function = member->classId == AccessMethodProcedureRelationId;
+	Relation relation = table_open(member->classId, AccessShareLock);
+	Oid index = function ? AccessMethodProcedureOidIndexId : AccessMethodOperatorOidIndexId;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	Oid family = InvalidOid;
+
+	ScanKeyInit(&key, function ? Anum_pg_amproc_oid : Anum_pg_amop_oid, BTEqualStrategyNumber,
+				F_OIDEQ, ObjectIdGetDatum(member->objectId));
+	scan = systable_beginscan(relation, index, true, GetActiveSnapshot(), 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		family = function ? ((Form_pg_amproc) GETSTRUCT(tuple))->amprocfamily
+						  : ((Form_pg_amop) GETSTRUCT(tuple))->amopfamily;
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return family;
+}
+
+/* A member of a family of the system is a part of that: pg_depend has no row that says so. */
+static void
+adopt(CfSnapshot *snapshot, const ObjectAddress *member)
+{
+	ObjectAddress family;
+	int fact;
+
+	ObjectAddressSet(family, OperatorFamilyRelationId, family_of(member));
+	if (family.objectId >= FirstNormalObjectId)
+		return;
+	fact = cf_snapshot_find(snapshot, &family);
+	if (fact >= 0)
+		(void) add_part(snapshot, *member, fact, false);
 }
 
 /* Adds a dependency; of several on the same fact the JSON keeps the strongest. */
@@ -314,6 +373,10 @@ cf_snapshot_depend(CfSnapshot *snapshot)
 	}
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
+
+	for (int i = 0; i < nloose; i++)
+		if (is_member(&loose[i].dependent))
+			adopt(snapshot, &loose[i].dependent);
 
 	/* A part of a part needs another round: an array of a row type of a table. */
 	for (;;)

@@ -80,7 +80,11 @@ drive(const char *query, const char *name, const char *until)
 				pause = DatumGetFloat8(value);
 		}
 		SPI_freetuptable(SPI_tuptable);
-		SPI_commit();
+		/* A worker outlives that the target of its transition is away. */
+		if (until)
+			SPI_commit();
+		else if (!cf_commit_remote())
+			pause = 1000;
 		if (pause > 0)
 			cf_sleep(pause);
 	}

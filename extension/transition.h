@@ -148,4 +148,7 @@ extern void cf_wide_insert(CfSink *sink, TupleTableSlot *from);
 extern void cf_wide_put(CfSink *sink, TupleTableSlot *from);
 extern void cf_wide_remove(CfSink *sink, TupleTableSlot *from);
 
+/* transition_remote.c */
+extern bool cf_commit_remote(void);
+
 #endif /* CF_TRANSITION_H */

@@ -88,26 +88,11 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kinds constant jsonb := '{"database": "string", "replace": "string", "force": "boolean", "cache": "boolean",
-        "template": "string", "extension": "boolean", "migrations": "array", "label": "string"}';
-    wrong text;
-    opts jsonb := coalesce(jsonb_strip_nulls(options), '{}');
+    opts jsonb := confiture._check_options(options,
+        '{"database": "string", "replace": "string", "force": "boolean", "cache": "boolean",
+        "template": "string", "extension": "boolean", "migrations": "array", "label": "string"}',
+        'a build', '{"database": "shop_test"}');
 BEGIN
-    IF jsonb_typeof(opts) <> 'object' THEN
-        RAISE EXCEPTION 'the options of a build must be an object'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example {"database": "shop_test"}.';
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o WHERE NOT kinds ? o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'unknown option % of a build', quote_literal(wrong)
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'The options are ' || (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(kinds) AS k) || '.';
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o WHERE jsonb_typeof(o.value) <> kinds ->> o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'option % of a build is no %', quote_literal(wrong), kinds ->> wrong
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give a JSON value of that kind.';
-    END IF;
     IF coalesce(opts ->> 'replace', 'built') NOT IN ('never', 'built', 'any') THEN
         RAISE EXCEPTION 'option replace of a build can''t be %', quote_literal(opts ->> 'replace')
             USING ERRCODE = 'invalid_parameter_value',

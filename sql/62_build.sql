@@ -60,9 +60,9 @@ BEGIN
         WHERE CASE WHEN b.kind = 'scratch' THEN b.version <> confiture.version() OR keep = 0 AND max_age IS NULL
             ELSE b.age > keep OR b.used_at < clock_timestamp() - max_age END
         UNION ALL
-        SELECT b.database FROM confiture.builds() AS b JOIN pg_database AS d ON d.datname = b.database
-        WHERE b.kind = 'unfinished' AND pg_has_role(d.datdba, 'USAGE')
-            AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datname = b.database)
+        SELECT d.datname FROM pg_database AS d
+        WHERE confiture._build_is_work_name(d.datname) AND pg_has_role(d.datdba, 'USAGE')
+            AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datname = d.datname)
     LOOP
         -- Who builds or copies it holds the lock.
         CONTINUE WHEN NOT confiture._build_lock(candidate, true, false);

@@ -5,6 +5,8 @@
 CREATE OR REPLACE FUNCTION confiture._facts_columns() RETURNS SETOF confiture._fact
 LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
+-- what was made a moment ago is in no statistics: loops over it would take the square of its number
+SET enable_nestloop = off
 AS $$
     WITH relation AS NOT MATERIALIZED (
         SELECT c.oid, c.relname, n.nspname, c.relkind

@@ -3,6 +3,8 @@
 CREATE OR REPLACE FUNCTION confiture._facts_relations() RETURNS SETOF confiture._fact
 LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
+-- what was made a moment ago is in no statistics: loops over it would take the square of its number
+SET enable_nestloop = off
 AS $$
     WITH relation AS MATERIALIZED (
         SELECT c.oid, c.relname, c.relnamespace, c.relkind, c.relowner, c.relpersistence, c.relam, c.reltablespace,

@@ -4,6 +4,8 @@
 CREATE OR REPLACE FUNCTION confiture._facts_routines() RETURNS SETOF confiture._fact
 LANGUAGE sql STABLE PARALLEL SAFE COST 1000000 ROWS 10000
 SET search_path = pg_catalog, pg_temp
+-- what was made a moment ago is in no statistics: loops over it would take the square of its number
+SET enable_nestloop = off
 AS $$
     WITH member AS MATERIALIZED (
         SELECT e.classid, e.objid FROM pg_depend AS e
@@ -33,24 +35,28 @@ AS $$
             OR o.oid >= 16384
     ),
     -- What an operator class or family consists of. A loose member of a
-    -- family is one that belongs to no class.
+    -- family is one that belongs to no class; pg_depend has none of a family of the system.
     item AS MATERIALIZED (
-        SELECT d.refclassid, d.refobjid, 'operator' AS what, a.amopstrategy::integer AS number,
+        SELECT coalesce(d.refclassid, 'pg_opfamily'::regclass) AS refclassid, coalesce(d.refobjid, a.amopfamily) AS refobjid,
+            'operator' AS what, a.amopstrategy::integer AS number,
             format_type(a.amoplefttype, NULL) AS left_type, format_type(a.amoprighttype, NULL) AS right_type,
             o.name || '(' || o.left_type || ',' || o.right_type || ')' AS name,
-            quote_ident(sn.nspname) || '.' || quote_ident(s.opfname) AS sort_family
+            quote_ident(sn.nspname) || '.' || quote_ident(s.opfname) AS sort_family,
+            EXISTS (SELECT FROM member AS m WHERE m.classid = 'pg_operator'::regclass AND m.objid = a.amopopr) AS of_extension
         FROM pg_amop AS a
-        JOIN pg_depend AS d ON d.classid = 'pg_amop'::regclass AND d.objid = a.oid
+        LEFT JOIN pg_depend AS d ON d.classid = 'pg_amop'::regclass AND d.objid = a.oid
             AND d.refclassid IN ('pg_opclass'::regclass, 'pg_opfamily'::regclass)
+            AND d.refobjid IS DISTINCT FROM a.amopsortfamily
         JOIN operator AS o ON o.oid = a.amopopr
         LEFT JOIN pg_opfamily AS s ON s.oid = a.amopsortfamily
         LEFT JOIN pg_namespace AS sn ON sn.oid = s.opfnamespace
-        WHERE a.oid >= 16384 AND d.refobjid IS DISTINCT FROM a.amopsortfamily
+        WHERE a.oid >= 16384
         UNION ALL
-        SELECT d.refclassid, d.refobjid, 'function', a.amprocnum, format_type(a.amproclefttype, NULL),
-            format_type(a.amprocrighttype, NULL), a.amproc::oid::regprocedure::text, NULL
+        SELECT coalesce(d.refclassid, 'pg_opfamily'::regclass), coalesce(d.refobjid, a.amprocfamily), 'function', a.amprocnum, format_type(a.amproclefttype, NULL),
+            format_type(a.amprocrighttype, NULL), a.amproc::oid::regprocedure::text, NULL,
+            EXISTS (SELECT FROM member AS m WHERE m.classid = 'pg_proc'::regclass AND m.objid = a.amproc)
         FROM pg_amproc AS a
-        JOIN pg_depend AS d ON d.classid = 'pg_amproc'::regclass AND d.objid = a.oid
+        LEFT JOIN pg_depend AS d ON d.classid = 'pg_amproc'::regclass AND d.objid = a.oid
             AND d.refclassid IN ('pg_opclass'::regclass, 'pg_opfamily'::regclass)
         WHERE a.oid >= 16384
     ),
@@ -60,6 +66,7 @@ AS $$
                     'left_type', i.left_type, 'right_type', i.right_type, 'sort_family', i.sort_family))
                 ORDER BY i.what DESC, i.number, i.left_type COLLATE "C", i.right_type COLLATE "C") AS list
         FROM item AS i
+        WHERE i.refobjid >= 16384 OR NOT i.of_extension
         GROUP BY i.refclassid, i.refobjid
     )
     SELECT 'pg_proc'::regclass, p.oid, 0, 'pg_namespace'::regclass, p.pronamespace, 0,
@@ -148,13 +155,15 @@ AS $$
         AND NOT EXISTS (SELECT FROM member AS m WHERE m.classid = 'pg_operator'::regclass AND m.objid = o.oid)
     UNION ALL
     SELECT 'pg_opfamily'::regclass, f.oid, 0, 'pg_namespace'::regclass, f.opfnamespace, 0,
-        'operator family', n.nspname, f.opfname, NULL, a.amname, f.opfowner,
+        'operator family', n.nspname, f.opfname, NULL, a.amname,
+        -- Of one of the system only what was added to it is said.
+        CASE WHEN f.oid >= 16384 THEN f.opfowner END,
         jsonb_strip_nulls(jsonb_build_object('access_method', a.amname, 'items', items.list))
     FROM pg_opfamily AS f
     JOIN pg_am AS a ON a.oid = f.opfmethod
     JOIN pg_namespace AS n ON n.oid = f.opfnamespace AND n.nspname !~ '^pg_temp_'
     LEFT JOIN items ON items.refclassid = 'pg_opfamily'::regclass AND items.refobjid = f.oid
-    WHERE f.oid >= 16384
+    WHERE (f.oid >= 16384 OR items.list IS NOT NULL)
         AND NOT EXISTS (SELECT FROM member AS m WHERE m.classid = 'pg_opfamily'::regclass AND m.objid = f.oid)
     UNION ALL
     SELECT 'pg_opclass'::regclass, c.oid, 0, 'pg_namespace'::regclass, c.opcnamespace, 0,

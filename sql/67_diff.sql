@@ -66,34 +66,19 @@ BEGIN
 END
 $$;
 
--- What is unknown or of the wrong kind among the options is an error.
-CREATE OR REPLACE FUNCTION confiture._diff_options(options jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
+CREATE OR REPLACE FUNCTION confiture._diff_kinds() RETURNS jsonb
+LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    kinds constant jsonb := '{"online": "boolean", "renames": "object", "ignore": "array", "equal": "array",
-        "owner": "string", "using": "object", "allow_unmodelled": "boolean"}';
-    opts jsonb := coalesce(jsonb_strip_nulls(options), '{}');
-    wrong text;
-BEGIN
-    IF jsonb_typeof(opts) <> 'object' THEN
-        RAISE EXCEPTION 'the options of a difference must be an object'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example {"online": false}.';
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o WHERE NOT kinds ? o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'unknown option % of a difference', quote_literal(wrong)
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = format('The options are: %s.', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(kinds) AS k));
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o WHERE jsonb_typeof(o.value) <> kinds ->> o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'option % must be of type %', quote_literal(wrong), kinds ->> wrong
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'See the comment on confiture.diff().';
-    END IF;
-    RETURN opts;
-END
+    SELECT '{"online": "boolean", "renames": "object", "ignore": "strings", "equal": "strings", "owner": "string",
+        "using": "object", "allow_unmodelled": "boolean"}'::jsonb
+$$;
+
+CREATE OR REPLACE FUNCTION confiture._diff_options(options jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT confiture._check_options(options, confiture._diff_kinds(), 'a difference', '{"online": false}')
 $$;
 
 CREATE OR REPLACE FUNCTION confiture.diff(
@@ -103,6 +88,7 @@ CREATE OR REPLACE FUNCTION confiture.diff(
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE ROWS 100
 SET search_path = pg_catalog, pg_temp
+SET jit = off
 AS $$
     SELECT d.*
     FROM (SELECT confiture._diff_options(options) AS options OFFSET 0) AS o
@@ -113,6 +99,6 @@ $$;
 COMMENT ON FUNCTION confiture.diff(jsonb, jsonb, jsonb) IS
 'The statements that turn the schema of one snapshot into that of another, in the order in which they must run. A pure function of the two: it reads no catalog and changes nothing; diff(target, source) is the way back.
 Arguments: source, target, as confiture.snapshot() returns them, {} for an empty database; options, an object: online (default true), forms that keep others waiting as shortly as possible, in several transactions; renames, an object of identities of the source and what they are called in the target, such as {"column public.a.x": "column public.a.y"}: without it a rename is a drop and an add; using, an object of identities of columns and the expression by which ALTER TYPE converts them; ignore, an array of patterns (as of LIKE) over identities that are left alone; owner, a role: objects that it owns in the target keep the owner they have; equal, an array of identities that are taken as equal; allow_unmodelled (default false).
-Columns: ordinal, from 1; statement, without a semicolon; kind and object, what it is about, as in the snapshot; change, create, alter, drop, replace, rename or validate; hazards, what it may do, each beginning with a class: data loss, rewrite, long lock, not reversible, changes results, may fail, access (somebody may do more, or less, than before), not complete (what no snapshot has is missing), rename?; lock, the strongest one on what others use; needs_top_level, it can''t run in a transaction block; transaction_group, statements with the same number belong into one transaction.
+Columns: ordinal, from 1; statement, without a semicolon; kind and object, what it is about, as in the snapshot, or setting and the setting that the plan needs; change, create, alter, drop, replace, rename, validate, detach, grant or revoke, of a setting set or reset; hazards, what it may do, each beginning with a class: data loss, rewrite, long lock, not reversible, changes results, may fail, access (somebody may do more, or less, than before), not complete (what no snapshot has is missing), rename?; lock, the strongest one on what others use; needs_top_level, it can''t run in a transaction block; transaction_group, statements with the same number belong into one transaction.
 Errors: 22023 not a snapshot, a wrong option, snapshots of different schemas, a rename to another kind; 42704 a rename of what the source, or to what the target does not have; 42710 to what the source has already; 0A000 a snapshot of another format or of another major version of PostgreSQL, a change that no statement can make; CF018 the schema has objects that Confiture does not know.
 Example: SELECT ordinal, statement, hazards FROM confiture.diff(''{}'', confiture.snapshot());';

@@ -1,35 +1,5 @@
 -- Plans: what turns one schema into another, both ways, proven.
 
--- The snapshot of DDL, from the cache when the same has been loaded before.
-CREATE OR REPLACE FUNCTION confiture._snapshot_cached(paths text[], texts text[]) RETURNS jsonb
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    kept constant integer := confiture._template_limit();
-    wanted text := confiture._build_key(confiture._build_hash(paths, texts), paths, '{"template": "template0"}');
-    kept_one jsonb;
-BEGIN
-    SELECT c.snapshot INTO kept_one FROM confiture.snapshot_cache AS c
-    WHERE c.owner = current_user AND c.key = wanted;
-    IF FOUND THEN
-        RETURN kept_one;
-    END IF;
-    kept_one := confiture.snapshot_of(confiture._files_json(paths, texts));
-    -- Nobody waits for it: who comes second loads again.
-    IF kept > 0 AND pg_try_advisory_xact_lock(1667855724, hashtext(wanted)) THEN
-        INSERT INTO confiture.snapshot_cache (key, snapshot) VALUES (wanted, kept_one) ON CONFLICT DO NOTHING;
-        DELETE FROM confiture.snapshot_cache AS c
-        WHERE c.owner = current_user AND c.key <> wanted
-            AND (c.made_at < clock_timestamp() - current_setting('confiture.template_max_age')::interval
-                OR c.key NOT IN (SELECT n.key FROM confiture.snapshot_cache AS n
-                    WHERE n.owner = current_user ORDER BY n.made_at DESC LIMIT kept))
-            AND pg_try_advisory_xact_lock(1667855724, hashtext(c.key));
-    END IF;
-    RETURN kept_one;
-END
-$$;
-
 -- Whether there are facts in both that only their normal forms can tell apart.
 CREATE OR REPLACE FUNCTION confiture._plan_has_candidates(source jsonb, target jsonb) RETURNS boolean
 LANGUAGE sql STABLE
@@ -162,6 +132,9 @@ $$;
 CREATE OR REPLACE FUNCTION confiture._plan_make(source jsonb, target jsonb, opts jsonb, live boolean) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+-- snapshots are large: no plan is made with them in it, and none is worth compiling
+SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     source_hash text := confiture._snapshot_hash_of(source);
@@ -270,8 +243,12 @@ $$;
 CREATE OR REPLACE FUNCTION confiture.plan_between(source jsonb, target jsonb, options jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
+    -- Those that are stored are read once.
+    source := source || '{}';
+    target := target || '{}';
     RETURN confiture._plan_make(source, target, confiture._plan_renames(source, target, confiture._plan_options(options, false)), false);
 END
 $$;
@@ -288,12 +265,14 @@ RETURNS TABLE (ordinal integer, statement text, kind text, object text, change t
     needs_top_level boolean, transaction_group integer)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     -- Who owns what the DDL makes is who asks.
     opts jsonb := jsonb_build_object('owner', current_user) || confiture._plan_options(options, false) || '{"down": false}';
     target jsonb := confiture._snapshot_cached(paths, texts);
-    source jsonb := confiture.snapshot();
+    source jsonb := confiture._snapshot_live();
     plan jsonb;
 BEGIN
     opts := confiture._plan_renames(source, target, opts);

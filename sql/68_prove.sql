@@ -6,27 +6,16 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    own constant jsonb := CASE WHEN proof THEN '{"groups": "array", "keep": "boolean", "rows": "string", "rows_limit": "number"}'::jsonb
-        ELSE '{"prove": "boolean", "down": "boolean", "unproven": "boolean", "keep": "boolean", "rows": "string", "rows_limit": "number"}' END;
-    opts jsonb := coalesce(jsonb_strip_nulls(options), '{}');
-    wrong text;
+    opts constant jsonb := confiture._check_options(options, confiture._diff_kinds() || CASE
+            WHEN proof THEN '{"groups": "array", "keep": "boolean", "rows": "string", "rows_limit": "number"}'::jsonb
+            ELSE '{"prove": "boolean", "down": "boolean", "unproven": "boolean", "keep": "boolean", "rows": "string", "rows_limit": "number"}' END,
+        CASE WHEN proof THEN 'a proof' ELSE 'a plan' END, '{"online": false}');
 BEGIN
-    IF jsonb_typeof(opts) <> 'object' THEN
-        RAISE EXCEPTION 'the options of a % must be an object', CASE WHEN proof THEN 'proof' ELSE 'plan' END
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example {"online": false}.';
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o
-    WHERE own ? o.key AND jsonb_typeof(o.value) <> own ->> o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'option % must be of type %', quote_literal(wrong), own ->> wrong
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'See the comment on the function.';
-    END IF;
     IF coalesce(opts ->> 'rows', 'none') NOT IN ('none', 'sample', 'generated') THEN
         RAISE EXCEPTION 'option rows can''t be %', quote_literal(opts ->> 'rows')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'The values are none, sample and generated.';
     END IF;
-    -- What is left must be an option of a difference.
-    RETURN opts || confiture._diff_options(opts - ARRAY(SELECT jsonb_object_keys(own)));
+    RETURN opts;
 END
 $$;
 
@@ -90,6 +79,8 @@ $$;
 CREATE OR REPLACE FUNCTION confiture.prove(source jsonb, statements text[], target jsonb, options jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET jit = off
 AS $$
 DECLARE
     started timestamptz := clock_timestamp();

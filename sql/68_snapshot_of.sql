@@ -34,31 +34,39 @@ AS $$
         HAVING count(*) > 0), '{}')
 $$;
 
-CREATE OR REPLACE FUNCTION confiture.snapshot_of(files jsonb, base jsonb DEFAULT NULL) RETURNS jsonb
+-- Loads files into a scratch database, after a base if there is one.
+CREATE OR REPLACE FUNCTION confiture._snapshot_load(paths text[], texts text[], base jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    given record;
     steps jsonb := '[]';
     results jsonb[];
 BEGIN
-    SELECT f.paths, f.texts INTO given FROM confiture._build_files(files) AS f;
-    PERFORM confiture._build_check(given.paths, given.texts);
+    PERFORM confiture._build_check(paths, texts);
     IF base IS NOT NULL THEN
         PERFORM confiture._snapshot_facts(base);
         steps := steps || jsonb_build_object('files', jsonb_build_array(confiture._rebuild_file(base)));
     END IF;
-    steps := steps || jsonb_build_object('files', confiture._files_json(given.paths, given.texts))
+    steps := steps || jsonb_build_object('files', confiture._files_json(paths, texts))
         || '{"query": "SELECT confiture.snapshot()"}';
     results := confiture._scratch(steps);
-    RETURN confiture._with_renames(results[cardinality(results)], given.paths, given.texts);
+    RETURN confiture._with_renames(results[cardinality(results)], paths, texts);
 END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture.snapshot_of(files jsonb, base jsonb DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN base IS NULL THEN confiture._snapshot_cached(f.paths, f.texts)
+        ELSE confiture._snapshot_load(f.paths, f.texts, base) END
+    FROM confiture._build_files(files) AS f
 $$;
 COMMENT ON FUNCTION confiture.snapshot_of(jsonb, jsonb) IS
 'The snapshot of what files of DDL make, in a scratch database on this server: as confiture.build() runs them, by the role that calls.
 Arguments: files, as confiture.build(); base, a snapshot that the scratch database is filled from before.
-Result: as confiture.snapshot(), with "renames", those that comments in the files declare (-- confiture: renamed from old), which confiture.plan_between() honours.
+Result: as confiture.snapshot(), with "renames", those that comments in the files declare (-- confiture: renamed from old), which confiture.plan_between() honours. That of files without a base is kept in confiture.snapshot_cache, as confiture.plan() does: the same files are not loaded again.
 Errors: as confiture.build() raises for files, with file, line and column; 42501 the role may not create databases; 25000 in a transaction that is not READ COMMITTED; 25006 standby; CF013 no free background worker; 22023 base is no snapshot.
 Example: SELECT confiture.snapshot_of(''{"db/schema/a.sql": "CREATE TABLE a (id integer)"}''::jsonb);';
 

@@ -1,38 +1,12 @@
 -- Drift: the live schema against the one that migrations have left, and the one that it should become.
 
--- Reads the options.
 CREATE OR REPLACE FUNCTION confiture._drift_options(options jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    kinds constant jsonb := '{"schemas": "array", "ignore": "array", "equal": "array", "owner": "string", "parts": "boolean"}';
-    opts jsonb := coalesce(jsonb_strip_nulls(options), '{}');
-    wrong text;
-BEGIN
-    IF jsonb_typeof(opts) <> 'object' THEN
-        RAISE EXCEPTION 'the options of drift must be an object'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example {"schemas": ["public"]}.';
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o WHERE NOT kinds ? o.key ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'unknown option % of drift', quote_literal(wrong)
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = format('The options are: %s.', (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(kinds) AS k));
-    END IF;
-    SELECT o.key INTO wrong FROM jsonb_each(opts) AS o
-    WHERE jsonb_typeof(o.value) <> kinds ->> o.key
-        OR jsonb_typeof(o.value) = 'array' AND EXISTS (
-            SELECT FROM jsonb_array_elements(CASE jsonb_typeof(o.value) WHEN 'array' THEN o.value END) AS e
-            WHERE jsonb_typeof(e) <> 'string')
-    ORDER BY 1 LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'option % must be %', quote_literal(wrong),
-            CASE kinds ->> wrong WHEN 'array' THEN 'an array of strings' ELSE 'of type ' || (kinds ->> wrong) END
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'See the comment on confiture.drift().';
-    END IF;
-    RETURN opts;
-END
+    SELECT confiture._check_options(options,
+        '{"schemas": "strings", "ignore": "strings", "equal": "strings", "owner": "string", "parts": "boolean"}',
+        'drift', '{"schemas": ["public"]}')
 $$;
 
 -- A snapshot that this server can compare; NULL stays NULL, {} is an empty database.

@@ -4,6 +4,10 @@
 CREATE OR REPLACE FUNCTION confiture._catalog_stamp() RETURNS text
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_catalog_stamp';
 
+-- The same as of the snapshot of the statement that calls it, which confiture.snapshot() has too.
+CREATE OR REPLACE FUNCTION confiture._catalog_stamp_seen() RETURNS text
+LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_catalog_stamp_seen';
+
 -- The newest row of the log that has changed what is applied.
 CREATE OR REPLACE FUNCTION confiture._record_log_id() RETURNS bigint
 LANGUAGE sql STABLE

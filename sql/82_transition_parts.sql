@@ -68,12 +68,21 @@ BEGIN
             USING ERRCODE = 'feature_not_supported', HINT = 'Its steps must see what others have written meanwhile.';
     END IF;
     t := confiture._transition_get(name);
-    BEGIN
-        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
-    EXCEPTION WHEN lock_not_available THEN
-        RAISE EXCEPTION 'another session is at work on transition %', quote_literal(name)
-            USING ERRCODE = 'CF037', HINT = 'Wait until it has ended: pg_stat_activity shows it; confiture.transition_stop() ends background workers.';
-    END;
+    PERFORM confiture._half_refuse(t);
+    -- Workers that copy hold it for the time of a chunk, and may just be ending.
+    FOR attempt IN 1 .. 50 LOOP
+        BEGIN
+            SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR NO KEY UPDATE NOWAIT;
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            IF attempt = 50 THEN
+                RAISE EXCEPTION 'another session is at work on transition %', quote_literal(name)
+                    USING ERRCODE = 'CF037',
+                    HINT = 'Wait until it has ended: pg_stat_activity shows it; confiture.transition_stop() ends background workers.';
+            END IF;
+        END;
+        PERFORM pg_sleep(0.02);
+    END LOOP;
     IF t.state <> ALL (allowed) THEN
         RAISE EXCEPTION 'transition % is %: this step needs %', quote_literal(name), t.state,
                 array_to_string(allowed, ' or ')
@@ -107,6 +116,23 @@ AS $$
     UPDATE confiture.transition AS t
     SET state = _transition_set_state.state, changed_at = clock_timestamp(), failure = NULL
     WHERE t.id = transition
+$$;
+
+-- How many rows the planner expects in a table: of its size now, also when it was never analyzed.
+CREATE OR REPLACE FUNCTION confiture._transition_estimate_rows(relation oid) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    plan json;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relkind = 'r'
+            AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')) THEN
+        RETURN 0;  -- refused, and named, by what follows
+    END IF;
+    EXECUTE format('EXPLAIN (FORMAT json) SELECT FROM ONLY %s', confiture._relation_name(relation)) INTO plan;
+    RETURN (plan #>> '{0,Plan,Plan Rows}')::bigint;
+END
 $$;
 
 -- The columns of a table, but dropped ones, in their order: alias.a, alias.b.

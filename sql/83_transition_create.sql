@@ -450,13 +450,12 @@ DECLARE
     missing text := '';
 BEGIN
     PERFORM confiture._check_writable('transitions');
-    IF server IS NOT NULL THEN
-        RAISE EXCEPTION 'a transition to another server is not supported'
-            USING ERRCODE = 'feature_not_supported', HINT = 'Leave server out: both schemas are in this database.';
-    END IF;
     IF name IS NULL OR source_schema IS NULL OR target_schema IS NULL THEN
         RAISE EXCEPTION 'a transition needs a name and two schemas' USING ERRCODE = 'null_value_not_allowed',
             HINT = 'SELECT confiture.transition_create(''to_v2'', ''app'', ''app_v2'').';
+    END IF;
+    IF server IS NOT NULL THEN
+        RETURN confiture._remote_create(name, source_schema, target_schema, mapping, server, options);
     END IF;
     IF source_schema = target_schema THEN
         RAISE EXCEPTION 'the two schemas are the same' USING ERRCODE = 'invalid_parameter_value',
@@ -511,8 +510,8 @@ END
 $$;
 COMMENT ON FUNCTION confiture.transition_create(text, text, text, jsonb, name, jsonb) IS
 'Plans a transition: tables of the source schema move to tables of the target schema while everyone writes. The target tables are there, and empty. Everything is checked; what stands in the way is named, and then nothing is created. Nothing is changed before confiture.transition_capture().
-Arguments: name; source_schema, target_schema; mapping, {"tables": {"orders": {"target": "orders", "columns": {"cents": "(total * 100)::bigint"}, "back": {"total": "cents / 100.0"}}}}: the tables that move, with an expression over the source row for each target column that is not a column of the same name, and over the target row for the way back; an expression without columns is for new rows only. NULL: all tables, by equal names. server must be NULL. options: swap (rename, default: the tables change places under a short lock; schema: the schemas change names, without a lock on tables), chunk_ms (100: how long a chunk of the copy takes), max_rate (rows a second), max_replica_lag (bytes), lock_timeout (50ms) and lock_retries (30) for the short locks, disk (true: refuse when there is no room).
+Arguments: name; source_schema, target_schema; mapping, {"tables": {"orders": {"target": "orders", "columns": {"cents": "(total * 100)::bigint"}, "back": {"total": "cents / 100.0"}}}}: the tables that move, with an expression over the source row for each target column that is not a column of the same name, and over the target row for the way back; an expression without columns is for new rows only. NULL: all tables, by equal names. server: a server of postgres_fdw, on which the target schema is, with Confiture of the same version in its database; NULL: the target schema is in this database. options: swap (rename, default: the tables change places under a short lock; schema: the schemas change names, without a lock on tables), chunk_ms (100: how long a chunk of the copy takes), max_rate (rows a second), max_replica_lag (bytes), lock_timeout (50ms) and lock_retries (30) for the short locks, disk (true: refuse when there is no room).
 Result: the number of the transition.
 To split a table into two, name both in "targets", the main one first: {"customers": {"targets": [{"target": "customers"}, {"target": "addresses", "when": "street IS NOT NULL", "absent": {"street": "NULL"}}]}}; to merge two, give both the same target, and the second "secondary": true. when: for which rows of the wide table the second table has one; absent: what the columns of the wide table are where it has none (NULL).
-Errors: CF030 refused, DETAIL names each problem; CF032 the name is taken; 0A000 another server, more than two tables into one or out of one; 22004, 22023 arguments; 3F000 no such schema; 25006 standby.
+Errors: CF030 refused, DETAIL names each problem; CF032 the name is taken; 0A000 more than two tables into one or out of one, or a split or a merge to another server; 08001 the server can''t be reached; 42704 there is no such server, or no user mapping; 42809 the server is not of postgres_fdw; 22004, 22023 arguments; 3F000 no such schema; 25006 standby.
 Example: SELECT confiture.transition_create(''to_v2'', ''app'', ''app_v2'');';

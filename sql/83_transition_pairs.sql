@@ -116,7 +116,7 @@ BEGIN
         source_key, target_key, columns, back, rows_estimated, shape, main, sibling, condition)
     VALUES (_transition_add.transition, _transition_add.ordinal, _transition_add.source, _transition_add.target,
         confiture._relation_name(_transition_add.source), confiture._relation_name(_transition_add.target), '{}', '{}', there, here,
-        (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class AS c WHERE c.oid = _transition_add.source),
+        confiture._transition_estimate_rows(_transition_add.source),
         _transition_add.shape, _transition_add.main, CASE WHEN _transition_add.shape <> 'single' THEN 0 END, spec ->> 'when')
     RETURNING id INTO made;
     PERFORM confiture._transition_set_keys(made);

@@ -1,40 +1,45 @@
 -- Transitions: capturing what is written, and copying what was there.
 
--- Statements that take the secondary indexes and the foreign keys off a target, and those that
--- put them back: what is checked row by row would stand in the way of rows from different moments.
+-- What is taken off a target while it is filled, and how: foreign keys, then secondary indexes. What
+-- is checked row by row would stand in the way of rows from different moments.
+CREATE OR REPLACE FUNCTION confiture._transition_taken_off(p confiture.transition_table)
+RETURNS TABLE (kind text, name name, "constraint" name, definition text, comment text, statement text, index oid)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT 'foreign key', o.conname, o.conname, pg_get_constraintdef(o.oid), obj_description(o.oid, 'pg_constraint'),
+        format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), o.conname), NULL::oid
+    FROM pg_constraint AS o WHERE o.conrelid = p.target AND o.contype = 'f'
+    UNION ALL
+    SELECT 'index', c.relname, o.conname, coalesce(pg_get_constraintdef(o.oid), pg_get_indexdef(i.indexrelid)),
+        coalesce(obj_description(o.oid, 'pg_constraint'), obj_description(i.indexrelid, 'pg_class')),
+        CASE WHEN o.conname IS NOT NULL
+            THEN format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), o.conname)
+            ELSE format('DROP INDEX %s', confiture._relation_name(i.indexrelid)) END, i.indexrelid
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+    LEFT JOIN pg_constraint AS o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
+    WHERE i.indrelid = p.target AND NOT i.indisreplident AND NOT i.indisprimary
+        AND i.indexrelid <> (SELECT k.index FROM confiture._transition_keys(p.target) AS k
+            WHERE k.key @> p.target_key AND k.key <@ p.target_key LIMIT 1)
+    ORDER BY 1, 2
+$$;
+
+-- Takes it off, and remembers what it was.
 CREATE OR REPLACE FUNCTION confiture._transition_strip(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept oid;
-    fk record;
-    ix record;
+    o record;
 BEGIN
-    FOR fk IN SELECT o.conname, pg_get_constraintdef(o.oid) AS def FROM pg_constraint AS o
-            WHERE o.conrelid = p.target AND o.contype = 'f' ORDER BY o.conname LOOP
+    FOR o IN SELECT * FROM confiture._transition_taken_off(p) LOOP
         UPDATE confiture.transition_table AS t
-        SET foreign_keys = t.foreign_keys || jsonb_build_array(jsonb_build_object('name', fk.conname, 'definition', fk.def))
+        SET foreign_keys = t.foreign_keys || CASE o.kind WHEN 'foreign key'
+                THEN jsonb_build_array(jsonb_build_object('name', o.name, 'definition', o.definition)) ELSE '[]' END,
+            indexes = t.indexes || CASE o.kind WHEN 'index' THEN jsonb_build_array(jsonb_build_object('name', o.name,
+                'constraint', o."constraint", 'definition', o.definition, 'comment', o.comment)) ELSE '[]' END
         WHERE t.id = p.id;
-        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), fk.conname);
-    END LOOP;
-    SELECT k.index INTO kept FROM confiture._transition_keys(p.target) AS k
-    WHERE k.key @> p.target_key AND k.key <@ p.target_key LIMIT 1;
-    FOR ix IN SELECT i.indexrelid, c.relname, o.conname, o.oid AS constraint_oid,
-                pg_get_indexdef(i.indexrelid) AS def, pg_get_constraintdef(o.oid) AS constraint_def,
-                coalesce(obj_description(o.oid, 'pg_constraint'), obj_description(i.indexrelid, 'pg_class')) AS comment
-            FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
-            LEFT JOIN pg_constraint AS o ON o.conindid = i.indexrelid AND o.conrelid = i.indrelid AND o.contype IN ('p', 'u', 'x')
-            WHERE i.indrelid = p.target AND i.indexrelid <> kept AND NOT i.indisreplident AND NOT i.indisprimary ORDER BY c.relname LOOP
-        UPDATE confiture.transition_table AS t
-        SET indexes = t.indexes || jsonb_build_array(jsonb_build_object('name', ix.relname, 'constraint', ix.conname,
-            'definition', coalesce(ix.constraint_def, ix.def), 'comment', ix.comment))
-        WHERE t.id = p.id;
-        IF ix.conname IS NOT NULL THEN
-            EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', confiture._relation_name(p.target), ix.conname);
-        ELSE
-            EXECUTE format('DROP INDEX %s', confiture._relation_name(ix.indexrelid));
-        END IF;
+        EXECUTE o.statement;
     END LOOP;
 END
 $$;
@@ -66,30 +71,34 @@ BEGIN
 END
 $$;
 
--- The triggers of a pair: two pairs can share a table.
-CREATE OR REPLACE FUNCTION confiture._transition_trigger_names(pair integer, OUT of_rows text, OUT of_truncate text)
+-- The statements that set the triggers of a table to a mode: two pairs can share a table.
+CREATE OR REPLACE FUNCTION confiture._transition_trigger_statements(pair integer, relation text, mode text) RETURNS SETOF text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'confiture_transition' || n.suffix, 'confiture_transition_truncate' || n.suffix
+    SELECT s.statement
     FROM (SELECT CASE WHEN p.main THEN '' ELSE '_2' END FROM confiture.transition_table AS p WHERE p.id = pair) AS n (suffix)
+    CROSS JOIN LATERAL (VALUES
+        (1, format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', 'confiture_transition' || n.suffix, relation, pair, mode)),
+        (2, format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', 'confiture_transition_truncate' || n.suffix, relation, pair, mode)),
+        (3, format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I', relation,
+            'confiture_transition' || n.suffix, 'confiture_transition_truncate' || n.suffix))) AS s (place, statement)
+    ORDER BY s.place
 $$;
 
--- Sets the triggers of a table to a mode.
+-- Sets them.
 CREATE OR REPLACE FUNCTION confiture._transition_set_triggers(pair integer, relation oid, mode text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    name text := confiture._relation_name(relation);
-    n record;
+    statement text;
 BEGIN
-    SELECT t.* INTO n FROM confiture._transition_trigger_names(pair) AS t;
-    EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', n.of_rows, name, pair, mode);
-    EXECUTE format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', n.of_truncate, name, pair, mode);
-    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I', name, n.of_rows, n.of_truncate);
+    FOR statement IN SELECT confiture._transition_trigger_statements(pair, confiture._relation_name(relation), mode) LOOP
+        EXECUTE statement;
+    END LOOP;
 END
 $$;
 
@@ -108,6 +117,22 @@ BEGIN
 END
 $$;
 
+-- The statement that makes the change log of a pair.
+CREATE OR REPLACE FUNCTION confiture._transition_log_statement(p confiture.transition_table, name text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CREATE TABLE %s (%s)', name,
+            -- Keys are compared with positions in the source: in its order.
+            (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
+                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END),
+                    CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
+             FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
+             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
+             LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
+             LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace))
+$$;
+
 -- Under the locks: change logs, triggers, and what is taken off the targets.
 CREATE OR REPLACE FUNCTION confiture._transition_do_capture(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
@@ -120,15 +145,7 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         made := format('%I.%I', (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = p.target), 'confiture_log_' || p.id);
-        EXECUTE format('CREATE TABLE %s (%s)', made,
-            -- Keys are compared with positions in the source: in its order.
-            (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END),
-                    CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
-             FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
-             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
-             LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
-             LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace));
+        EXECUTE confiture._transition_log_statement(p, made);
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', made);
         EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Keys of %s that were written: belongs to transition %s.',
             confiture._relation_name(p.source), quote_literal(t.name)));
@@ -154,9 +171,12 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{planned,captured}');
 BEGIN
-    IF t.state = 'planned' THEN
+    IF t.state = 'planned' AND confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_capture(t);
+    ELSIF t.state = 'planned' THEN
         PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
         PERFORM confiture._transition_refuse(t);
+        UPDATE confiture.transition_table AS p SET rows_estimated = confiture._transition_estimate_rows(p.source) WHERE p.transition = t.id;
         PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');
     END IF;
     RETURN 'captured';
@@ -238,7 +258,9 @@ BEGIN
             confiture._transition_range(p, key, 'm', p.position, NULL));
     END IF;
     EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS m WHERE %s LIMIT %s) AS w', log, condition, batch) INTO waiting;
-    IF waiting > 0 THEN
+    IF waiting > 0 AND confiture._transition_is_remote(p.transition) THEN
+        PERFORM confiture._remote_drain(p, batch, condition);
+    ELSIF waiting > 0 THEN
         PERFORM confiture._transition_drain(p, batch, condition);
     END IF;
     -- More often when the log is long, but never all the time: rows must be copied too.
@@ -278,9 +300,13 @@ BEGIN
     ORDER BY h.pair, h.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
         SELECT r.* INTO p FROM confiture.transition_table AS r WHERE r.id = c.pair;
-        copied := confiture._transition_fill(p.id, false, format('SELECT %s FROM ONLY %s AS source WHERE %s',
-            confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.source),
-            confiture._transition_range(p, p.source_key, 'source', c.lower, c.upper)), 'insert');
+        IF confiture._transition_is_remote(t.id) THEN
+            copied := confiture._remote_copy(p, c.lower, c.upper);
+        ELSE
+            copied := confiture._transition_fill(p.id, false, format('SELECT %s FROM ONLY %s AS source WHERE %s',
+                confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.source),
+                confiture._transition_range(p, p.source_key, 'source', c.lower, c.upper)), 'insert');
+        END IF;
         elapsed_ms := extract(epoch FROM clock_timestamp() - started) * 1000;
         UPDATE confiture.transition_chunk AS h
         SET copied_at = clock_timestamp(), row_count = copied, elapsed_ms = _transition_chunk.elapsed_ms
@@ -324,8 +350,14 @@ DECLARE
 BEGIN
     PERFORM confiture._check_writable('transitions');
     t := confiture._transition_get(name);
-    -- Together with other workers, but not with a step that moves the state.
-    SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+    IF t.state NOT IN ('planned', 'captured', 'copying') AND confiture._transition_is_remote(t.id) THEN
+        RETURN confiture._remote_work(t.id);
+    END IF;
+    PERFORM confiture._half_refuse(t);
+    IF t.state IN ('captured', 'copying') THEN
+        -- Together with other workers, but not with a step that moves the state.
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+    END IF;
     IF t.state IN ('planned', 'contracted', 'aborted') THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to copy', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
@@ -341,7 +373,7 @@ $$;
 CREATE OR REPLACE PROCEDURE confiture.transition_worker(name text)
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_worker';
 COMMENT ON PROCEDURE confiture.transition_worker(text) IS
-'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others.
+'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others. For a transition to another server it goes on when all is copied, brings over what is written, tries again while that server is away, and ends with the transition.
 Arguments: name.
 Errors: CF031 wrong state; CF034 no such transition; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
 Example: CALL confiture.transition_worker(''to_v2'');';

@@ -79,6 +79,9 @@ DECLARE
     length bigint;
     total bigint := 0;
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        RETURN confiture._remote_catch_up_piece(t);
+    END IF;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         length := confiture._transition_log_length(p);
         IF NOT p.indexed AND length > 20000 THEN
@@ -314,6 +317,10 @@ BEGIN
     IF EXISTS (SELECT FROM confiture.transition_table AS r WHERE r.transition = t.id AND NOT r.indexed) THEN
         RAISE EXCEPTION 'transition % has not caught up yet', quote_literal(name)
             USING ERRCODE = 'CF031', HINT = 'Call confiture.transition_catch_up() first.';
+    END IF;
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_mirror(t);
+        RETURN 'mirrored';
     END IF;
     -- Nobody else uses the targets yet: what they take over is given to them before the lock.
     PERFORM confiture._transition_locked(t, NULL, '_transition_do_follow');

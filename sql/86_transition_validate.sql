@@ -119,6 +119,10 @@ DECLARE
     wrong integer := 0;
     started timestamptz := clock_timestamp();
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        RETURN QUERY SELECT v.* FROM confiture._remote_validate(t, max_rows) AS v;
+        RETURN;
+    END IF;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR part IN SELECT c.* FROM confiture._transition_compare(p, 50000) AS c LOOP
             ranges := ranges + 1;
@@ -149,7 +153,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_validate(text, integer) IS
-'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. Columns whose expression does not depend on the row are not compared.
+'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. When the target is on another server, rows whose keys are still in the change log do not count. Columns whose expression does not depend on the row are not compared.
 Arguments: name; max_rows, how many differences at most.
 Columns: source_table; key; difference: only in the source, only in the target, different; source_row, target_row.
 Errors: 23503 a foreign key is violated; else as confiture.transition_capture().
@@ -196,6 +200,9 @@ BEGIN
     IF "right" IS NULL OR "right" NOT IN ('source', 'target') THEN
         RAISE EXCEPTION 'which side is right must be source or target, not %', coalesce(quote_literal("right"), 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'source: the target is made what the source says.';
+    END IF;
+    IF confiture._transition_is_remote(t.id) THEN
+        RETURN confiture._remote_repair(t, "right");
     END IF;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR part IN SELECT c.* FROM confiture._transition_compare(p, 5000) AS c WHERE NOT c.equal LOOP

@@ -166,6 +166,10 @@ BEGIN
             USING ERRCODE = 'CF035', DETAIL = 'Its last validation: ' || coalesce(t.validation::text, 'none') || '.',
             HINT = 'Call confiture.transition_validate(); when rows differ, confiture.transition_repair() first.';
     END IF;
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_cutover(t);
+        RETURN 'cut_over';
+    END IF;
     PERFORM confiture._transition_refuse(t);
     PERFORM confiture._transition_locked(t, NULL, '_transition_do_wait');
     t := jsonb_populate_record(t, jsonb_build_object('options', t.options || jsonb_build_object('follow', EXISTS (
@@ -177,7 +181,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_cutover(text) IS
-'Lets the tables change places: what used to find a source table by its name finds the target table from now on, and the other way round. Both sides stay equal, so that confiture.transition_rollback() loses nothing. With swap "rename" under a short lock on all tables, which is given back when it does not come at once; with swap "schema" the schemas change names, without a lock on tables. Commit at once: the lock is held until then. Publications follow; sessions whose snapshot is older than the mirror are waited for, as long as for a lock.
+'Lets the tables change places: what used to find a source table by its name finds the target table from now on, and the other way round. Both sides stay equal, so that confiture.transition_rollback() loses nothing. With swap "rename" under a short lock on all tables, which is given back when it does not come at once; with swap "schema" the schemas change names, without a lock on tables. Commit at once: the lock is held until then. When the target is on another server, the source table is set aside, and a view that reads and writes the target takes its place. Publications follow; sessions whose snapshot is older than the mirror are waited for, as long as for a lock.
 Arguments: name.
 Result: the state, cut_over.
 Errors: CF030 a table has changed so that the cutover is refused; CF035 not validated; CF036 the lock was not to be had, DETAIL says who holds it: nothing has changed then; else as confiture.transition_capture().
@@ -191,7 +195,9 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}');
 BEGIN
-    IF t.state = 'cut_over' THEN
+    IF t.state = 'cut_over' AND confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_rollback(t);
+    ELSIF t.state = 'cut_over' THEN
         PERFORM confiture._transition_rehearse(t, '_transition_do_rollback');
         PERFORM confiture._transition_locked(t, CASE t.options ->> 'swap' WHEN 'rename' THEN 'ACCESS EXCLUSIVE' END,
             '_transition_do_rollback');
@@ -257,6 +263,10 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_take(name, '{cut_over}');
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_contract(t);
+        RETURN 'contracted';
+    END IF;
     PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_contract');
     RETURN 'contracted';
 END
@@ -318,10 +328,16 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._transition_take(name,
-        '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+    t confiture.transition := confiture._transition_get(name);
 BEGIN
-    IF t.state = 'planned' THEN
+    IF confiture._transition_is_half(t.id) AND t.state <> 'cut_over' THEN
+        PERFORM confiture._half_end(t);
+        RETURN 'aborted';
+    END IF;
+    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+    IF confiture._transition_is_remote(t.id) THEN
+        PERFORM confiture._remote_abort(t);
+    ELSIF t.state = 'planned' THEN
         PERFORM confiture._transition_set_state(t.id, 'aborted');
     ELSE
         PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');

@@ -82,6 +82,14 @@ BEGIN
             USING ERRCODE = 'active_sql_transaction', HINT = 'They would not see it: COMMIT first.';
     END IF;
     t := confiture._transition_get(name);
+    PERFORM confiture._half_refuse(t);
+    IF t.live AND confiture._transition_is_remote(t.id) THEN
+        -- One more: it brings over what is written when all is copied, until the transition has ended.
+        IF confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
+            RETURN ARRAY[confiture._transition_launch(t.id, NULL)];
+        END IF;
+        workers := workers + 1;
+    END IF;
     IF NOT t.live OR confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to do until %', quote_literal(name), t.state, until
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
@@ -105,7 +113,7 @@ END
 $$;
 COMMENT ON FUNCTION confiture.transition_start(text, text, integer) IS
 'Starts background workers that move a transition on to a state, as CALL confiture.transition_run() does; returns at once, and they go on when this session ends. A lock or a connection that is not to be had is tried again; any other error ends them: confiture.transition_status() shows it as failure. They do not outlive the server: after a restart, start them again.
-Arguments: name; until: captured, catching_up (everything is copied), mirrored, validated (default), cut_over or contracted; workers: how many, 1 (default) to 64: the first one drives, the others copy along. Each needs a slot of max_worker_processes.
+Arguments: name; until: captured, catching_up (everything is copied), mirrored, validated (default), cut_over or contracted; workers: how many, 1 (default) to 64: the first one drives, the others copy along. Each needs a slot of max_worker_processes. For a transition to another server there is one more, which brings over what is written and ends with the transition; it alone is started when the state is reached.
 Result: their process IDs.
 Errors: 08006 the worker could not connect, the log says why; CF013 no free background worker; CF031 there is nothing to do; CF034 no such transition; CF037 another one drives it; 22023 another state or number; 25001 in a transaction that has written; 25006 standby.
 Example: SELECT confiture.transition_start(''to_v2'', workers => 2);';

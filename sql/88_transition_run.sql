@@ -29,12 +29,17 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborted}';
     t confiture.transition;
     pause double precision;
     length bigint;
 BEGIN
     PERFORM confiture._transition_check_until(until);
     t := confiture._transition_get(name);
+    -- Rows are copied by several at once. For everything else, who else may just have moved it on is waited for.
+    IF t.live AND t.state <> 'copying' THEN
+        t := confiture._transition_take(name, states);
+    END IF;
     IF t.state = 'aborted' THEN
         RAISE EXCEPTION 'transition % is aborted', quote_literal(name)
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
@@ -45,17 +50,17 @@ BEGIN
         WHEN 'planned' THEN
             PERFORM confiture.transition_capture(name);
         WHEN 'captured' THEN
-            t := confiture._transition_take(name, '{captured,copying}');
             PERFORM confiture._transition_set_state(t.id, 'copying');
         WHEN 'copying' THEN
             pause := confiture._transition_work(name, NULL);
             IF pause IS NULL THEN
-                t := confiture._transition_take(name, '{copying,catching_up}');
-                PERFORM confiture._transition_set_state(t.id, 'catching_up');
+                t := confiture._transition_take(name, states);
+                IF t.state = 'copying' THEN
+                    PERFORM confiture._transition_set_state(t.id, 'catching_up');
+                END IF;
             END IF;
             RETURN coalesce(pause, 0);
         WHEN 'catching_up' THEN
-            t := confiture._transition_take(name, '{catching_up}');
             length := confiture._transition_catch_up_piece(t);
             IF length < 1000 THEN
                 PERFORM confiture.transition_mirror(name);
@@ -113,7 +118,11 @@ BEGIN
         'swap', t.options ->> 'swap', 'created_at', t.created_at, 'changed_at', t.changed_at, 'next', confiture._transition_next(t.state),
         'validation', t.validation, 'failure', t.failure,
         'workers', (SELECT coalesce(jsonb_agg(jsonb_build_object('pid', w.pid, 'drives', w.drives)), '[]')
-            FROM confiture._transition_workers(t.id) AS w), 'blockers', coalesce(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up')), '[]'),
+            FROM confiture._transition_workers(t.id) AS w), 'blockers', (SELECT coalesce(jsonb_agg(b.value ORDER BY b.ordinality), '[]')
+            FROM jsonb_array_elements(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up'))) WITH ORDINALITY AS b
+            -- Not those who work on it, nor who will be gone in a moment.
+            WHERE NOT ((b.value ->> 'state') IN ('active', 'fastpath function call') AND (b.value ->> 'xact_seconds')::numeric < 1)
+                AND (b.value ->> 'pid')::integer NOT IN (SELECT w.pid FROM confiture._transition_workers(t.id) AS w)),
         'tables', coalesce(jsonb_agg(jsonb_build_object(
             'source', coalesce(confiture._relation_name(p.source), p.source_name),
             'target', coalesce(confiture._relation_name(p.target), p.target_name),
@@ -132,11 +141,11 @@ BEGIN
                 - min(h.copied_at - h.elapsed_ms * interval '1 ms') FILTER (WHERE h.copied_at > clock_timestamp() - interval '10 s'))), 0) AS rate
         FROM confiture.transition_chunk AS h WHERE h.pair = p.id) AS c
     WHERE p.transition = t.id;
-    RETURN result;
+    RETURN confiture._remote_status(t.id, result);
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_status(text) IS
-'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
+'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now, and not for a moment only), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
 Arguments: name.
 Errors: CF034 no such transition.
 Example: SELECT jsonb_pretty(confiture.transition_status(''to_v2''));';

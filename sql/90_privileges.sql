@@ -11,7 +11,7 @@ DECLARE
         'estimate_calibration', 'analyze', 'migrate_analyze', 'snapshot', 'snapshot_hash', 'snapshot_facts', 'check_basis', '_check_basis', '_basis_hashes', '_basis_objects', '_basis_read', '_own_needs',
         '_snapshot_facts', '_facts_hash', '_facts_relations', '_facts_columns', '_facts_parts', '_facts_types', '_facts_routines',
         '_facts_others', '_facts_about', '_extension_version',
-        'drift', 'drift_report', 'drift_check', 'drift_rules', 'recorded_schema', 'ddl_history', '_drift', '_drift_options',
+        'drift', 'drift_report', 'drift_check', 'drift_rules', 'recorded_schema', 'ddl_history', '_drift', '_drift_options', '_check_options',
         '_drift_side', '_drift_changes', '_drift_parent', '_drift_ancestors', '_drift_who', '_drift_details', '_drift_rows', '_drift_undeclared',
         '_drift_rank', '_drift_grant', '_drift_keys', '_drift_severity', '_ignored', '_record_newest', '_record_log_id',
         '_record_snapshot', '_empty_facts', '_changed_facts', '_normal_forms',
@@ -24,21 +24,22 @@ DECLARE
         '_intent_unknown', '_intent_check_name', '_intent_is_open', '_intent_status',
         '_intent_affected', '_intent_found', '_intent_severity', '_intent_check_window',
         'transition_status', 'transition_list', '_transition_get', '_transition_next', '_transition_blockers',
-        '_transition_log_length', '_transition_workers', '_relation_name',
+        '_transition_log_length', '_transition_workers', '_relation_name', '_remote_status',
         'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp', '_build_is_work_name'];
     developers constant text[] := readers || ARRAY[
         'intent_register', 'intent_start', 'intent_complete', 'intent_merge', 'intent_abandon', 'intent_extend',
         'intent_acknowledge', 'intent_resolve', 'reserve_version', '_intent_register',
         'diff', 'plan', 'plan_between', 'prove', 'scratch_prepare', 'snapshot_of', '_build_check', '_build_key',
         '_build_lock', '_build_prune', '_build_templates', '_build_trim', '_build_unlock', '_build_work_name',
-        '_changed_facts', '_check_writable', '_diff', '_diff_options', '_diff_side', '_empty_facts', '_files_json',
+        '_changed_facts', '_check_writable', '_diff', '_diff_kinds', '_diff_options', '_diff_side', '_empty_facts', '_files_json',
         '_normal_forms', '_declared_renames', '_renames_left', '_with_renames', '_plan_renames', '_plan_back_options', '_plan_basis', '_plan_live', '_plan_objects', '_plan_changes', '_plan_ignored', '_own_needs', '_changed_object', '_basis_text', '_plan_diff_options', '_plan_has_candidates', '_plan_hazards',
         '_plan_keep', '_plan_keeps', '_plan_make', '_plan_options', '_plan_prove', '_plan_refuse', '_plan_rows',
         '_plan_statements', '_plan_why_not', '_prove_in', '_rows_fill', '_rows_hazards', '_rows_load', '_rows_make', '_rows_prove', '_rows_sample', '_rows_sums',
         '_rows_tables', '_rows_value', '_rebuild_file', '_scratch', '_scratch_admit',
         '_scratch_base', '_scratch_compare', '_scratch_copy', '_scratch_create', '_scratch_drop', '_scratch_fill', '_scratch_find',
         '_scratch_key', '_scratch_make_base', '_scratch_mark', '_scratch_of', '_scratch_raise', '_scratch_run',
-        '_scratch_unmarked', '_scratch_unsubscribe', '_snapshot_cached', '_snapshot_hash_of', '_template_limit', '_top_level', '_twin_comment', '_twin_copy',
+        '_scratch_unmarked', '_scratch_unsubscribe', '_snapshot_cached', '_snapshot_hash_of', '_snapshot_keep', '_snapshot_kept',
+        '_snapshot_live', '_snapshot_live_key', '_snapshot_load', '_catalog_stamp', '_catalog_stamp_seen', '_template_limit', '_top_level', '_twin_comment', '_twin_copy',
         '_twin_keep', '_twin_name', '_twin_stamp', '_twin_threshold'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'developer', 'migrator', 'admin') THEN
@@ -62,7 +63,9 @@ BEGIN
     IF level IN ('migrator', 'admin') THEN
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON confiture.migration, confiture.tb_confiture,'
             ' confiture.migration_progress, confiture.hook, confiture.prediction, confiture.schema_record,'
-            ' confiture.transition, confiture.transition_table, confiture.transition_chunk TO %I', role);
+            ' confiture.transition, confiture.transition_table, confiture.transition_chunk,'
+            ' confiture.transition_remote, confiture.transition_remote_table TO %I', role);
+        EXECUTE format('GRANT INSERT ON confiture.remote_command TO %I', role);
         EXECUTE format('GRANT INSERT ON confiture.migration_log TO %I', role);
         EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA confiture TO %I', role);
     END IF;

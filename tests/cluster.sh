@@ -88,4 +88,6 @@ as_server "$bindir/pg_ctl" -D "$data" -l "$root/log" -w -t 60 start >/dev/null |
 export PGHOST=$root PGPORT=5432 PGUSER=postgres PGDATABASE=postgres PGDATA=$data
 export PATH=$bindir:$PATH PG_CONFIG=$pg_config
 unset PGSERVICE PGPASSWORD DATABASE_URL || true
+# A make that a test runs is none of those around it.
+unset MAKEFLAGS MFLAGS MAKELEVEL || true
 "$@"

@@ -3,9 +3,18 @@
 STAGE = build/stage$(MAJORVERSION)
 PYTHON ?= python3
 BIN = .venv/bin
+PYTEST = $(BIN)/python -m pytest -q -p no:cacheprovider
 C_FILES = $(wildcard extension/*.[ch] extension/core/*.[ch])
 
-.PHONY: deps stage demo test test-sql test-python lint bench matrix fuzz
+# How much is done at once; the tests wait some of the time.
+CORES := $(shell nproc 2>/dev/null || echo 1)
+JOBS ?= $(shell echo $$(($(CORES) + 1)))
+
+# Each has a private server of its own, so that they can run side by side; the
+# fault tests kill theirs. The longest come first.
+TESTS = test-pairs test-client test-faults test-pgtap test-e2e test-fuzz test-isolation test-regress
+
+.PHONY: deps stage demo test ci lint bench matrix fuzz test-sql test-python $(TESTS)
 
 # What is missing on this machine: Debian packages, then Python packages.
 deps: .venv/.stamp
@@ -17,7 +26,7 @@ deps: .venv/.stamp
 
 # The extension, built and installed into a folder of the repository.
 stage: deps
-	@$(MAKE) -s --no-print-directory all
+	@$(MAKE) -s --no-print-directory -j$(CORES) all
 	@rm -rf $(STAGE)
 	@$(MAKE) -s --no-print-directory install DESTDIR=$(CURDIR)/$(STAGE)
 
@@ -25,18 +34,23 @@ demo: deps
 	@$(MAKE) -s --no-print-directory stage
 	@examples/demo.sh
 
-test: deps
-	@$(MAKE) -s --no-print-directory stage
-	@$(MAKE) -s --no-print-directory test-sql test-python
+# All of them, whatever fails; the output of each comes when it has ended.
+test: stage
+	@$(MAKE) -s --no-print-directory -k -O -j$(JOBS) $(TESTS)
 
-# pgTAP, pg_regress, isolation tester.
-test-sql:
-	tests/cluster.sh tests/run-sql.sh
+# What CI runs: the tests, and lint beside them.
+ci: stage
+	@$(MAKE) -s --no-print-directory -k -O -j$(JOBS) $(TESTS) lint
 
-# The fault tests kill their server: they get one of their own.
-test-python:
-	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/client tests/fuzz tests/e2e tests/pairs
-	tests/cluster.sh $(BIN)/python -m pytest -q -p no:cacheprovider tests/faults
+test-sql: test-pgtap test-regress test-isolation
+
+test-python: test-pairs test-client test-e2e test-fuzz test-faults
+
+test-pgtap test-regress test-isolation:
+	tests/cluster.sh tests/run-sql.sh $(@:test-%=%)
+
+test-pairs test-client test-e2e test-fuzz test-faults:
+	tests/cluster.sh $(PYTEST) tests/$(@:test-%=%)
 
 lint: deps
 	$(BIN)/ruff check client tests bench examples

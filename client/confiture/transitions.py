@@ -21,6 +21,18 @@ from confiture.errors import ConfitureError
 
 Status = dict[str, Any]
 STATES: Final = ("captured", "catching_up", "mirrored", "validated", "cut_over", "contracted")
+ENDED: Final = ("contracted", "aborted")
+RANKS: Final = {
+    "planned": 0,
+    "captured": 1,
+    "copying": 2,
+    "catching_up": 3,
+    "mirrored": 4,
+    "rolled_back": 4,
+    "validated": 5,
+    "cut_over": 6,
+    "contracted": 7,
+}
 
 
 class Transitions(db.OnConnection):
@@ -48,9 +60,11 @@ class Transitions(db.OnConnection):
         )
         return self.status(name)
 
-    def plan(self, name: str) -> list[dict[str, Any]]:
-        """Return what each step will run, and under which lock."""
-        return self._call("SELECT p.* FROM confiture.transition_plan(%s) AS p ORDER BY p.ordinal", name)
+    def plan(self, name: str, sample_rows: int = 10_000) -> list[dict[str, Any]]:
+        """Return what each step will run, under which lock, and how long it may take."""
+        return self._call(
+            "SELECT p.* FROM confiture.transition_plan(%s, %s) AS p ORDER BY p.ordinal", name, sample_rows
+        )
 
     def run(
         self,
@@ -94,6 +108,15 @@ class Transitions(db.OnConnection):
             self._call("CALL confiture.transition_run(%s, %s)", name, until)
         except ConfitureError as problem:
             failure.append(problem)
+
+    def start(self, name: str, until: str = "validated", *, workers: int = 1) -> list[int]:
+        """Let background workers of the server move on to a state; return their process IDs at once."""
+        found = self._call("SELECT confiture.transition_start(%s, %s, %s) AS pids", name, until, workers)
+        return list(found[0]["pids"])
+
+    def stop(self, name: str) -> int:
+        """End the background workers; return how many have ended."""
+        return int(self._call("SELECT confiture.transition_stop(%s) AS stopped", name)[0]["stopped"])
 
     def validate(self, name: str, limit: int = 100) -> list[dict[str, Any]]:
         """Compare both sides; return the rows that differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 
 from .conftest import Command, Project
+from .processes import Terminal
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -122,3 +124,68 @@ def test_a_row_that_does_not_fit_is_named_and_the_run_goes_on_later(confiture: C
     assert "(2000, -100)" in result.err
     query("UPDATE app.orders SET total = 1 WHERE id = 2000")
     assert confiture("transition", "run", "t").code == 0
+
+
+MOVE = ("migrate", "schema-to-schema", "--from", "app", "--to", "app_v2")
+
+
+def test_schema_to_schema(confiture: Command, query: Query) -> None:
+    result = confiture(*MOVE, "--mapping", MAPPING, "--until", "captured")
+    assert result.code == 0, result.err
+    assert result.out.startswith("app_to_app_v2: captured\n")
+    refused = confiture(*MOVE, "--mapping", MAPPING)
+    assert refused.code == 2
+    assert "its mapping and options stand" in refused.err
+    refused = confiture(
+        "migrate", "schema-to-schema", "--from", "app_v2", "--to", "app", "--name", "app_to_app_v2"
+    )
+    assert refused.code == 2
+    assert "leads from app to app_v2" in refused.err
+    result = confiture(*MOVE, "--strategy", "local", "--jobs", "2")
+    assert result.code == 0, result.err
+    assert "Going on with app_to_app_v2, which is captured." in result.err
+    assert query("SELECT sum(cents) FROM app_v2.orders") == [(4501500,)]
+    again = confiture(*MOVE, "--format", "json")
+    assert again.json["transition"]["state"] == "validated"
+    assert confiture(*MOVE, "--until", "cut_over").code == 0
+    assert query("SELECT cents FROM app.orders WHERE id = 7") == [(7,)]
+
+
+def test_schema_to_schema_refuses_what_does_not_fit_together(confiture: Command, query: Query) -> None:
+    for more in (("--strategy", "fdw"), ("--strategy", "local", "--server", "other")):
+        result = confiture(*MOVE, *more)
+        assert result.code == 2
+        assert "--server" in result.err
+    assert confiture(*MOVE).code == 40
+    assert query("SELECT count(*) FROM confiture.transition") == [(0,)]
+
+
+def test_in_the_background(confiture: Command, query: Query) -> None:
+    create(confiture, "--option", "max_rate=200", "--option", "chunk_ms=5")
+    result = confiture("transition", "run", "t", "--background", "--jobs", "2")
+    assert result.code == 0
+    assert "Started in the background" in result.err
+    assert "drives." in confiture("transition", "status", "t").out
+    assert confiture("transition", "run", "t", "--background").code == 46
+    assert confiture("transition", "stop", "t").out == "Background workers that have ended: 2.\n"
+    assert confiture("transition", "stop", "t", "--format", "json").json == {"stopped": 0}
+    query("ALTER TABLE app_v2.orders ADD CHECK (cents <> 77777) NOT VALID")
+    query("INSERT INTO app.orders VALUES (5000, 777.77)")
+    query("UPDATE confiture.transition SET options = options || '{\"max_rate\": null}'")
+    confiture("transition", "run", "t", "--background")
+    deadline = time.monotonic() + 60
+    while "has ended a background worker" not in (out := confiture("transition", "status", "t").out):
+        assert time.monotonic() < deadline, out
+        time.sleep(0.05)
+    assert "(23514)" in out
+    assert "DETAIL: Failing row contains (5000, 77777)." in out
+
+
+def test_progress_moves_on_a_terminal(confiture: Command, query: Query) -> None:
+    query("INSERT INTO app.orders SELECT i, i / 100.0 FROM generate_series(3001, 6000) AS i")
+    create(confiture, "--option", "max_rate=4000", "--option", "chunk_ms=5")
+    terminal = Terminal("transition", "run", "t")
+    terminal.wait_for("t: copying")
+    terminal.wait_for("rows/s")
+    assert terminal.end() == 0
+    assert "t: validated" in terminal.text

@@ -74,14 +74,21 @@ BEFORE = {
     "confiture.transition_contract": CUT_OVER,
     "confiture.transition_abort": MIRRORED,
     "confiture.transition_status": MIRRORED,
+    "confiture.transition_stop": PLANNED,
     "confiture.migrate_down": APPLIED,
     "confiture.forget": APPLIED,
     "confiture.set_checksum": APPLIED,
     "confiture.resolve": IN_DOUBT,
     "confiture.intent_merge": "SELECT confiture.intent_complete('int_3f9c21d07ab4')",
 }
-# The file of the example is not there; a CALL commits, and its transition is not there.
-NOT_RUN = ("confiture_py.check", "confiture.transition_run", "confiture.transition_worker")
+# The file of the example is not there; a CALL commits, and its transition is not there; nor is it
+# for a background worker, which does not see a transaction that will be rolled back.
+NOT_RUN = (
+    "confiture_py.check",
+    "confiture.transition_run",
+    "confiture.transition_worker",
+    "confiture.transition_start",
+)
 
 
 def generator() -> ModuleType:

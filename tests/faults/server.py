@@ -42,9 +42,10 @@ class Process:
         return "confiture worker" in self.title
 
     def kill(self) -> None:
-        """Kill it the hard way."""
+        """Kill it the hard way, and wait until the postmaster knows: from then on it takes no connection."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{self.pid}").exists(), f"{self.pid} is collected")
 
 
 class Server:
@@ -103,7 +104,8 @@ class Server:
         children = self.processes()
         os.kill(postmaster, signal.SIGKILL)
         for child in children:
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGKILL)
         for pid in [postmaster, *(child.pid for child in children)]:
             until(partial(_is_gone, pid), f"{pid} is gone")
         # Where nobody collects the dead (a container), their files would look like those of a living server.

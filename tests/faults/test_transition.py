@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -301,6 +303,58 @@ def test_an_old_snapshot_stops_the_cutover(database: Database, idle: Connection)
     assert "the sleeper" in (problem.value.diag.message_detail or "")
     idle.execute("COMMIT")
     database.execute("SELECT confiture.transition_cutover('t')")
+
+
+@pytest.fixture
+def small_disk(database: Database, tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """A tablespace that is soon full; call it to give it another size."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    for folder in (place, *list(place.parents)[:3]):
+        folder.chmod(0o755)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("a small file system can't be mounted here")
+    try:
+        shutil.chown(place, "postgres")
+        database.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+        yield lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", place], check=True)
+        database.execute("DROP SCHEMA app_new CASCADE")
+        database.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk_under_the_target(database: Database, small_disk: Callable[[str], None]) -> None:
+    """Writers do not notice; the copy stops, says so, and goes on when there is room."""
+    prepare(
+        database,
+        rows=8000,
+        target=f"{TABLE} TABLESPACE small",
+        options='{"chunk_ms": 20, "disk": false}',
+    )
+    judge = load(database, rows=8000)
+    with judge.running():
+        with pytest.raises(psycopg.errors.DiskFull):
+            go(database, "validated")
+        assert state(database) == "copying"
+        judge.wait(3)
+        database.execute("SELECT confiture.transition_start('t')")
+        until(lambda: failure(database) is not None, "the background worker tells of it")
+        assert failure(database) == "53100"
+        judge.wait(3)
+        small_disk("100m")
+        go(database, "validated")
+        judge.wait(3)
+    assert judge.errors == []
+    check_both(database, judge)
+    assert database.execute("SELECT * FROM confiture.transition_validate('t')") == []
+    database.execute("SELECT confiture.transition_abort('t')")
+
+
+def failure(database: Database) -> object:
+    """The error that a background worker has left."""
+    return database.value("SELECT confiture.transition_status('t') #>> '{failure,sqlstate}'")
 
 
 def client(database: Database, command: str) -> subprocess.Popen[bytes]:

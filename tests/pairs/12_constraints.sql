@@ -406,3 +406,16 @@ CREATE VIEW v AS SELECT id, a FROM t GROUP BY id;
 -- to:
 CREATE TABLE t (id integer, a text, CONSTRAINT other PRIMARY KEY (id));
 CREATE VIEW v AS SELECT id, a FROM t GROUP BY id;
+
+-- pair: unique_like_another_and_like_the_primary_key
+-- from:
+-- to:
+CREATE TABLE t (a integer, b integer, c integer, CONSTRAINT t_key PRIMARY KEY (a));
+ALTER TABLE t ADD CONSTRAINT a_key UNIQUE (a);
+ALTER TABLE t ADD CONSTRAINT b1 UNIQUE (b) INCLUDE (c);
+ALTER TABLE t ADD CONSTRAINT b2 UNIQUE (b) INCLUDE (c);
+ALTER TABLE t ADD CONSTRAINT b3 UNIQUE (b) INCLUDE (c) DEFERRABLE;
+ALTER TABLE t ADD CONSTRAINT e1 EXCLUDE (c WITH =);
+ALTER TABLE t ADD CONSTRAINT e2 EXCLUDE (c WITH =);
+CREATE TABLE u (b integer REFERENCES t (a), a integer);
+COMMENT ON CONSTRAINT b2 ON t IS 'b2';

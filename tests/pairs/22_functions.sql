@@ -343,3 +343,31 @@ CREATE AGGREGATE total(integer) (SFUNC = step, STYPE = integer);
 -- to:
 CREATE FUNCTION other(integer, integer) RETURNS integer LANGUAGE sql AS 'SELECT $1';
 CREATE AGGREGATE total(integer) (SFUNC = other, STYPE = integer);
+
+-- pair: procedures_that_differ_in_what_comes_out
+-- from:
+CREATE TYPE "a, b" AS (x integer);
+CREATE PROCEDURE p(IN a integer, IN b integer, IN c integer) LANGUAGE sql AS 'SELECT 1';
+CREATE PROCEDURE q(INOUT a text) LANGUAGE sql AS 'SELECT 1::text';
+-- to:
+CREATE TYPE "a, b" AS (x integer);
+CREATE PROCEDURE p(OUT a integer, IN b integer, IN c integer) LANGUAGE sql AS 'SELECT $1 - $2';
+CREATE PROCEDURE p(IN a integer, IN b integer, IN c integer) LANGUAGE sql AS 'SELECT 2';
+CREATE PROCEDURE p(IN "a, b", OUT "a, b", VARIADIC "a, b"[]) LANGUAGE sql AS 'SELECT NULL::public."a, b"';
+CREATE PROCEDURE p(IN "a, b", IN "a, b", VARIADIC "a, b"[]) LANGUAGE sql AS 'SELECT 2';
+ALTER PROCEDURE p(IN integer, IN integer) OWNER TO pair_owner;
+ALTER PROCEDURE p(IN "a, b", IN "a, b", IN "a, b"[]) OWNER TO pair_owner;
+COMMENT ON PROCEDURE p(IN integer, IN integer, IN integer) IS 'in';
+GRANT EXECUTE ON PROCEDURE p(IN integer, IN integer) TO pair_reader;
+REVOKE EXECUTE ON PROCEDURE p(IN integer, IN integer, IN integer) FROM public;
+
+-- pair: sql_body_with_a_parameter_that_has_no_name
+-- from:
+CREATE TABLE t ("a""b" integer);
+CREATE FUNCTION g(x integer, integer) RETURNS integer LANGUAGE sql RETURN x;
+-- to:
+CREATE TABLE t ("a""b" integer);
+CREATE FUNCTION f(integer) RETURNS TABLE (x integer) LANGUAGE sql
+    BEGIN ATOMIC SELECT "a""b" + $1 FROM t """""" WHERE '""''""' <> $1::text AND """""" IS NOT NULL; END;
+CREATE FUNCTION g(x integer, integer) RETURNS integer LANGUAGE sql RETURN x - $2;
+CREATE FUNCTION h(OUT y integer, x integer, integer) LANGUAGE sql RETURN x * $2;

@@ -126,3 +126,57 @@ CREATE OPERATOR CLASS c FOR TYPE point USING gist AS
     FUNCTION 3 gist_point_compress(internal), FUNCTION 5 gist_box_penalty(internal, internal, internal),
     FUNCTION 6 gist_box_picksplit(internal, internal), FUNCTION 7 gist_box_same(box, box, internal),
     FUNCTION 8 gist_point_distance(internal, point, smallint, oid, internal), STORAGE box;
+
+-- pair: operator_that_is_a_shell_with_an_owner
+-- from:
+CREATE SCHEMA s;
+-- to:
+CREATE SCHEMA s;
+CREATE TYPE s.c AS (a integer);
+CREATE FUNCTION s.f(s.c, integer) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR s.=@ (FUNCTION = s.f, LEFTARG = s.c, RIGHTARG = integer, COMMUTATOR = OPERATOR(s.@=), NEGATOR = OPERATOR(s.!@));
+ALTER OPERATOR s.@= (integer, s.c) OWNER TO pair_owner;
+
+-- pair: operator_that_is_a_shell_nothing_names
+-- from:
+CREATE SCHEMA s;
+-- to:
+CREATE SCHEMA s;
+CREATE FUNCTION s.f(boolean, boolean) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR s.=== (FUNCTION = s.f, LEFTARG = boolean, RIGHTARG = boolean, NEGATOR = OPERATOR(s.!==));
+DROP OPERATOR s.=== (boolean, boolean);
+CREATE FUNCTION s.f(boolean) RETURNS boolean LANGUAGE sql AS 'SELECT true';
+CREATE OPERATOR s.@@@ (FUNCTION = s.f, RIGHTARG = boolean, NEGATOR = OPERATOR(s.!@@));
+DROP OPERATOR s.@@@ (NONE, boolean);
+ALTER OPERATOR s.!== (boolean, boolean) OWNER TO pair_owner;
+
+-- pair: operator_class_goes_and_its_function_stays
+-- expect: kept function public.h(integer, bigint)
+-- from:
+CREATE FUNCTION h(value integer, seed bigint) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT AS 'SELECT value + seed';
+CREATE OPERATOR CLASS c FOR TYPE integer USING hash AS OPERATOR 1 =, FUNCTION 2 h(integer, bigint);
+CREATE TABLE t (a integer) PARTITION BY HASH (a);
+-- to:
+CREATE FUNCTION h(value integer, seed bigint) RETURNS bigint LANGUAGE sql IMMUTABLE STRICT AS 'SELECT value + seed';
+CREATE TABLE t (a integer) PARTITION BY HASH (a);
+
+-- pair: operator_family_of_the_system_gets_members
+-- from:
+CREATE TYPE n;
+CREATE FUNCTION n_in(cstring) RETURNS n LANGUAGE internal IMMUTABLE STRICT AS 'int8in';
+CREATE FUNCTION n_out(n) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int8out';
+CREATE TYPE n (INPUT = n_in, OUTPUT = n_out, LIKE = bigint);
+CREATE FUNCTION n_eq(n, n) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int8eq';
+CREATE OPERATOR = (FUNCTION = n_eq, LEFTARG = n, RIGHTARG = n, COMMUTATOR = =, RESTRICT = eqsel, JOIN = eqjoinsel, MERGES);
+-- to:
+CREATE TYPE n;
+CREATE FUNCTION n_in(cstring) RETURNS n LANGUAGE internal IMMUTABLE STRICT AS 'int8in';
+CREATE FUNCTION n_out(n) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int8out';
+CREATE TYPE n (INPUT = n_in, OUTPUT = n_out, LIKE = bigint);
+CREATE FUNCTION n_eq(n, n) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int8eq';
+CREATE OPERATOR = (FUNCTION = n_eq, LEFTARG = n, RIGHTARG = n, COMMUTATOR = =, RESTRICT = eqsel, JOIN = eqjoinsel, MERGES);
+ALTER OPERATOR FAMILY integer_ops USING btree ADD OPERATOR 3 = (n, n);
+CREATE FUNCTION n_lt(n, n) RETURNS boolean LANGUAGE internal IMMUTABLE STRICT AS 'int8lt';
+CREATE OPERATOR < (FUNCTION = n_lt, LEFTARG = n, RIGHTARG = n);
+CREATE FUNCTION n_cmp(n, bigint) RETURNS integer LANGUAGE internal IMMUTABLE STRICT AS 'btint8cmp';
+ALTER OPERATOR FAMILY integer_ops USING btree ADD OPERATOR 1 < (n, n), FUNCTION 1 (n, bigint) n_cmp(n, bigint);

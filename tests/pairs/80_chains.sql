@@ -1,7 +1,6 @@
 -- Chains: one change and everything that hangs on it; several changes at once.
 
 -- pair: chain_type_under_everything
--- unsolved: a view in a circle is made a dummy, and its rule still needs the table that goes
 -- columns: reordered
 -- from:
 CREATE TABLE t (id integer PRIMARY KEY, n integer DEFAULT 1 CHECK (n > 0), m bigint GENERATED ALWAYS AS (n * 2) STORED);
@@ -52,7 +51,6 @@ GRANT EXECUTE ON FUNCTION f() TO pair_reader;
 -- expect back: remade column public.t.m
 
 -- pair: chain_function_under_default_index_view_trigger
--- unsolved: two overloads stand side by side while an index is made concurrently: a call is ambiguous
 -- from:
 CREATE FUNCTION slug(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
 CREATE TABLE t (id integer PRIMARY KEY, a text DEFAULT slug('X'));

@@ -148,6 +148,12 @@ SELECT is(confiture._catalog_stamp(), :'stamp', 'statistics do not change it');
 COMMENT ON TABLE app.users IS 'stamped';
 SELECT isnt(confiture._catalog_stamp(), :'stamp', 'a comment does');
 COMMENT ON TABLE app.users IS NULL;
+SELECT confiture._catalog_stamp() AS stamp \gset
+CREATE SUBSCRIPTION cf_stamped CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false);
+SELECT isnt(confiture._catalog_stamp(), :'stamp', 'a subscription, which all databases share, does');
+ALTER SUBSCRIPTION cf_stamped SET (slot_name = NONE);
+DROP SUBSCRIPTION cf_stamped;
+SELECT is(confiture._catalog_stamp(), confiture._catalog_stamp_seen(), 'what a statement sees is what there is');
 
 -- Against a target.
 CREATE TEMP TABLE target AS SELECT confiture.snapshot() AS s;

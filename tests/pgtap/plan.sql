@@ -44,6 +44,64 @@ SELECT is((SELECT count(*) FROM confiture.snapshot_cache), 0::bigint, 'a role se
 SELECT is((SELECT code FROM pg_temp.failure('INSERT INTO confiture.snapshot_cache (owner, key, snapshot) SELECT ''postgres'', ''x'', ''{}''')), '42501', 'and writes no others');
 RESET ROLE;
 
+-- snapshot_of() keeps what it has loaded, too.
+DELETE FROM confiture.snapshot_cache;
+SELECT ok(confiture.snapshot_of('CREATE TABLE kept (a int)') -> 'facts' ? 'table public.kept', 'snapshot_of()');
+UPDATE confiture.snapshot_cache SET snapshot = snapshot || '{"stored": true}';
+SELECT ok(confiture.snapshot_of('CREATE TABLE kept (a int)') ? 'stored', 'the same DDL is not loaded again');
+SELECT ok(NOT confiture.snapshot_of('CREATE TABLE kept (a bigint)') ? 'stored', 'other DDL is');
+SELECT ok(confiture.snapshot_of('CREATE TABLE more ()', confiture.snapshot_of('CREATE TABLE kept (a int)')) -> 'facts' ?& '{table public.kept,table public.more}',
+    'what is loaded on top of a base');
+SELECT is((SELECT count(*) FROM confiture.snapshot_cache), 2::bigint, 'is not kept');
+BEGIN READ ONLY;
+SELECT ok(confiture.snapshot_of('CREATE TABLE kept (a int)') ? 'stored', 'what is kept can be read in a transaction that is read only');
+COMMIT;
+SET confiture.template_limit = 0;
+SELECT ok(confiture.snapshot_of('CREATE TABLE kept (a text)') -> 'facts' ? 'table public.kept', 'with confiture.template_limit = 0');
+SELECT is((SELECT count(*) FROM confiture.snapshot_cache), 2::bigint, 'nothing is kept');
+RESET confiture.template_limit;
+
+-- The schema of this database is kept when it is large, until the catalogs change.
+CREATE FUNCTION pg_temp.live() RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM confiture.snapshot_cache WHERE key LIKE 'live %' $$;
+CREATE FUNCTION pg_temp.spoil() RETURNS void LANGUAGE sql AS $$
+    UPDATE confiture.snapshot_cache SET snapshot = snapshot #- '{facts,column big.t1.c1}' WHERE key LIKE 'live %'
+$$;
+CREATE FUNCTION pg_temp.tells_truth() RETURNS boolean LANGUAGE sql AS $$ SELECT confiture._snapshot_live() = confiture.snapshot() $$;
+SELECT ok(pg_temp.tells_truth(), 'a small schema');
+SELECT is(pg_temp.live(), 0::bigint, 'is not kept');
+CREATE SCHEMA big;
+SELECT format('CREATE TABLE big.t%s (%s)', i, (SELECT string_agg(format('c%s int', j), ', ') FROM generate_series(1, 10) AS j))
+FROM generate_series(1, 100) AS i \gexec
+BEGIN READ ONLY;
+SELECT ok(pg_temp.tells_truth(), 'a large one, where nothing can be kept');
+COMMIT;
+SELECT ok(pg_temp.tells_truth(), 'and where it can');
+SELECT is(pg_temp.live(), 1::bigint, 'is kept');
+SELECT pg_temp.spoil();
+SELECT ok(NOT confiture._snapshot_live() -> 'facts' ? 'column big.t1.c1', 'and it is not read again');
+ANALYZE big.t1;
+INSERT INTO big.t1 VALUES (1);
+SELECT ok(NOT confiture._snapshot_live() -> 'facts' ? 'column big.t1.c1', 'when rows and statistics change');
+COMMENT ON COLUMN big.t1.c1 IS 'changed';
+SELECT ok(pg_temp.tells_truth(), 'it is when the schema does');
+SELECT is(pg_temp.live(), 1::bigint, 'the newest is kept');
+SELECT pg_temp.spoil();
+CREATE TABLE big.passing (a int);
+DROP TABLE big.passing;
+SELECT ok(NOT confiture._snapshot_live() -> 'facts' ? 'column big.t1.c1', 'what was made and dropped changes nothing');
+BEGIN;
+ALTER TABLE big.t2 ADD COLUMN mine int;
+SELECT ok(pg_temp.tells_truth(), 'what the transaction has done counts');
+ROLLBACK;
+SELECT ok(NOT confiture._snapshot_live() -> 'facts' ? 'column big.t1.c1', 'and goes with it');
+CREATE ROLE cf_renamed;
+ALTER TABLE big.t3 OWNER TO cf_renamed;
+SELECT ok(pg_temp.tells_truth(), 'an owner');
+ALTER ROLE cf_renamed RENAME TO cf_called_otherwise;
+SELECT ok(pg_temp.tells_truth(), 'has another name');
+DROP SCHEMA big CASCADE;
+DROP ROLE cf_called_otherwise;
+
 -- Hazards that only the proof shows.
 SELECT is(confiture._plan_hazards('[{"ordinal": 1, "object": "column public.a.c", "hazards": ["data loss: x"]}, {"ordinal": 2, "object": "table public.b", "hazards": null}]',
     '{"not_preserved": [{"identity": "column public.a.c", "parent": "table public.a", "kind": "column", "what": "attnum", "changed": false},

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from confiture.cli.mapping import STATES, read_json, read_options, with_mapping
 from confiture.cli.options import (
     YES,
     RunOptions,
@@ -325,3 +326,67 @@ def history(session: Session, limit: int) -> None:
     entries = session.migrator().history(limit)
     render.show(session.terminal, entries)
     session.terminal.document({"entries": [entry.as_dict() for entry in entries]})
+
+
+@migrate.command("schema-to-schema")
+@with_mapping
+@click.option("--name", metavar="NAME", help="Of the transition; default FROM_to_TO.")
+@click.option("--server", metavar="NAME", help="The foreign server on which the new schema is.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["local", "fdw"]),
+    help="local: in this database; fdw: to another server. Default: fdw with --server.",
+)
+@click.option(
+    "--until", type=click.Choice(STATES), default="validated", show_default=True, help="Where to stop."
+)
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions that copy at once."
+)
+@click.option(
+    "--background", is_flag=True, help="Let background workers of the server do it; return at once."
+)
+@with_database
+def schema_to_schema(
+    session: Session,
+    source: str,
+    target: str,
+    mapping: str | None,
+    swap: str | None,
+    options: tuple[str, ...],
+    name: str | None,
+    server: str | None,
+    strategy: str | None,
+    until: str,
+    jobs: int,
+    background: bool,
+) -> None:
+    """Move tables to a new schema while everyone writes.
+
+    Makes a transition, or goes on with the one of that name, and moves it on until both sides are
+    equal and stay so. The cutover is a step of its own: confiture transition cutover, or --until
+    cut_over. Goes on where an earlier run has stopped.
+
+    \b
+    Example:
+      confiture migrate schema-to-schema --from app --to app_v2
+      confiture migrate schema-to-schema --from app --to app_v2 --mapping @mapping.json --jobs 2
+      confiture migrate schema-to-schema --from app --to app_v2 --until contracted
+    """
+    from confiture.cli.moving import Move, Wanted, schema_to_schema
+    from confiture.errors import UsageError
+
+    if strategy is not None and (strategy == "fdw") is not (server is not None):
+        raise UsageError(
+            f"--strategy {strategy} {'needs' if strategy == 'fdw' else 'goes without'} a server",
+            hint="Name the foreign server with --server, or leave --strategy out.",
+        )
+    wanted = Wanted(
+        name or f"{source}_to_{target}",
+        source,
+        target,
+        read_json(mapping, "mapping"),
+        server,
+        read_options(options, swap),
+    )
+    schema_to_schema(session, wanted, Move(until, jobs, background))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from confiture import exit_codes
+from confiture.cli.mapping import STATES, read_json, read_options, with_mapping
 from confiture.cli.options import YES, Session, with_database
 
 if TYPE_CHECKING:
     from confiture.transitions import Transitions
 
 NAME = click.argument("name")
-STATES = ("captured", "catching_up", "mirrored", "validated", "cut_over", "contracted")
 
 
 @click.group()
@@ -37,22 +36,6 @@ def _transitions(session: Session) -> Transitions:
     return Transitions(session.connect())
 
 
-def _json(text: str | None, what: str) -> Any:
-    """Read an option that is JSON, or names a file of it: @mapping.json."""
-    import json
-
-    from confiture.errors import UsageError
-
-    if text is None:
-        return None
-    try:
-        return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
-    except OSError as problem:
-        raise UsageError(f"cannot read the {what}: {problem}", hint="Write @ and a file, or JSON.") from None
-    except ValueError as problem:
-        raise UsageError(f"the {what} is not JSON: {problem}", hint="Write @ and a file, or JSON.") from None
-
-
 def _show(session: Session, status: dict[str, Any]) -> None:
     from confiture.render import transition as render
 
@@ -62,16 +45,8 @@ def _show(session: Session, status: dict[str, Any]) -> None:
 
 @transition.command()
 @NAME
-@click.option("--from", "source", metavar="SCHEMA", required=True, help="Where the tables are.")
-@click.option("--to", "target", metavar="SCHEMA", required=True, help="Where the new ones are, empty.")
-@click.option("--mapping", metavar="JSON", help="The mapping, or @ and a file; default: by equal names.")
-@click.option(
-    "--swap", type=click.Choice(["rename", "schema"]), help="What the cutover does; default rename."
-)
-@click.option(
-    "--option", "options", multiple=True, metavar="NAME=VALUE", help="Another option: max_rate=5000."
-)
-@click.option("--server", metavar="NAME", help="A foreign server: not supported yet, and refused.")
+@with_mapping
+@click.option("--server", metavar="NAME", help="The foreign server on which the new schema is.")
 @with_database
 def create(
     session: Session,
@@ -93,42 +68,51 @@ def create(
       confiture transition create to_v2 --from app --to app_v2 --mapping @mapping.json
       confiture transition create to_v2 --from app --to app_v2 --swap schema --option max_rate=5000
     """
-    given = dict(_option(each) for each in options)
-    if swap:
-        given["swap"] = swap
     _show(
         session,
         _transitions(session).create(
-            name, source, target, mapping=_json(mapping, "mapping"), options=given, server=server
+            name,
+            source,
+            target,
+            mapping=read_json(mapping, "mapping"),
+            options=read_options(options, swap),
+            server=server,
         ),
     )
 
 
-def _option(text: str) -> tuple[str, Any]:
-    """Split NAME=VALUE; the value may be JSON."""
-    import json
-
-    name, _, value = text.partition("=")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
-
-
 @transition.command()
 @NAME
+@click.option(
+    "--sample-rows",
+    type=click.IntRange(0, 10_000_000),
+    default=10_000,
+    show_default=True,
+    help="Rows of each table to measure with; 0: nothing is measured.",
+)
 @with_database
-def plan(session: Session, name: str) -> None:
-    """Show what each step will run, and which locks it takes.
+def plan(session: Session, name: str, sample_rows: int) -> None:
+    """Show what each step will run, which locks it takes, and how long that may take.
+
+    Measured with some rows, on tables that are made for it and rolled back.
 
     \b
     Example:
       confiture transition plan to_v2
     """
-    rows = _transitions(session).plan(name)
+    rows = _transitions(session).plan(name, sample_rows)
     session.terminal.table(
-        ("step", "relation", "statement", "lock"),
-        [(row["step"], row["relation"], row["statement"], row["lock"]) for row in rows],
+        ("step", "statement", "lock", "ms", "from"),
+        [
+            (
+                row["step"],
+                row["statement"],
+                row["lock"],
+                "" if row["estimate_ms"] is None else f"{row['estimate_ms']:.1f}",
+                row["estimate"],
+            )
+            for row in rows
+        ],
     )
     session.terminal.document({"plan": rows})
 
@@ -141,8 +125,11 @@ def plan(session: Session, name: str) -> None:
 @click.option(
     "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions that copy at once."
 )
+@click.option(
+    "--background", is_flag=True, help="Let background workers of the server do it; return at once."
+)
 @with_database
-def run(session: Session, name: str, until: str, jobs: int) -> None:
+def run(session: Session, name: str, until: str, jobs: int, background: bool) -> None:
     """Move a transition on to a state.
 
     Goes on where an earlier run has stopped. Exits with 45 when the two sides differ, and with 19
@@ -153,23 +140,28 @@ def run(session: Session, name: str, until: str, jobs: int) -> None:
       confiture transition run to_v2
       confiture transition run to_v2 --until mirrored --jobs 2
       confiture transition run to_v2 --until validated --format json
+      confiture transition run to_v2 --background --jobs 4
     """
-    from confiture.render import transition as render
-    from confiture.transitions import Transitions
+    from confiture.cli.moving import Move, drive
 
-    moving = _transitions(session)
-    watching = Transitions(session.connect())
-    last = ""
+    _show(session, drive(session, _transitions(session), name, Move(until, jobs, background)))
 
-    def watch() -> None:
-        nonlocal last
-        line = render.progress(watching.status(name))
-        if line != last:
-            session.terminal.note(line)
-        last = line
 
-    helpers = [session.connect() for _ in range(jobs - 1)]
-    _show(session, moving.run(name, until, helpers=helpers, watch=watch))
+@transition.command()
+@NAME
+@with_database
+def stop(session: Session, name: str) -> None:
+    """End the background workers of a transition.
+
+    What they were at is rolled back; run goes on from there.
+
+    \b
+    Example:
+      confiture transition stop to_v2
+    """
+    stopped = _transitions(session).stop(name)
+    session.terminal.line(f"Background workers that have ended: {stopped}.")
+    session.terminal.document({"stopped": stopped})
 
 
 @transition.command()

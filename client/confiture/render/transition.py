@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
 
-from confiture.terminal import Terminal
+from confiture import human
+from confiture.terminal import Terminal, printable
 
 Document = dict[str, Any]
+
+# Where lines can't move, how often there is one.
+LINE_SECONDS = 10.0
 
 
 def show_status(terminal: Terminal, status: Document) -> None:
@@ -28,6 +34,16 @@ def show_status(terminal: Terminal, status: Document) -> None:
             for each in status["tables"]
         ],
     )
+    for each in status["workers"]:
+        what = "drives" if each["drives"] else "copies"
+        terminal.line(f"In the background: process {each['pid']} {what}.")
+    failure = status["failure"]
+    if failure:
+        retried = "is tried again" if failure["retried"] else "has ended a background worker"
+        terminal.line(f"This {retried}: {failure['message']} ({failure['sqlstate']})", "bold red")
+        for label in ("detail", "hint"):
+            if failure[label]:
+                terminal.line(f"{label.upper()}: {failure[label]}")
     for each in status["blockers"]:
         terminal.line(
             f"In the way: process {each['pid']} ({each['user']}, {each['application_name'] or 'no name'})"
@@ -36,7 +52,46 @@ def show_status(terminal: Terminal, status: Document) -> None:
     terminal.line(str(status["next"]))
 
 
-def progress(status: Document) -> str:
+class Progress:
+    """Shows how far a transition is while it moves: a table that changes on a terminal, lines elsewhere."""
+
+    def __init__(self, terminal: Terminal, look: Callable[[], Document]) -> None:
+        self.terminal = terminal
+        self.look = look
+        self.state: str | None = None
+        self.said = 0.0
+        self.begun = time.monotonic()
+        self._live: Any = None
+
+    def __enter__(self) -> Self:
+        if self.terminal.live:
+            from rich.live import Live
+
+            self._live = Live(console=self.terminal.console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self) -> None:
+        """Look, and show it; in lines only a new state, or what has come after a while."""
+        status = self.look()
+        now = time.monotonic()
+        if self._live is not None:
+            self._live.update(_moving(status, now - self.begun), refresh=True)
+        elif status["state"] != self.state or now - self.said >= LINE_SECONDS:
+            self.state, self.said = status["state"], now
+            self.terminal.note(_line(status))
+
+
+def _line(status: Document) -> str:
     """Return one line that tells how far it is."""
     tables = status["tables"]
     copied = sum(each["rows_copied"] or 0 for each in tables)
@@ -48,6 +103,43 @@ def progress(status: Document) -> str:
         line += f", {_number(rate)} rows/s, {_seconds(sum(left))} left"
     log = sum(each["log_length"] or 0 for each in tables)
     return line + (f", {_number(log)} to catch up" if log else "")
+
+
+def _moving(status: Document, elapsed: float) -> Any:
+    """Return the table that changes: a line for each table, with how much of it is there."""
+    from rich import box
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for header, justify in (("table", "left"), ("", "left"), ("copied", "right"), ("of", "right")):
+        shown.add_column(header, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for header in ("rows/s", "left", "log", "lag"):
+        shown.add_column(header, justify="right")
+    for each in status["tables"]:
+        total = max(each["rows_estimated"] or 0, 1)
+        done = total if each["copied"] else min(each["rows_copied"] or 0, total)
+        shown.add_row(
+            Text(printable(each["source"])),
+            ProgressBar(total=total, completed=done, width=20),
+            _number(each["rows_copied"]),
+            _number(each["rows_estimated"]),
+            _number(each["rows_per_second"]),
+            _seconds(each["remaining_s"]),
+            _number(each["log_length"]),
+            _seconds(each["lag_s"]),
+        )
+    head = f"{status['name']}: {status['state']}, {human.duration(round(elapsed) * 1000)}"
+    blockers = [
+        Text(
+            f"In the way: process {each['pid']} holds {each['mode']} on {printable(each['relation'])}",
+            "yellow",
+        )
+        for each in status["blockers"]
+    ]
+    return Group(Text(head, "bold"), shown, *blockers)
 
 
 def show_differences(terminal: Terminal, rows: Sequence[Document]) -> None:
@@ -67,4 +159,4 @@ def _number(value: float | None) -> str:
 
 
 def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{float(value):.0f} s"
+    return "" if value is None else human.duration(round(float(value)) * 1000) if value >= 1 else "0 s"

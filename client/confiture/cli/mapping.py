@@ -1,0 +1,62 @@
+"""Options of the commands that plan a transition, and how their values are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+STATES = ("captured", "catching_up", "mirrored", "validated", "cut_over", "contracted")
+
+OPTIONS = (
+    click.option("--from", "source", metavar="SCHEMA", required=True, help="Where the tables are."),
+    click.option("--to", "target", metavar="SCHEMA", required=True, help="Where the new ones are, empty."),
+    click.option("--mapping", metavar="JSON", help="The mapping, or @ and a file; default: by equal names."),
+    click.option(
+        "--swap", type=click.Choice(["rename", "schema"]), help="What the cutover does; default rename."
+    ),
+    click.option(
+        "--option", "options", multiple=True, metavar="NAME=VALUE", help="Another option: max_rate=5000."
+    ),
+)
+
+
+def with_mapping(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --from, --to, --mapping, --swap and --option."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_json(text: str | None, what: str) -> Any:
+    """Read an option that is JSON, or names a file of it: @mapping.json."""
+    import json
+
+    from confiture.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+    except OSError as problem:
+        raise UsageError(f"cannot read the {what}: {problem}", hint="Write @ and a file, or JSON.") from None
+    except ValueError as problem:
+        raise UsageError(f"the {what} is not JSON: {problem}", hint="Write @ and a file, or JSON.") from None
+
+
+def read_options(texts: Sequence[str], swap: str | None) -> dict[str, Any]:
+    """Return the options of a transition."""
+    return dict(_option(each) for each in texts) | ({"swap": swap} if swap else {})
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; the value may be JSON."""
+    import json
+
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value

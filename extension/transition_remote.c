@@ -1,0 +1,218 @@
+/*-------------------------------------------------------------------------
+ *
+ * transition_remote.c
+ *	  The target's half of a transition from another server.
+ *
+ * Rows arrive through a door: a view with a trigger, into which the source's
+ * server inserts by postgres_fdw. Behind the door they are written as a local
+ * transition writes them, by the index of the key and without triggers. The
+ * argument of the trigger is the number of the pair; the last column says what
+ * is to be done:
+ *	  p  put: the row with this key becomes that row, or comes
+ *	  d  remove: the row with this key goes, if it is there
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "transition.h"
+
+PG_FUNCTION_INFO_V1(confiture_transition_door);
+PG_FUNCTION_INFO_V1(confiture_with_latest_snapshot);
+
+/* A door that is open, for the rows of one statement. */
+typedef struct Door
+{
+	MemoryContextCallback callback;
+	MemoryContext context; /* of what is open: it must be there when the statement's goes */
+	CfSink *sink;		   /* or NULL */
+	TupleTableSlot *slot;
+} Door;
+
+/* Closes the door at the end of the statement. After an error all of it is gone already. */
+static void
+close_door(void *arg)
+{
+	Door *door = arg;
+
+	if (door->sink && IsTransactionState())
+	{
+		cf_sink_close(door->sink);
+		ExecDropSingleTupleTableSlot(door->slot);
+		MemoryContextDelete(door->context);
+	}
+	door->sink = NULL;
+}
+
+/* Opens it for the first row; again after the route was made anew. */
+static Door *
+open_door(FmgrInfo *flinfo, Relation view, int32 pair)
+{
+	CfRoute *route = cf_route_get(pair, CF_ROUTE_BACK);
+	Door *door = flinfo->fn_extra;
+	MemoryContext caller;
+
+	if (door == NULL)
+	{
+		flinfo->fn_extra = door = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(Door));
+		door->callback.func = close_door;
+		door->callback.arg = door;
+		MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &door->callback);
+	}
+	if (door->sink == NULL || door->sink->route != route)
+	{
+		close_door(door);
+		door->context =
+			AllocSetContextCreate(TopTransactionContext, "confiture door", ALLOCSET_SMALL_SIZES);
+		caller = MemoryContextSwitchTo(door->context);
+		door->slot = MakeSingleTupleTableSlot(RelationGetDescr(view), &TTSOpsHeapTuple);
+		door->sink = cf_sink_open(route, RowExclusiveLock);
+		if (!has_privs_of_role(view->rd_rel->relowner, door->sink->rel->rd_rel->relowner))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("the owner of view \"%s\" may not write table \"%s\"",
+						RelationGetRelationName(view), RelationGetRelationName(door->sink->rel)),
+				 errhint("The role that the source's server connects as must own both.")));
+		MemoryContextSwitchTo(caller);
+	}
+	return door;
+}
+
+/* Writes the row that came through a door. */
+static void
+let_in(Door *door, HeapTuple row)
+{
+	bool isnull;
+	Datum what;
+
+	ExecForceStoreHeapTuple(row, door->slot, false);
+	what = slot_getattr(door->slot, door->slot->tts_tupleDescriptor->natts, &isnull);
+	if (isnull)
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("a row for table \"%s\" does not say what it is",
+							   RelationGetRelationName(door->sink->rel))));
+	if (DatumGetChar(what) == 'd')
+		cf_sink_remove(door->sink, door->slot);
+	else
+		cf_sink_put(door->sink, door->slot);
+}
+
+/*
+ * confiture._transition_door(): the trigger of a door. Does its work with the
+ * rights of the door's owner; nobody else may insert into it.
+ */
+Datum
+confiture_transition_door(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	Oid user;
+	int security;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || data->tg_trigger->tgnargs != 1 ||
+		!TRIGGER_FIRED_INSTEAD(data->tg_event) || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("this function is the trigger of a transition's door")));
+	GetUserIdAndSecContext(&user, &security);
+	SetUserIdAndSecContext(data->tg_relation->rd_rel->relowner,
+						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION |
+							   SECURITY_NOFORCE_RLS);
+	cf_route_enter();
+	PG_TRY();
+	{
+		let_in(open_door(fcinfo->flinfo, data->tg_relation,
+						 pg_strtoint32(data->tg_trigger->tgargs[0])),
+			   data->tg_trigtuple);
+	}
+	PG_FINALLY();
+	{
+		cf_route_leave();
+	}
+	PG_END_TRY();
+	SetUserIdAndSecContext(user, security);
+	return PointerGetDatum(data->tg_trigtuple);
+}
+
+/*
+ * confiture._with_latest_snapshot(query): runs a statement that sees what is
+ * committed now. Transactions of postgres_fdw are REPEATABLE READ: what was
+ * committed while they waited for a lock, they would not see.
+ */
+Datum
+confiture_with_latest_snapshot(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Tuplestorestate *rows;
+	SPIPlanPtr plan;
+	MemoryContext caller;
+
+	if (!result || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("set-valued function called in a context that cannot accept a set")));
+	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	rows = tuplestore_begin_heap(true, false, work_mem);
+	MemoryContextSwitchTo(caller);
+	SPI_connect();
+	plan = SPI_prepare(query, 0, NULL);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
+	if (SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(), InvalidSnapshot, false, true,
+							 0) != SPI_OK_SELECT)
+		elog(ERROR, "the query of a transition returns nothing");
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(rows, SPI_tuptable->vals[i]);
+	MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->setDesc = CreateTupleDescCopy(SPI_tuptable->tupdesc);
+	MemoryContextSwitchTo(caller);
+	SPI_finish();
+	result->returnMode = SFRM_Materialize;
+	result->setResult = rows;
+	return (Datum) 0;
+}
+
+/*
+ * Commits, on the target first. Returns false when the connection was lost:
+ * what this transaction did here is undone then, and is to be done again.
+ */
+bool
+cf_commit_remote(void)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile bool lost = false;
+
+	PG_TRY();
+	{
+		SPI_commit();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_CONNECTION_EXCEPTION &&
+			error->sqlerrcode != ERRCODE_ADMIN_SHUTDOWN &&
+			error->sqlerrcode != ERRCODE_CRASH_SHUTDOWN)
+			PG_RE_THROW();
+		FlushErrorState();
+		FreeErrorData(error);
+		lost = true;
+	}
+	PG_END_TRY();
+	return !lost;
+}

@@ -1,0 +1,507 @@
+-- Transitions to another server: the side of the source, which drives.
+--
+-- In a schema of the transition's own there are, for each pair: shape_N, an empty table that looks
+-- like the target, so that mappings are checked and rows converted here; target_N, the target; door_N,
+-- where rows are put; pull_N, what was written in the target. The pair's target is the shape.
+
+-- Tells whether the target of a transition is on another server.
+CREATE OR REPLACE FUNCTION confiture._transition_is_remote(transition integer) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM confiture.transition_remote AS r
+        WHERE r.transition = _transition_is_remote.transition AND r.side = 'source')
+$$;
+
+-- Raises the error of the other server again. When it is away, says what that means.
+CREATE OR REPLACE FUNCTION confiture._remote_raise(
+    transition integer, state text, message text, detail text, hint text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text := (SELECT t.name FROM confiture.transition AS t WHERE t.id = transition);
+    server text := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = _remote_raise.transition);
+    away boolean := state LIKE '08%' OR state LIKE '57P%';
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = CASE WHEN state LIKE '57P%' THEN '08006' ELSE state END,
+        MESSAGE = CASE WHEN away THEN format('the target of transition %L is away: %s', name, message) ELSE message END,
+        DETAIL = coalesce(detail, ''),
+        HINT = CASE WHEN away THEN format('Writers are not affected, and nothing is lost: repeat the step when server %I can be reached again.', server)
+            ELSE coalesce(nullif(hint, ''), 'The target does not take a row: mend it in the source, and repeat the step.') END;
+END
+$$;
+
+-- Sends a command to the target, in the transaction of the data that goes there.
+CREATE OR REPLACE FUNCTION confiture._remote_call(
+    transition integer, command text, argument jsonb DEFAULT '{}') RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer jsonb;
+    state text;
+    message text;
+    detail text;
+    hint text;
+BEGIN
+    argument := argument || jsonb_build_object('token', (SELECT r.token FROM confiture.transition_remote AS r
+        WHERE r.transition = _remote_call.transition));
+    EXECUTE format('INSERT INTO %I.command (command, argument) VALUES ($1, $2) RETURNING answer',
+        confiture._remote_schema(transition)) INTO answer USING command, argument;
+    RETURN answer;
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM confiture._remote_raise(transition, state, message, detail, hint);
+END
+$$;
+
+-- Runs a statement that moves rows between the servers. Returns how many.
+CREATE OR REPLACE FUNCTION confiture._remote_move(transition integer, statement text) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    count bigint;
+    state text;
+    message text;
+    detail text;
+    hint text;
+BEGIN
+    EXECUTE statement;
+    GET DIAGNOSTICS count = ROW_COUNT;
+    RETURN count;
+-- The context of what the target refuses would be a statement with thousands of parameters.
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
+    OR integrity_constraint_violation OR data_exception THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM confiture._remote_raise(transition, state, message, detail, hint);
+END
+$$;
+
+-- Lets one session at a time bring changes over: waits for the batch of another one.
+CREATE OR REPLACE FUNCTION confiture._remote_lock(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '10s'
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1668679283, t.id);
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION 'another session is at work on transition %', quote_literal(t.name)
+        USING ERRCODE = 'CF037', HINT = 'Wait until it has ended: pg_stat_activity shows it.';
+END
+$$;
+
+-- What is wrong with the server itself, before anything is sent there.
+CREATE OR REPLACE FUNCTION confiture._remote_check_server(server name) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known record;
+BEGIN
+    SELECT s.oid, s.srvname, w.fdwname INTO known FROM pg_foreign_server AS s JOIN pg_foreign_data_wrapper AS w ON w.oid = s.srvfdw
+    WHERE s.srvname = server;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'server % does not exist', quote_ident(server) USING ERRCODE = 'undefined_object',
+            HINT = 'CREATE EXTENSION postgres_fdw; CREATE SERVER ... FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host ..., dbname ...); CREATE USER MAPPING ....';
+    ELSIF known.fdwname <> 'postgres_fdw' THEN
+        RAISE EXCEPTION 'server % is of %, not of postgres_fdw', quote_ident(server), quote_ident(known.fdwname)
+            USING ERRCODE = 'wrong_object_type', HINT = 'The target must be a PostgreSQL server.';
+    ELSIF NOT has_server_privilege(server, 'USAGE') THEN
+        RAISE EXCEPTION 'permission denied for server %', quote_ident(server) USING ERRCODE = 'insufficient_privilege',
+            HINT = format('GRANT USAGE ON FOREIGN SERVER %I TO %I.', server, current_user);
+    ELSIF NOT EXISTS (SELECT FROM pg_user_mappings AS m WHERE m.srvid = known.oid AND m.umuser IN (0, current_user::regrole::oid)) THEN
+        RAISE EXCEPTION 'there is no user mapping of % for server %', quote_ident(current_user), quote_ident(server)
+            USING ERRCODE = 'undefined_object',
+            HINT = format('CREATE USER MAPPING FOR %I SERVER %I OPTIONS (user ..., password ...).', current_user, server);
+    END IF;
+END
+$$;
+
+-- Asks the target who it is. What makes it unfit is an error of its own.
+CREATE OR REPLACE FUNCTION confiture._remote_greet(t confiture.transition, server name) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    here jsonb := confiture._remote_hello();
+    there jsonb;
+    wrong record;
+    message text;
+BEGIN
+    BEGIN
+        there := confiture._remote_call(t.id, 'hello');
+    EXCEPTION WHEN undefined_table OR invalid_schema_name OR insufficient_privilege THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+        RAISE EXCEPTION 'Confiture can''t be used on server %: %', quote_ident(server), message USING ERRCODE = 'CF030',
+            HINT = 'On the target: CREATE EXTENSION confiture, of the same version; SELECT confiture.grant_usage(role, ''migrator'') for the role of the user mapping.';
+    END;
+    SELECT v.* INTO wrong FROM (VALUES
+        (there ->> 'started' = here ->> 'started' AND there ->> 'database' = here ->> 'database',
+            'it leads back to this database', 'Leave server out: both schemas are in this database.'),
+        (there ->> 'version' IS DISTINCT FROM here ->> 'version',
+            format('it has Confiture %s, here is %s', there ->> 'version', here ->> 'version'), 'ALTER EXTENSION confiture UPDATE, where it is older.'),
+        (there ->> 'encoding' <> here ->> 'encoding',
+            format('its database is in %s, this one in %s', there ->> 'encoding', here ->> 'encoding'), 'Make the target database in the same encoding.'),
+        ((there ->> 'recovery')::boolean OR there ->> 'read_only' = 'on', 'it can''t be written', 'Choose the primary.'),
+        (there ->> 'digest' <> here ->> 'digest', 'values look different in its memory, so that they can''t be compared',
+            'Use servers of the same architecture.')) AS v (wrong, problem, hint)
+    WHERE v.wrong LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'server % can''t be the target: %', quote_ident(server), wrong.problem USING ERRCODE = 'CF030', HINT = wrong.hint;
+    END IF;
+    RETURN there;
+END
+$$;
+
+-- Makes the shape of a target, as the other side has described it, and the way to it. Returns what
+-- is missing here.
+CREATE OR REPLACE FUNCTION confiture._remote_shape(
+    schema name, server name, peer integer, target_schema text, target_table text, about jsonb) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    n integer := (about ->> 'pair')::integer;
+    half integer := (about ->> 'half')::integer;
+    col record;
+    plain text := '';
+    shape text := '';
+    door text := '';
+    problems text := '';
+    key jsonb;
+    as_primary boolean := true;
+BEGIN
+    FOR col IN SELECT c.*, to_regtype(c.type) AS known FROM jsonb_to_recordset(about -> 'columns')
+            AS c (name text, type text, typmod integer, "collation" text, not_null boolean, generated boolean, has_sequence boolean) LOOP
+        IF col.known IS NULL THEN
+            problems := concat_ws(E'\n', nullif(problems, ''), format('column %I is of type %s, which does not exist here.', col.name, col.type));
+            CONTINUE;
+        END IF;
+        -- to_regcollation(), to_regtype(): what the other server says is looked up, not run.
+        col.type := format_type(col.known, col.typmod) || coalesce(' COLLATE ' || to_regcollation(col."collation")::text, '');
+        plain := plain || format(', %I %s%s', col.name, col.type,
+            CASE WHEN col.generated THEN format(' GENERATED ALWAYS AS (NULL::%s) STORED', format_type(col.known, col.typmod)) ELSE '' END);
+        shape := shape || format(', %I %s%s%s', col.name, col.type, CASE WHEN col.not_null THEN ' NOT NULL' ELSE '' END,
+            CASE WHEN col.generated THEN format(' GENERATED ALWAYS AS (NULL::%s) STORED', format_type(col.known, col.typmod)) ELSE '' END);
+        door := door || CASE WHEN col.generated THEN '' ELSE format(', %I %s', col.name, col.type) END;
+    END LOOP;
+    IF problems <> '' THEN
+        RETURN problems;
+    END IF;
+    EXECUTE format('CREATE TABLE %I.shape_%s (%s)', schema, n, substr(shape, 3));
+    FOR key IN SELECT k FROM jsonb_array_elements(nullif(about -> 'keys', 'null')) AS k LOOP
+        EXECUTE format('ALTER TABLE %I.shape_%s ADD %s (%s)', schema, n, CASE WHEN as_primary THEN 'PRIMARY KEY' ELSE 'UNIQUE' END,
+            (SELECT string_agg(quote_ident(k), ', ' ORDER BY o) FROM jsonb_array_elements_text(key) WITH ORDINALITY AS e (k, o)));
+        as_primary := false;
+    END LOOP;
+    FOR col IN SELECT c.* FROM jsonb_to_recordset(about -> 'columns') AS c (name text, has_sequence boolean) WHERE c.has_sequence LOOP
+        EXECUTE format('CREATE SEQUENCE %I.%I', schema, format('sequence_%s_%s', n, col.name));
+        EXECUTE format('ALTER TABLE %I.shape_%s ALTER %I SET DEFAULT nextval(%L)', schema, n, col.name,
+            format('%I.%I', schema, format('sequence_%s_%s', n, col.name)));
+    END LOOP;
+    EXECUTE format('CREATE FOREIGN TABLE %I.target_%s (%s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
+        schema, n, substr(plain, 3), server, target_schema, target_table);
+    EXECUTE format('CREATE FOREIGN TABLE %I.door_%s (%s, confiture_what "char")'
+        ' SERVER %I OPTIONS (schema_name %L, table_name %L, batch_size ''1000'')',
+        schema, n, substr(door, 3), server, confiture._remote_schema(peer), 'door_' || half);
+    RETURN NULL;
+END
+$$;
+
+-- The foreign keys among the targets, among their shapes.
+CREATE OR REPLACE FUNCTION confiture._remote_shape_keys(schema name, tables jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fk record;
+    statement text;
+    others text;
+BEGIN
+    FOR fk IN SELECT a.pair, b.pair AS other, f.*
+            FROM jsonb_to_recordset(tables) AS a (pair integer, foreign_keys jsonb),
+                jsonb_to_recordset(a.foreign_keys) AS f (name text, refers_to integer, match text, columns jsonb, other_columns jsonb),
+                jsonb_to_recordset(tables) AS b (pair integer, half integer)
+            WHERE b.half = f.refers_to LOOP
+        others := (SELECT string_agg(quote_ident(k), ', ' ORDER BY o) FROM jsonb_array_elements_text(fk.other_columns) WITH ORDINALITY AS e (k, o));
+        statement := format('ALTER TABLE %1$I.shape_%2$s ADD CONSTRAINT %3$I FOREIGN KEY (%4$s) REFERENCES %1$I.shape_%5$s (%6$s) MATCH %7$s',
+            schema, fk.pair, fk.name,
+            (SELECT string_agg(quote_ident(k), ', ' ORDER BY o) FROM jsonb_array_elements_text(fk.columns) WITH ORDINALITY AS e (k, o)),
+            fk.other, others, CASE fk.match WHEN 'f' THEN 'FULL' ELSE 'SIMPLE' END);
+        BEGIN
+            EXECUTE statement;
+        EXCEPTION WHEN invalid_foreign_key THEN
+            EXECUTE format('ALTER TABLE %I.shape_%s ADD UNIQUE (%s)', schema, fk.other, others);
+            EXECUTE statement;
+        END;
+    END LOOP;
+END
+$$;
+
+-- What stands in the way, on both sides, as one error.
+CREATE OR REPLACE FUNCTION confiture._remote_refuse(t confiture.transition, there jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r confiture.transition_remote;
+    p record;
+    problems text;
+    advice text;
+    count bigint;
+BEGIN
+    SELECT x.* INTO r FROM confiture.transition_remote AS x WHERE x.transition = t.id;
+    WITH problem AS (
+        SELECT x.relation, x.problem, x.hint, 1 AS side, x.n FROM confiture._transition_problems(t) WITH ORDINALITY AS x (relation, problem, hint, n)
+        UNION ALL
+        SELECT x.relation, x.problem, x.hint, 1, 1000 FROM confiture._remote_table_problems(t, r.server) AS x
+        UNION ALL
+        SELECT format('%s on server %I', x.relation, r.server), x.problem, x.hint, 2, 0
+        FROM jsonb_to_recordset(there) AS x (relation text, problem text, hint text)
+    )
+    SELECT string_agg(format('%s: %s.', x.relation, rtrim(x.problem, '.')), E'\n' ORDER BY x.side, x.n),
+        string_agg(DISTINCT x.hint, E'\n'), count(*)
+    INTO problems, advice, count FROM problem AS x;
+    IF problems IS NULL THEN
+        RETURN;
+    END IF;
+    -- A shape is told as what it stands for.
+    FOR p IN SELECT confiture._relation_name(q.target) AS shape, format('%I.%I on server %I', m.target_schema, m.target_table, r.server) AS real
+            FROM confiture.transition_table AS q JOIN confiture.transition_remote_table AS m ON m.pair = q.id
+            WHERE q.transition = t.id ORDER BY q.id DESC LOOP
+        problems := replace(problems, p.shape, p.real);
+    END LOOP;
+    RAISE EXCEPTION 'transition % is refused: % problem(s)', quote_literal(t.name), count
+        USING ERRCODE = 'CF030', DETAIL = problems, HINT = advice;
+END
+$$;
+
+-- What stands in the way only when the target is on another server.
+CREATE OR REPLACE FUNCTION confiture._remote_table_problems(t confiture.transition, server name)
+RETURNS TABLE (relation text, problem text, hint text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT confiture._relation_name(p.source), v.problem, v.hint
+    FROM confiture.transition_table AS p
+    JOIN pg_class AS c ON c.oid = p.source
+    JOIN pg_foreign_server AS s ON s.srvname = server
+    CROSS JOIN LATERAL (VALUES
+        (c.relrowsecurity OR c.relforcerowsecurity, 'it has row security, which does not reach another server',
+            'Leave the table where it is, or do without row security.'),
+        (NOT EXISTS (SELECT FROM pg_user_mappings AS m WHERE m.srvid = s.oid AND m.umuser IN (0, c.relowner)),
+            format('its owner %I has no user mapping for server %I', pg_get_userbyid(c.relowner), server),
+            'CREATE USER MAPPING: after the cutover what is in its place works with the rights of its owner.')) AS v (wrong, problem, hint)
+    WHERE p.transition = t.id AND v.wrong
+$$;
+
+-- Key columns whose text may be in another order on the target.
+CREATE OR REPLACE FUNCTION confiture._remote_sorted_keys(t confiture.transition) RETURNS TABLE (relation text, problem text, hint text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT confiture._relation_name(p.source), format('key column %I may sort otherwise on the target', a.attname),
+        'Give the key COLLATE "C", or use databases of the same collation and version.'
+    FROM confiture.transition_table AS p
+    CROSS JOIN LATERAL unnest(p.source_key) AS k (name)
+    JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
+    JOIN pg_collation AS o ON o.oid = a.attcollation AND o.collname NOT IN ('C', 'POSIX')
+    WHERE p.transition = t.id
+$$;
+
+-- Plans a transition to another server.
+CREATE OR REPLACE FUNCTION confiture._remote_create(
+    name text, source_schema text, target_schema text, mapping jsonb, server name, options jsonb) RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+    pair record;
+    found oid;
+    about jsonb;
+    there jsonb;
+    mode text := 'asynchronous';
+    schema name;
+    missing text := '';
+    more jsonb := '[]';
+    n integer := 0;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_namespace AS s WHERE s.nspname = source_schema) THEN
+        RAISE EXCEPTION 'schema % does not exist', quote_literal(source_schema) USING ERRCODE = 'invalid_schema_name';
+    END IF;
+    PERFORM confiture._remote_check_server(server);
+    IF options ? 'mode' THEN
+        mode := coalesce(options ->> 'mode', '');
+        IF mode <> 'asynchronous' THEN
+            RAISE EXCEPTION 'option "mode" can''t be %', options -> 'mode' USING ERRCODE = 'feature_not_supported',
+                HINT = 'asynchronous: a worker brings over what was written.';
+        END IF;
+        options := options - 'mode';
+    END IF;
+    options := confiture._transition_options(options) || '{"disk": false}';
+    IF options ->> 'swap' <> 'rename' THEN
+        RAISE EXCEPTION 'option "swap" can''t be %', options -> 'swap' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'When the target is on another server, a view takes the place of each table.';
+    END IF;
+    IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = _remote_create.name AND r.live) THEN
+        RAISE EXCEPTION 'transition % exists', quote_literal(name)
+            USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';
+    END IF;
+    INSERT INTO confiture.transition (name, source_schema, target_schema, options)
+    VALUES (_remote_create.name, _remote_create.source_schema, _remote_create.target_schema, _remote_create.options)
+    RETURNING * INTO t;
+    INSERT INTO confiture.transition_remote (transition, side, server, mode, token)
+    VALUES (t.id, 'source', server, mode, gen_random_uuid());
+    schema := confiture._remote_schema(t.id);
+    EXECUTE format('CREATE SCHEMA %I', schema);
+    EXECUTE format('CREATE FOREIGN TABLE %I.command (command text, argument jsonb, answer jsonb) SERVER %I'
+        ' OPTIONS (schema_name ''confiture'', table_name ''remote_command'')', schema, server);
+    about := confiture._remote_greet(t, server);
+    FOR pair IN SELECT m.* FROM confiture._transition_pairs(source_schema, target_schema, mapping) AS m LOOP
+        IF pair.shape <> 'single' THEN
+            RAISE EXCEPTION 'splitting or merging tables on the way to another server is not supported'
+                USING ERRCODE = 'feature_not_supported', HINT = 'Split or merge them in this database, before or after.';
+        END IF;
+        SELECT s.oid INTO found FROM pg_class AS s WHERE s.relname = pair.source AND s.relkind IN ('r', 'p', 'f')
+            AND s.relnamespace = (SELECT a.oid FROM pg_namespace AS a WHERE a.nspname = source_schema);
+        n := n + 1;
+        IF found IS NULL THEN
+            missing := missing || format(E'table %I.%I does not exist.\n', source_schema, pair.source);
+            CONTINUE;
+        END IF;
+        WITH made AS (
+            INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name,
+                source_key, target_key, columns, back, rows_estimated)
+            VALUES (t.id, n, found, found, confiture._relation_name(found), format('%I.%I', target_schema, pair.target), '{}', '{}',
+                coalesce(pair.spec -> 'columns', '{}'), coalesce(pair.spec -> 'back', '{}'),
+                (SELECT greatest(c.reltuples, 0)::bigint FROM pg_class AS c WHERE c.oid = found))
+            RETURNING id
+        )
+        INSERT INTO confiture.transition_remote_table (pair, peer, target_schema, target_table)
+        SELECT m.id, 0, target_schema, pair.target FROM made AS m;
+    END LOOP;
+    IF missing <> '' OR n = 0 THEN
+        RAISE EXCEPTION 'transition % is refused: tables are missing', quote_literal(name)
+            USING ERRCODE = 'CF030', DETAIL = coalesce(nullif(rtrim(missing, E'\n'), ''), 'There is no table in the source schema.'),
+            HINT = 'Name the tables that move in the mapping: {"tables": {"orders": {}}}.';
+    END IF;
+    there := confiture._remote_call(t.id, 'prepare', jsonb_build_object('transition', t.id, 'name', t.name,
+        'source_schema', t.source_schema, 'target_schema', t.target_schema, 'options', t.options,
+        'about', format('database %s, role %s', current_database(), current_user),
+        'tables', (SELECT jsonb_agg(jsonb_build_object('pair', m.pair, 'table', m.target_table) ORDER BY p.ordinal)
+            FROM confiture.transition_table AS p JOIN confiture.transition_remote_table AS m ON m.pair = p.id WHERE p.transition = t.id)));
+    UPDATE confiture.transition_remote AS r
+    SET peer = (there ->> 'transition')::integer, contact_at = clock_timestamp(),
+        about_peer = format('database %s, role %s, PostgreSQL %s', about ->> 'database', about ->> 'role', about ->> 'server_version')
+    WHERE r.transition = t.id;
+    more := there -> 'problems';
+    FOR pair IN SELECT p.id, p.source, p.columns, p.back, m.target_table, d.value AS about
+            FROM confiture.transition_table AS p JOIN confiture.transition_remote_table AS m ON m.pair = p.id
+            LEFT JOIN LATERAL jsonb_array_elements(there -> 'tables') AS d (value) ON (d.value ->> 'pair')::integer = p.id
+            WHERE p.transition = t.id ORDER BY p.ordinal LOOP
+        missing := NULL;
+        IF pair.about IS NOT NULL THEN
+            missing := confiture._remote_shape(schema, server, (there ->> 'transition')::integer, target_schema, pair.target_table, pair.about);
+        END IF;
+        IF pair.about IS NULL OR missing IS NOT NULL THEN
+            -- That it is missing there, the target has told.
+            IF missing IS NOT NULL THEN
+                more := more || jsonb_build_array(jsonb_build_object('relation', format('%I.%I', target_schema, pair.target_table),
+                    'problem', missing, 'hint', 'Make the type here too, under the same name.'));
+            END IF;
+            DELETE FROM confiture.transition_remote_table AS m WHERE m.pair = pair.id;
+            DELETE FROM confiture.transition_table AS p WHERE p.id = pair.id;
+            CONTINUE;
+        END IF;
+        found := to_regclass(format('%I.shape_%s', schema, pair.id));
+        UPDATE confiture.transition_remote_table AS m
+        SET peer = (pair.about ->> 'half')::integer, unique_indexes = (pair.about ->> 'unique_indexes')::integer WHERE m.pair = pair.id;
+        -- A default that is the same for every row serves as the value of a new column.
+        pair.columns := (SELECT coalesce(jsonb_object_agg(c.name, c."default"), '{}')
+            FROM jsonb_to_recordset(pair.about -> 'columns') AS c (name text, "default" text)
+            WHERE c."default" IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = pair.source AND a.attname = c.name AND a.attnum > 0 AND NOT a.attisdropped)) || pair.columns;
+        UPDATE confiture.transition_table AS p
+        SET target = found, columns = confiture._transition_mapping(p.source, found, pair.columns, NULL) || pair.columns WHERE p.id = pair.id;
+        UPDATE confiture.transition_table AS p
+        SET back = confiture._transition_mapping(p.target, p.source, pair.back, p.columns) || pair.back WHERE p.id = pair.id;
+        PERFORM confiture._transition_set_keys(pair.id);
+    END LOOP;
+    PERFORM confiture._remote_shape_keys(schema, there -> 'tables');
+    IF about ->> 'collation' IS DISTINCT FROM confiture._remote_hello() ->> 'collation' THEN
+        more := more || coalesce((SELECT jsonb_agg(to_jsonb(k)) FROM confiture._remote_sorted_keys(t) AS k), '[]');
+    END IF;
+    -- One at a time: two can't both miss that they want the same table.
+    LOCK TABLE confiture.transition IN SHARE ROW EXCLUSIVE MODE;
+    PERFORM confiture._remote_refuse(t, more);
+    RETURN t.id;
+END
+$$;
+
+-- Starts to capture. The target is made ready first, without a lock here.
+CREATE OR REPLACE FUNCTION confiture._remote_capture(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    there jsonb;
+BEGIN
+    PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
+    PERFORM confiture._remote_refuse(t, '[]');
+    there := confiture._remote_call(t.id, 'capture', jsonb_build_object('tables', (
+        SELECT jsonb_agg(jsonb_build_object('half', m.peer, 'key', p.target_key))
+        FROM confiture.transition_table AS p JOIN confiture.transition_remote_table AS m ON m.pair = p.id WHERE p.transition = t.id)));
+    PERFORM confiture._remote_refuse(t, there -> 'problems');
+    PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');
+END
+$$;
+
+-- Under the locks: no trace is left here.
+CREATE OR REPLACE FUNCTION confiture._remote_do_abort(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
+            AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
+        PERFORM confiture._transition_drop_triggers(p.source);
+    END LOOP;
+    EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
+    PERFORM confiture._transition_forget(t.id);
+    PERFORM confiture._transition_set_state(t.id, 'aborted');
+END
+$$;
+
+-- Ends a transition without a cutover, on both sides. A target that is away is told by a warning.
+CREATE OR REPLACE FUNCTION confiture._remote_abort(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    r confiture.transition_remote;
+    message text;
+BEGIN
+    SELECT x.* INTO r FROM confiture.transition_remote AS x WHERE x.transition = t.id;
+    PERFORM confiture._remote_lock(t);
+    BEGIN
+        PERFORM confiture._remote_call(t.id, 'abort');
+    EXCEPTION WHEN connection_exception OR SQLSTATE 'CF034' OR undefined_object OR undefined_table THEN
+        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
+    END;
+    PERFORM confiture._transition_locked(t, CASE WHEN t.state <> 'planned' THEN 'ACCESS EXCLUSIVE' END, '_remote_do_abort');
+    IF message IS NOT NULL THEN
+        RAISE WARNING 'transition % is aborted here, not on server %: %', quote_literal(t.name), quote_ident(r.server), message
+            USING HINT = format('There, in %s: SELECT confiture.transition_abort(%L). It takes the triggers confiture_transition off the target tables, empties them, and drops schema %I.',
+                r.about_peer, t.name, confiture._remote_schema(r.peer));
+    END IF;
+END
+$$;

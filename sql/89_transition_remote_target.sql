@@ -1,0 +1,656 @@
+-- Transitions to another server: the target's half. It moves by commands only, which the source's
+-- server sends through postgres_fdw as rows inserted into a view: they belong to the same transaction
+-- as the data that it sends.
+
+CREATE OR REPLACE FUNCTION confiture._transition_door() RETURNS trigger
+LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_door';
+
+CREATE OR REPLACE FUNCTION confiture._with_latest_snapshot(query text) RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_with_latest_snapshot';
+
+-- Tells whether this is the side of the target.
+CREATE OR REPLACE FUNCTION confiture._transition_is_half(transition integer) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM confiture.transition_remote AS r
+        WHERE r.transition = _transition_is_half.transition AND r.side = 'target')
+$$;
+
+-- Raises an error when a half is to be moved by itself.
+CREATE OR REPLACE FUNCTION confiture._half_refuse(t confiture.transition) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    about text;
+BEGIN
+    SELECT r.about_peer INTO about FROM confiture.transition_remote AS r WHERE r.transition = t.id AND r.side = 'target';
+    IF FOUND THEN
+        RAISE EXCEPTION 'transition % is moved by the server that has its source tables', quote_literal(t.name)
+            USING ERRCODE = 'CF031', DETAIL = 'There: ' || about || '.',
+            HINT = 'Call it there. Only confiture.transition_abort() may be called here, when that server is gone for good.';
+    END IF;
+END
+$$;
+
+-- Who we are: for the other side to check before it relies on us.
+CREATE OR REPLACE FUNCTION confiture._remote_hello() RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('version', confiture._extension_version(), 'encoding', getdatabaseencoding(),
+        'database', current_database(), 'started', pg_postmaster_start_time()::text, 'role', current_user,
+        'server_version', current_setting('server_version'), 'recovery', pg_is_in_recovery(),
+        'read_only', current_setting('default_transaction_read_only'),
+        -- how text sorts, and how values look in memory
+        'collation', (SELECT concat_ws(' ', d.datcollate, d.datlocprovider, d.datcollversion) FROM pg_database AS d WHERE d.datname = current_database()),
+        'digest', (SELECT confiture._digest(v.x) FROM (SELECT ROW(1::bigint, 2.5::double precision, 'x'::text, 12345.678, '{"a": [1]}'::jsonb) AS x) AS v)::text)
+$$;
+
+-- The half that a command is for.
+CREATE OR REPLACE FUNCTION confiture._half_get(argument jsonb, ended boolean DEFAULT false) RETURNS confiture.transition
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+BEGIN
+    SELECT h.* INTO t FROM confiture.transition_remote AS r JOIN confiture.transition AS h ON h.id = r.transition
+    WHERE r.side = 'target' AND r.token = (argument ->> 'token')::uuid;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the target knows nothing of this transition' USING ERRCODE = 'CF034',
+            HINT = 'Its database was made anew, or restored from an earlier state: SELECT confiture.transition_abort(name) on the source, and create another one.';
+    ELSIF NOT t.live AND NOT ended THEN
+        RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state
+            USING ERRCODE = 'CF031', HINT = 'It was ended there: SELECT confiture.transition_abort(name) on the source.';
+    END IF;
+    RETURN t;
+END
+$$;
+
+-- What has to do with the target in a transition's name: the schema of its own.
+CREATE OR REPLACE FUNCTION confiture._remote_schema(transition integer) RETURNS name
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ('confiture_remote_' || transition)::name
+$$;
+
+-- A table of the half, for the other side: its columns, keys and foreign keys.
+CREATE OR REPLACE FUNCTION confiture._half_describe(p confiture.transition_table) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('half', p.id,
+        'columns', (SELECT jsonb_agg(jsonb_build_object('name', a.attname, 'type', format_type(a.atttypid, -1), 'typmod', a.atttypmod,
+                'collation', (SELECT format('%I.%I', n.nspname, o.collname) FROM pg_collation AS o JOIN pg_namespace AS n ON n.oid = o.collnamespace
+                    WHERE o.oid = a.attcollation AND o.collname <> 'default'),
+                'not_null', a.attnotnull, 'generated', a.attgenerated <> '',
+                'has_sequence', confiture._transition_sequence(a.attrelid, a.attnum) IS NOT NULL,
+                'default', confiture._transition_default(a.attrelid, a.attnum)) ORDER BY a.attnum)
+            FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped),
+        'keys', (SELECT jsonb_agg(to_jsonb(k.key)) FROM confiture._transition_keys(p.source) AS k),
+        'unique_indexes', (SELECT count(*) FROM pg_index AS i WHERE i.indrelid = p.source AND (i.indisunique OR i.indisexclusion)),
+        'foreign_keys', coalesce((SELECT jsonb_agg(jsonb_build_object('name', o.conname, 'refers_to', q.id, 'match', o.confmatchtype,
+                'columns', (SELECT jsonb_agg(a.attname ORDER BY k.n) FROM unnest(o.conkey) WITH ORDINALITY AS k (attnum, n)
+                    JOIN pg_attribute AS a ON a.attrelid = o.conrelid AND a.attnum = k.attnum),
+                'other_columns', (SELECT jsonb_agg(a.attname ORDER BY k.n) FROM unnest(o.confkey) WITH ORDINALITY AS k (attnum, n)
+                    JOIN pg_attribute AS a ON a.attrelid = o.confrelid AND a.attnum = k.attnum)) ORDER BY o.conname)
+            FROM pg_constraint AS o
+            JOIN confiture.transition_table AS q ON q.transition = p.transition AND q.source = o.confrelid
+            WHERE o.conrelid = p.source AND o.contype = 'f'), '[]'))
+$$;
+
+-- A pair of which both sides are the table itself, for functions that work on the target of a pair.
+CREATE OR REPLACE FUNCTION confiture._half_own(p confiture.transition_table) RETURNS confiture.transition_table
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_populate_record(p, jsonb_build_object('target', p.source::oid::text))
+$$;
+
+-- What stands in the way on this side.
+CREATE OR REPLACE FUNCTION confiture._half_problems(t confiture.transition)
+RETURNS TABLE (relation text, problem text, hint text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        IF confiture._relation_name(p.source) IS NULL THEN
+            RETURN QUERY SELECT p.source_name, 'it was dropped', 'SELECT confiture.transition_abort(name).';
+            CONTINUE;
+        END IF;
+        -- Both sides of the pair are this table: what is asked of either is asked of it.
+        p := confiture._half_own(p);
+        RETURN QUERY SELECT DISTINCT x.* FROM confiture._transition_table_problems(p, 'rename') AS x;
+        RETURN QUERY SELECT confiture._relation_name(p.source), v.problem, v.hint FROM (VALUES
+            (EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attidentity = 'a' AND NOT a.attisdropped),
+                'it has a column GENERATED ALWAYS AS IDENTITY, which the source''s sessions could not write after the cutover',
+                'ALTER TABLE ... ALTER COLUMN ... SET GENERATED BY DEFAULT.'),
+            (EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.source AND (c.relrowsecurity OR c.relforcerowsecurity)),
+                'it has row security, which would see one role for all of the source''s sessions', 'Enable it after the contract.'),
+            (EXISTS (SELECT FROM pg_constraint AS o WHERE o.conrelid = p.source AND o.contype = 'f' AND NOT EXISTS (
+                    SELECT FROM confiture.transition_table AS q WHERE q.transition = t.id AND q.source = o.confrelid)),
+                'it has a foreign key to a table that is not part of the transition', 'Move that table too, or drop the foreign key.'))
+            AS v (wrong, problem, hint) WHERE v.wrong;
+        RETURN QUERY SELECT confiture._relation_name(p.source), format('transition %s already works on it', quote_literal(l.name)),
+                'End that one first: contract or abort.'
+            FROM confiture.transition_table AS q JOIN confiture.transition AS l ON l.id = q.transition AND l.live
+            WHERE p.source IN (q.source, q.target) AND q.transition <> t.id;
+        IF t.state = 'planned' AND (SELECT c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') FROM pg_class AS c WHERE c.oid = p.source) THEN
+            EXECUTE format('SELECT %L, %L, %L WHERE EXISTS (SELECT FROM %s)', confiture._relation_name(p.source),
+                'it is not empty', 'TRUNCATE it: the transition fills it.', confiture._relation_name(p.source))
+            INTO relation, problem, hint;
+            IF relation IS NOT NULL THEN
+                RETURN NEXT;
+            END IF;
+        END IF;
+    END LOOP;
+    IF NOT has_database_privilege(current_database(), 'CREATE') THEN
+        RETURN QUERY SELECT current_database()::text, format('role %I may not create schemas there', current_user), 'GRANT CREATE ON DATABASE.';
+    END IF;
+END
+$$;
+
+-- The problems as the other side wants to have them.
+CREATE OR REPLACE FUNCTION confiture._half_problems_json(t confiture.transition) RETURNS jsonb
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('relation', x.relation, 'problem', x.problem, 'hint', x.hint) ORDER BY x.n), '[]')
+    FROM confiture._half_problems(t) WITH ORDINALITY AS x (relation, problem, hint, n)
+$$;
+
+-- Command prepare: the half is planned, and its tables are described.
+CREATE OR REPLACE FUNCTION confiture._half_prepare(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+    pair record;
+    found oid;
+    made integer;
+    n integer := 0;
+    missing jsonb := '[]';
+BEGIN
+    PERFORM confiture._check_writable('transitions');
+    LOCK TABLE confiture.transition IN SHARE ROW EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = argument ->> 'name' AND r.live) THEN
+        RAISE EXCEPTION 'transition % exists on the target', quote_literal(argument ->> 'name')
+            USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';
+    END IF;
+    INSERT INTO confiture.transition (name, source_schema, target_schema, options)
+    VALUES (argument ->> 'name', (argument ->> 'source_schema')::name, (argument ->> 'target_schema')::name, argument -> 'options')
+    RETURNING * INTO t;
+    INSERT INTO confiture.transition_remote (transition, side, token, peer, about_peer, contact_at)
+    VALUES (t.id, 'target', (argument ->> 'token')::uuid, (argument ->> 'transition')::integer, argument ->> 'about', clock_timestamp());
+    FOR pair IN SELECT r.* FROM jsonb_to_recordset(argument -> 'tables') AS r (pair integer, "table" text) LOOP
+        SELECT c.oid INTO found FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace
+        WHERE s.nspname = t.target_schema AND c.relname = pair."table" AND c.relkind IN ('r', 'p', 'f');
+        IF found IS NULL THEN
+            missing := missing || jsonb_build_array(jsonb_build_object('relation', format('%I.%I', t.target_schema, pair."table"),
+                'problem', 'it does not exist', 'hint', 'Make the tables of the target schema first.'));
+            CONTINUE;
+        END IF;
+        n := n + 1;
+        INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name, source_key, target_key, columns, back)
+        VALUES (t.id, n, found, found, confiture._relation_name(found), confiture._relation_name(found), '{}', '{}',
+            (SELECT jsonb_object_agg(a.attname, quote_ident(a.attname)) FROM pg_attribute AS a
+             WHERE a.attrelid = found AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '{}')
+        RETURNING id INTO made;
+        UPDATE confiture.transition_table AS p SET back = p.columns WHERE p.id = made;
+        INSERT INTO confiture.transition_remote_table (pair, peer, target_schema, target_table)
+        VALUES (made, pair.pair, t.target_schema, pair."table");
+    END LOOP;
+    RETURN jsonb_build_object('transition', t.id, 'problems', missing || confiture._half_problems_json(t),
+        'tables', (SELECT coalesce(jsonb_agg(confiture._half_describe(p) || jsonb_build_object('pair', r.peer) ORDER BY p.ordinal), '[]')
+            FROM confiture.transition_table AS p JOIN confiture.transition_remote_table AS r ON r.pair = p.id WHERE p.transition = t.id));
+END
+$$;
+
+-- The types of the key, for tables that hold keys: k1 bigint, k2 text.
+CREATE OR REPLACE FUNCTION confiture._half_key_columns(relation oid, key text[]) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('k%s %s', k.ordinal, format_type(confiture._base_type(a.atttypid),
+        CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END)), ', ' ORDER BY k.ordinal)
+    FROM unnest(key) WITH ORDINALITY AS k (name, ordinal)
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = k.name
+$$;
+
+-- Makes what a table of the half needs: the door for what comes, the log for what is written later.
+CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    keys text := confiture._half_key_columns(p.source, p.source_key);
+    real text := confiture._relation_name(p.source);
+    key_names text := (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k);
+    rows text;
+BEGIN
+    EXECUTE format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
+        (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+         FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
+        (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.source_key) AS k));
+    EXECUTE format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
+    EXECUTE format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
+        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%L)', schema, p.id, p.id);
+    EXECUTE format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
+    EXECUTE format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
+    -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
+    rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL) AS g LEFT JOIN ONLY %s AS t ON %s',
+        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, real,
+        confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g', p.source_key, 't'));
+    EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
+        FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
+    EXECUTE format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
+        keys, (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+            FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped));
+    EXECUTE format('ALTER TABLE %1$I.log_%2$s REPLICA IDENTITY FULL; ALTER TABLE %1$I.taken_%2$s REPLICA IDENTITY FULL', schema, p.id);
+    -- The trigger of the capture runs as the owner of the table that is written.
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
+    EXECUTE format('ALTER TABLE %I.log_%s OWNER TO %I', schema, p.id, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
+    UPDATE confiture.transition_table AS r
+    SET target = to_regclass(format('%I.shape_%s', schema, p.id)), log = to_regclass(format('%I.log_%s', schema, p.id))
+    WHERE r.id = p.id;
+END
+$$;
+
+-- Command capture: nobody writes the tables but through the doors; indexes and foreign keys go.
+CREATE OR REPLACE FUNCTION confiture._half_capture(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    schema name := confiture._remote_schema(t.id);
+    problems jsonb;
+    p confiture.transition_table;
+BEGIN
+    IF t.state = 'planned' THEN
+        problems := confiture._half_problems_json(t);
+        IF problems <> '[]' THEN
+            RETURN jsonb_build_object('problems', problems);
+        END IF;
+        EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal))
+            FROM confiture.transition_table AS r WHERE r.transition = t.id);
+    ELSIF t.state <> 'captured' THEN
+        RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state USING ERRCODE = 'CF031';
+    END IF;
+    -- A capture that the source did not hear of leaves nothing that counts.
+    EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', schema);
+    EXECUTE format('CREATE SCHEMA %I', schema);
+    UPDATE confiture.transition_table AS r
+    SET source_key = ARRAY(SELECT jsonb_array_elements_text(k.key)), target_key = ARRAY(SELECT jsonb_array_elements_text(k.key)), target = r.source
+    FROM jsonb_to_recordset(argument -> 'tables') AS k (half integer, key jsonb)
+    WHERE r.id = k.half AND r.transition = t.id;
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        PERFORM confiture._half_equip(p, schema);
+        PERFORM confiture._transition_set_triggers(p.id, p.source, 'guard');
+    END LOOP;
+    IF t.state = 'planned' THEN
+        -- Foreign keys among the targets go before the unique indexes that they need.
+        FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+            p := confiture._half_own(p);
+            PERFORM confiture._transition_strip(p);
+        END LOOP;
+        PERFORM confiture._transition_set_state(t.id, 'captured');
+    END IF;
+    RETURN jsonb_build_object('problems', '[]'::jsonb);
+END
+$$;
+
+-- Command index: secondary indexes come back, and statistics are taken.
+CREATE OR REPLACE FUNCTION confiture._half_index(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    p confiture.transition_table;
+BEGIN
+    SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
+    WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
+    IF NOT p.indexed THEN
+        p := confiture._half_own(p);
+        PERFORM confiture._transition_index(p);
+        EXECUTE format('ANALYZE %s', confiture._relation_name(p.source));
+    END IF;
+    RETURN '{}';
+END
+$$;
+
+-- Command mirror: the foreign keys come back, not yet checked.
+CREATE OR REPLACE FUNCTION confiture._half_mirror(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    fk record;
+BEGIN
+    FOR fk IN SELECT p.id, p.source, f.name, f.definition
+            FROM confiture.transition_table AS p, jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text)
+            WHERE p.transition = t.id ORDER BY p.ordinal, f.name LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', confiture._relation_name(fk.source), fk.name, fk.definition,
+            CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' END);
+    END LOOP;
+    UPDATE confiture.transition_table AS p SET foreign_keys = '[]' WHERE p.transition = t.id;
+    PERFORM confiture._transition_set_state(t.id, 'mirrored') WHERE t.state = 'captured';
+    RETURN '{}';
+END
+$$;
+
+-- Command check: the foreign keys are checked.
+CREATE OR REPLACE FUNCTION confiture._half_check(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    fk record;
+BEGIN
+    FOR fk IN SELECT o.conname, o.conrelid FROM pg_constraint AS o JOIN confiture.transition_table AS p ON p.source = o.conrelid
+            WHERE p.transition = t.id AND o.contype = 'f' AND NOT o.convalidated ORDER BY p.ordinal, o.conname LOOP
+        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(fk.conrelid), fk.conname);
+    END LOOP;
+    RETURN '{}';
+END
+$$;
+
+-- Command digest: how many rows a range of keys has, and what they are.
+CREATE OR REPLACE FUNCTION confiture._half_digest(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET timezone = 'UTC'
+SET row_security = off
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    p confiture.transition_table;
+    answer jsonb;
+BEGIN
+    SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
+    WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
+    EXECUTE format('SELECT jsonb_build_object(''rows'', count(*), ''digest'', confiture._digest(ROW(%s))::text) FROM ONLY %s AS target WHERE %s',
+        confiture._remote_digest_columns(p.source, 'target', ARRAY(SELECT jsonb_array_elements_text(argument -> 'columns'))),
+        confiture._relation_name(p.source),
+        confiture._transition_range(p, p.source_key, 'target',
+            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'lower', 'null')) AS e),
+            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'upper', 'null')) AS e)))
+    INTO answer;
+    RETURN answer;
+END
+$$;
+
+-- Tells whether a type is known by a number that is the server's own.
+CREATE OR REPLACE FUNCTION confiture._remote_as_text(type oid) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.typnamespace <> 'pg_catalog'::regnamespace FROM pg_type AS b WHERE b.oid = confiture._base_type(type)
+$$;
+
+-- Columns as they are digested on both sides: what is known by a number of the server, by its name.
+CREATE OR REPLACE FUNCTION confiture._remote_digest_columns(relation oid, alias text, names text[]) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format(CASE WHEN confiture._remote_as_text(a.atttypid) THEN '%s.%I::text' ELSE '%s.%I' END, alias, a.attname), ', ' ORDER BY n.ordinal)
+    FROM unnest(names) WITH ORDINALITY AS n (name, ordinal)
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = n.name AND NOT a.attisdropped
+$$;
+
+-- Locks all tables of the half: a lock that does not come at once is given up.
+CREATE OR REPLACE FUNCTION confiture._half_lock(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal))
+        FROM confiture.transition_table AS r WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL);
+END
+$$;
+
+-- Command open: from now on everybody may write, and the keys of what is written are kept.
+CREATE OR REPLACE FUNCTION confiture._half_open(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    q record;
+BEGIN
+    IF t.state NOT IN ('mirrored', 'cut_over') THEN
+        RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state USING ERRCODE = 'CF031';
+    END IF;
+    PERFORM confiture._transition_set_triggers(p.id, p.source, 'capture') FROM confiture.transition_table AS p
+    WHERE p.transition = t.id ORDER BY p.ordinal;
+    FOR q IN SELECT p.id, s."column", s.increment, s.start, e.seqrelid, e.seqincrement
+            FROM jsonb_to_recordset(argument -> 'sequences') AS s (half integer, "column" text, increment bigint, start bigint)
+            JOIN confiture.transition_table AS p ON p.id = s.half AND p.transition = t.id
+            JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = s."column"
+            JOIN pg_sequence AS e ON e.seqrelid = confiture._transition_sequence(p.source, a.attnum) LOOP
+        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.seqrelid), q.increment, q.start);
+        UPDATE confiture.transition_table AS p
+        SET sequences = p.sequences || jsonb_build_array(jsonb_build_object('column', q."column", 'sequence', q.seqrelid, 'increment', q.seqincrement))
+        WHERE p.id = q.id AND NOT EXISTS (SELECT FROM jsonb_array_elements(p.sequences) AS k WHERE k ->> 'column' = q."column");
+    END LOOP;
+    PERFORM confiture._transition_set_state(t.id, 'cut_over');
+    RETURN '{}';
+END
+$$;
+
+-- Command fence: nobody may write any more. Returns how far the sequences have come.
+CREATE OR REPLACE FUNCTION confiture._half_fence(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    q record;
+    last bigint;
+    sequences jsonb := '[]';
+BEGIN
+    PERFORM confiture._half_lock(t);
+    PERFORM confiture._transition_set_triggers(p.id, p.source, 'guard') FROM confiture.transition_table AS p
+    WHERE p.transition = t.id ORDER BY p.ordinal;
+    FOR q IN SELECT p.id, s.* FROM confiture.transition_table AS p,
+                jsonb_to_recordset(p.sequences) AS s ("column" text, sequence oid, increment bigint)
+            WHERE p.transition = t.id LOOP
+        EXECUTE format('SELECT last_value FROM %s', confiture._relation_name(q.sequence)) INTO last;
+        sequences := sequences || jsonb_build_array(jsonb_build_object('half', q.id, 'column', q."column", 'last', last));
+    END LOOP;
+    PERFORM confiture._transition_set_state(t.id, 'mirrored');
+    RETURN jsonb_build_object('sequences', sequences);
+END
+$$;
+
+-- Command close: the fence, if it is open.
+CREATE OR REPLACE FUNCTION confiture._half_close(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+BEGIN
+    RETURN CASE WHEN t.state = 'cut_over' THEN confiture._half_fence(argument) ELSE '{}' END;
+END
+$$;
+
+-- Command take: entries that the source has applied go; those that came since are taken off the
+-- log, and kept until they are applied.
+CREATE OR REPLACE FUNCTION confiture._half_take(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    applied bigint := (argument ->> 'applied')::bigint;
+    batch bigint := applied;
+    total bigint := 0;
+    moved bigint;
+    take text;
+    kept record;
+    p confiture.transition_table;
+    tables jsonb := '[]';
+    log text;
+    taken text;
+BEGIN
+    -- A way back that was committed here, and not there, is taken back: the source's sessions write here.
+    IF t.state = 'mirrored' AND (argument ->> 'open')::boolean THEN
+        PERFORM confiture._half_open(argument || '{"sequences": []}');
+    END IF;
+    -- Batches that the source has not committed are still there: the new one comes after them.
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        taken := format('%I.taken_%s', confiture._remote_schema(t.id), p.id);
+        EXECUTE format('DELETE FROM %s AS k WHERE k.batch <= $1', taken) USING applied;
+        EXECUTE format('SELECT greatest($1, max(k.batch)) FROM %s AS k', taken) INTO batch USING batch;
+    END LOOP;
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        log := confiture._relation_name(p.log);
+        taken := format('%I.taken_%s', confiture._remote_schema(t.id), p.id);
+        take := format('WITH gone AS (DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*),'
+            ' kept AS (INSERT INTO %3$s SELECT %4$s, gone.* FROM gone RETURNING 1) SELECT count(*) FROM kept',
+            log, coalesce(argument ->> 'limit', 'ALL'), taken, batch + 1);
+        IF (argument ->> 'open')::boolean THEN
+            EXECUTE take INTO moved;
+        ELSE
+            SELECT r.n INTO moved FROM confiture._with_latest_snapshot(take) AS r (n bigint);
+        END IF;
+        total := total + moved;
+        EXECUTE format('SELECT count(*) AS entries, coalesce(bool_or(k1 IS NULL), false) AS truncated FROM %s', taken) INTO kept;
+        tables := tables || jsonb_build_array(jsonb_build_object('half', p.id, 'entries', kept.entries, 'truncated', kept.truncated));
+    END LOOP;
+    IF total > 0 THEN
+        batch := batch + 1;
+    END IF;
+    RETURN jsonb_build_object('batch', batch, 'tables', tables);
+END
+$$;
+
+-- Command contract: what is left is the tables.
+CREATE OR REPLACE FUNCTION confiture._half_contract(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument, true);
+BEGIN
+    IF t.state = 'cut_over' THEN
+        PERFORM confiture._half_lock(t);
+        PERFORM confiture._transition_drop_triggers(p.source) FROM confiture.transition_table AS p WHERE p.transition = t.id;
+        EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
+        PERFORM confiture._transition_forget(t.id);
+        PERFORM confiture._transition_set_state(t.id, 'contracted');
+    ELSIF t.state <> 'contracted' THEN
+        RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state USING ERRCODE = 'CF031';
+    END IF;
+    RETURN '{}';
+END
+$$;
+
+-- Command abort: no trace is left.
+CREATE OR REPLACE FUNCTION confiture._half_abort(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument, true);
+BEGIN
+    PERFORM confiture._half_end(t);
+    RETURN '{}';
+END
+$$;
+
+CREATE OR REPLACE FUNCTION confiture._half_end(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    tables text;
+    fk record;
+BEGIN
+    IF NOT t.live THEN
+        RETURN;
+    ELSIF t.state <> 'planned' THEN
+        SELECT string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal) INTO tables
+        FROM confiture.transition_table AS r WHERE r.transition = t.id;
+        IF tables IS NOT NULL THEN
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tables);
+        END IF;
+        FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
+                AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
+            PERFORM confiture._transition_drop_triggers(p.source);
+        END LOOP;
+        IF tables IS NOT NULL THEN
+            EXECUTE format('TRUNCATE %s', tables);
+        END IF;
+        FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id AND NOT r.indexed
+                AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
+            p := confiture._half_own(p);
+            PERFORM confiture._transition_index(p);
+        END LOOP;
+        FOR fk IN SELECT r.source, f.name, f.definition
+                FROM confiture.transition_table AS r, jsonb_to_recordset(r.foreign_keys) AS f (name text, definition text)
+                WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
+            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', confiture._relation_name(fk.source), fk.name, fk.definition);
+        END LOOP;
+        EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
+    END IF;
+    PERFORM confiture._transition_forget(t.id);
+    PERFORM confiture._transition_set_state(t.id, 'aborted');
+END
+$$;
+
+-- The commands.
+CREATE OR REPLACE FUNCTION confiture._remote_command() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    given jsonb := NEW.argument;
+BEGIN
+    -- Nobody sees who waits for whom across two servers.
+    PERFORM set_config('lock_timeout', coalesce(given ->> 'lock_timeout', '10s'), true);
+    NEW.answer := CASE NEW.command
+        WHEN 'hello' THEN confiture._remote_hello()
+        WHEN 'prepare' THEN confiture._half_prepare(given)
+        WHEN 'capture' THEN confiture._half_capture(given)
+        WHEN 'index' THEN confiture._half_index(given)
+        WHEN 'mirror' THEN confiture._half_mirror(given)
+        WHEN 'check' THEN confiture._half_check(given)
+        WHEN 'digest' THEN confiture._half_digest(given)
+        WHEN 'open' THEN confiture._half_open(given)
+        WHEN 'fence' THEN confiture._half_fence(given)
+        WHEN 'close' THEN confiture._half_close(given)
+        WHEN 'take' THEN confiture._half_take(given)
+        WHEN 'contract' THEN confiture._half_contract(given)
+        WHEN 'abort' THEN confiture._half_abort(given)
+        END;
+    IF NEW.answer IS NULL THEN
+        RAISE EXCEPTION 'there is no command %', coalesce(quote_literal(NEW.command), 'NULL')
+            USING ERRCODE = 'feature_not_supported', HINT = 'Both servers need the same version of Confiture.';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE OR REPLACE VIEW confiture.remote_command AS
+    SELECT NULL::text AS command, NULL::jsonb AS argument, NULL::jsonb AS answer WHERE false;
+COMMENT ON VIEW confiture.remote_command IS
+'Where the server that has the source tables of a transition sends its commands, through postgres_fdw. Not for people.';
+CREATE OR REPLACE TRIGGER remote_command INSTEAD OF INSERT ON confiture.remote_command
+FOR EACH ROW EXECUTE FUNCTION confiture._remote_command();

@@ -1,0 +1,192 @@
+-- Transitions to another server: proving that the target is what the source is.
+--
+-- The target is a moment behind. Ranges of keys whose digests differ are looked at row by row, and
+-- rows whose keys are still in the change log, in the snapshot in which the source is read, don't
+-- count: all others must be equal.
+
+-- What is compared, as _transition_compared(), in the types of the target; columns of types that
+-- are not the server's own as text.
+CREATE OR REPLACE FUNCTION confiture._remote_compared(p confiture.transition_table, OUT expressions text, OUT columns text[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format(CASE WHEN confiture._remote_as_text(a.atttypid) THEN E'((%s\n)::%s)::text' ELSE E'(%s\n)::%s' END,
+            m.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum),
+        array_agg(a.attname::text ORDER BY a.attnum)
+    FROM jsonb_each_text(p.columns) AS m
+    JOIN pg_attribute AS a ON a.attrelid = p.target AND a.attname = m.key AND a.attnum > 0
+    WHERE confiture._transition_expression(p.source, 'source', m.value, a.atttypid, a.atttypmod)
+$$;
+
+-- The rows of a range that differ, at most so many.
+CREATE OR REPLACE FUNCTION confiture._remote_differences(
+    p confiture.transition_table, lower text[], upper text[], max_rows integer,
+    OUT key text[], OUT difference text, OUT source_row jsonb, OUT target_row jsonb)
+RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET timezone = 'UTC'
+SET row_security = off
+AS $$
+DECLARE
+    compared record;
+    names text[] := confiture._remote_log_key(p);
+    first text := format_type((SELECT confiture._base_type(a.atttypid) FROM pg_attribute AS a
+        WHERE a.attrelid = p.source AND a.attname = p.source_key[1]), -1);
+BEGIN
+    SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
+    RETURN QUERY EXECUTE format(
+        'SELECT ARRAY[%s], CASE WHEN s.k1 IS NULL THEN ''only in the target'''
+        ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole'
+        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared FROM ONLY %s AS source WHERE %s) AS s'
+        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared FROM %s AS target WHERE %s) AS t ON %s'
+        ' WHERE (s.k1 IS NULL OR t.k1 IS NULL OR (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
+        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v))'
+        ' AND NOT EXISTS (SELECT FROM %s AS l WHERE (%s) OR (%s) OR l.k1 IS NULL) ORDER BY 1 LIMIT %s',
+        (SELECT string_agg(format('coalesce(s.%1$I::text, t.%1$I::text)', n.name), ', ' ORDER BY n.ordinal)
+         FROM unnest(names) WITH ORDINALITY AS n (name, ordinal)),
+        (SELECT string_agg(format('source.%I AS %I', n.a, n.name), ', ') FROM unnest(p.source_key, names) AS n (a, name)),
+        compared.expressions, confiture._relation_name(p.source),
+        confiture._transition_range(p, p.source_key, 'source', lower, upper),
+        (SELECT string_agg(format('target.%I AS %I', n.a, n.name), ', ') FROM unnest(p.target_key, names) AS n (a, name)),
+        confiture._remote_digest_columns(p.target, 'target', compared.columns), confiture._remote_table(p, 'target'),
+        -- a comparison of rows is not sent to the target: the first column is
+        concat_ws(' AND ', confiture._transition_range(p, p.target_key, 'target', lower, upper),
+            CASE WHEN lower IS NOT NULL THEN format('target.%I >= %L::%s', p.target_key[1], lower[1], first) END,
+            CASE WHEN upper IS NOT NULL THEN format('target.%I <= %L::%s', p.target_key[1], upper[1], first) END),
+        confiture._transition_same_key(names, 's', names, 't'), confiture._relation_name(p.log),
+        confiture._transition_same_key(names, 'l', names, 's'), confiture._transition_same_key(names, 'l', names, 't'),
+        coalesce(max_rows::text, 'ALL'));
+END
+$$;
+
+-- Compares the rows of a pair, a range of keys at a time. Returns all ranges, with what differs.
+CREATE OR REPLACE FUNCTION confiture._remote_compare(
+    p confiture.transition_table, range_rows integer,
+    OUT lower text[], OUT upper text[], OUT source_rows bigint, OUT equal boolean)
+RETURNS SETOF record
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET timezone = 'UTC'
+SET row_security = off
+AS $$
+DECLARE
+    compared record;
+    digest text;
+    there jsonb;
+    half integer := (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id);
+    source text := confiture._relation_name(p.source);
+BEGIN
+    SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
+    LOOP
+        EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
+            confiture._transition_key(p.source_key, 'source', '::text'), source,
+            confiture._transition_range(p, p.source_key, 'source', lower, NULL),
+            confiture._transition_key(p.source_key, 'source'), range_rows - 1) INTO upper;
+        PERFORM confiture._remote_drain(p, NULL);
+        EXECUTE format('SELECT count(*), confiture._digest(ROW(%s))::text FROM ONLY %s AS source WHERE %s',
+            compared.expressions, source, confiture._transition_range(p, p.source_key, 'source', lower, upper))
+        INTO source_rows, digest;
+        there := confiture._remote_call(p.transition, 'digest', jsonb_build_object('half', half,
+            'columns', compared.columns, 'lower', lower, 'upper', upper));
+        equal := there = jsonb_build_object('rows', source_rows, 'digest', digest)
+            OR NOT EXISTS (SELECT FROM confiture._remote_differences(p, lower, upper, 1));
+        RETURN NEXT;
+        EXIT WHEN upper IS NULL;
+        lower := upper;
+    END LOOP;
+END
+$$;
+
+-- Validates, as transition_validate().
+CREATE OR REPLACE FUNCTION confiture._remote_validate(t confiture.transition, max_rows integer)
+RETURNS TABLE (source_table text, key text[], difference text, source_row jsonb, target_row jsonb)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    p confiture.transition_table;
+    part record;
+    row record;
+    found integer := 0;
+    total bigint := 0;
+    ranges integer := 0;
+    wrong integer := 0;
+    started timestamptz := clock_timestamp();
+BEGIN
+    IF t.state = 'cut_over' THEN
+        RAISE EXCEPTION 'transition % is cut_over: this step needs mirrored or validated', quote_literal(t.name)
+            USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
+    END IF;
+    PERFORM confiture._remote_lock(t);
+    -- A cutover that was committed there, and not here, is taken back.
+    PERFORM confiture._remote_call(t.id, 'close', jsonb_build_object('lock_timeout', '5s'));
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        FOR part IN SELECT c.* FROM confiture._remote_compare(p, 20000) AS c LOOP
+            ranges := ranges + 1;
+            total := total + part.source_rows;
+            CONTINUE WHEN part.equal;
+            wrong := wrong + 1;
+            FOR row IN SELECT d.* FROM confiture._remote_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d LOOP
+                found := found + 1;
+                source_table := confiture._relation_name(p.source);
+                key := row.key;
+                difference := row.difference;
+                source_row := row.source_row;
+                target_row := row.target_row;
+                RETURN NEXT;
+            END LOOP;
+        END LOOP;
+    END LOOP;
+    IF wrong = 0 THEN
+        PERFORM confiture._remote_call(t.id, 'check');
+    END IF;
+    UPDATE confiture.transition AS r
+    SET state = CASE WHEN wrong = 0 THEN 'validated' WHEN r.state = 'validated' THEN 'mirrored' ELSE r.state END,
+        changed_at = clock_timestamp(),
+        validation = jsonb_build_object('at', clock_timestamp(), 'equal', wrong = 0, 'rows', total, 'ranges', ranges,
+            'ranges_that_differ', wrong, 'elapsed_ms', round(extract(epoch FROM clock_timestamp() - started) * 1000))
+    WHERE r.id = t.id;
+END
+$$;
+
+-- Makes rows that differ what one side says, as transition_repair().
+CREATE OR REPLACE FUNCTION confiture._remote_repair(t confiture.transition, "right" text) RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    p confiture.transition_table;
+    part record;
+    count bigint;
+    repaired bigint := 0;
+BEGIN
+    IF "right" <> 'source' OR t.state = 'cut_over' THEN
+        RAISE EXCEPTION 'in a transition to another server only the source can be right, before the cutover'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Write in the source what the target says; it is brought over.';
+    END IF;
+    PERFORM confiture._remote_lock(t);
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        FOR part IN SELECT c.* FROM confiture._remote_compare(p, 20000) AS c WHERE NOT c.equal LOOP
+            -- As if they had been written just now.
+            EXECUTE format('INSERT INTO %s SELECT %s FROM confiture._remote_differences($1, $2, $3, NULL) AS d', confiture._relation_name(p.log),
+                (SELECT string_agg(format('d.key[%s]::%s', k.n, format_type(confiture._base_type(a.atttypid), -1)), ', ' ORDER BY k.n)
+                 FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)
+                 JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name))
+            USING p, part.lower, part.upper;
+            GET DIAGNOSTICS count = ROW_COUNT;
+            PERFORM confiture._remote_drain(p, NULL);
+            repaired := repaired + count;
+        END LOOP;
+    END LOOP;
+    RETURN repaired;
+END
+$$;
