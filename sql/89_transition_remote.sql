@@ -365,6 +365,11 @@ BEGIN
     about := confiture._remote_greet(t, server);
     FOR pair IN SELECT m.* FROM confiture._transition_pairs(source_schema, target_schema, mapping) AS m LOOP
         IF pair.shape <> 'single' THEN
+            RAISE EXCEPTION 'on the way to another server a table can''t be split or merged' USING ERRCODE = 'feature_not_supported',
+                DETAIL = format('Table %I.%I has another shape there.', source_schema, pair.source),
+                HINT = 'Split or merge it in one of the two databases, before or after.';
+        END IF;
+        IF pair.shape <> 'single' THEN
             RAISE EXCEPTION 'splitting or merging tables on the way to another server is not supported'
                 USING ERRCODE = 'feature_not_supported', HINT = 'Split or merge them in this database, before or after.';
         END IF;

@@ -7,7 +7,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 CREATE EXTENSION postgres_fdw;
 CREATE EXTENSION dblink;
-SELECT plan(52);
+SELECT plan(53);
 
 SELECT current_database() AS here, current_database() || '_target' AS there,
     split_part(current_setting('unix_socket_directories'), ',', 1) AS host, current_setting('port') AS port \gset
@@ -65,6 +65,9 @@ SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables":
 SELECT is(refusal('target', options => '{"mode": "quantum"}'), '0A000 option "mode" can''t be "quantum"', 'another mode');
 SELECT is(refusal('target', options => '{"speed": 1}'), '22023 there is no option ''speed''', 'another option');
 SELECT is(refusal('target', '{"tables": {"u": {}}}'), 'table a.u does not exist.', 'a table that is not there');
+
+SELECT is(refusal('target', '{"tables": {"t": {"targets": [{"target": "t"}, {"target": "u"}]}}}'),
+    '0A000 on the way to another server a table can''t be split or merged', 'a split');
 
 -- The tables there.
 SELECT there($_$
