@@ -12,7 +12,7 @@ import server
 import texts
 from coordinate import coordination
 from measure import Bench, Latency, Row, alternate, compare, timed
-from plans import differences
+from plans import differences, plans
 from transition import transitions
 
 Migrations = Sequence[tuple[str, str]]
@@ -284,6 +284,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Row | Latency]]] = {
     "builds": builds,
     "snapshot": snapshot,
     "diff": differences,
+    "plan": plans,
     "client": client,
     "coordination": coordination,
     "transitions": transitions,

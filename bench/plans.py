@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import server
 import texts
@@ -55,3 +56,52 @@ def differences(bench: Bench) -> Iterator[Row]:
         seconds = alternate(trials, bench.repetitions)
     for what in called:
         yield compare(seconds, what, DUMP, limit_s=1.0)
+
+
+def _cold(name: str) -> None:
+    """Forget all that a plan would find: snapshots, twins, the template of scratch databases."""
+    server.psql(name, "-c", "DELETE FROM confiture.snapshot_cache", "-c", "SELECT confiture.build_prune(0)")
+    server.psql(name, "-c", "CHECKPOINT")
+
+
+def plans(bench: Bench) -> Iterator[Row]:
+    """Plans for many tables, with one column more: proven, each by a process of its own."""
+    number = bench.count(1000)
+    text = texts.whole_schema(number).replace("BEGIN;\n", "").replace("COMMIT;\n", "")
+    wanted = f"$ddl${text}ALTER TABLE app.table_1 ADD COLUMN more integer;\n$ddl$"
+    with server.database() as name:
+        with server.connect(name) as connection:
+            connection.execute("CREATE EXTENSION confiture")
+        server.psql(name, "-f", bench.file("schema.sql", texts.whole_schema(number)))
+        plan = bench.file("plan.sql", f"SELECT count(*) FROM confiture.plan({wanted}::text);\n")
+        loaded = f"confiture.snapshot_of($ddl${text}$ddl$), confiture.snapshot_of({wanted})"
+        between = bench.file("between.sql", f"SELECT confiture.plan_between({loaded});\n")
+
+        def timed_file(path: Path) -> float:
+            return timed(lambda: server.psql(name, "-f", path))
+
+        def cold() -> float:
+            _cold(name)
+            return timed_file(plan)
+
+        def changed() -> float:
+            """Time a plan after a statement that changes the catalogs and not the schema."""
+            server.psql(name, "-c", "ALTER TABLE app.table_2 ALTER code SET DEFAULT 1")
+            server.psql(name, "-c", "ALTER TABLE app.table_2 ALTER code DROP DEFAULT")
+            server.psql(name, "-c", "COMMENT ON TABLE app.table_2 IS 'Things of kind 2'")
+            return timed_file(plan)
+
+        warm, moved = f"plan(), {number} tables, warm", "the same, after the catalogs have changed"
+        made, again = (
+            f"plan(), {number} tables, cold",
+            f"plan_between() of two DDLs and back, {number} tables, warm",
+        )
+        dump = {DUMP: lambda: timed(lambda: server.run(["pg_dump", "--schema-only", "-d", name]))}
+        first = alternate({made: cold, **dump}, max(1, bench.repetitions // 2))
+        later = {warm: lambda: timed_file(plan), moved: changed, again: lambda: timed_file(between)}
+        seconds = alternate({**dump, **later}, bench.repetitions)
+        server.psql(name, "-c", "SELECT confiture.build_prune(0)")
+    yield compare(first, made, DUMP)
+    yield compare(seconds, warm, DUMP, limit_s=1.0)
+    yield compare(seconds, moved, DUMP, limit_s=1.0)
+    yield compare(seconds, again, DUMP)

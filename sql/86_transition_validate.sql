@@ -139,7 +139,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_validate(text, integer) IS
-'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. Columns whose expression does not depend on the row are not compared.
+'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. When the target is on another server, rows whose keys are still in the change log do not count. Columns whose expression does not depend on the row are not compared.
 Arguments: name; max_rows, how many differences at most.
 Columns: source_table; key; difference: only in the source, only in the target, different; source_row, target_row.
 Errors: 23503 a foreign key is violated; else as confiture.transition_capture().

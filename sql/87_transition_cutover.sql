@@ -175,7 +175,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_cutover(text) IS
-'Lets the tables change places: what used to find a source table by its name finds the target table from now on, and the other way round. Both sides stay equal, so that confiture.transition_rollback() loses nothing. With swap "rename" under a short lock on all tables, which is given back when it does not come at once; with swap "schema" the schemas change names, without a lock on tables. Commit at once: the lock is held until then. Publications follow; sessions whose snapshot is older than the mirror are waited for, as long as for a lock.
+'Lets the tables change places: what used to find a source table by its name finds the target table from now on, and the other way round. Both sides stay equal, so that confiture.transition_rollback() loses nothing. With swap "rename" under a short lock on all tables, which is given back when it does not come at once; with swap "schema" the schemas change names, without a lock on tables. Commit at once: the lock is held until then. When the target is on another server, the source table is set aside, and a view that reads and writes the target takes its place. Publications follow; sessions whose snapshot is older than the mirror are waited for, as long as for a lock.
 Arguments: name.
 Result: the state, cut_over.
 Errors: CF030 a table has changed so that the cutover is refused; CF035 not validated; CF036 the lock was not to be had, DETAIL says who holds it: nothing has changed then; else as confiture.transition_capture().
@@ -324,7 +324,7 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_get(name);
 BEGIN
-    IF confiture._transition_is_half(t.id) THEN
+    IF confiture._transition_is_half(t.id) AND t.state <> 'cut_over' THEN
         PERFORM confiture._half_end(t);
         RETURN 'aborted';
     END IF;

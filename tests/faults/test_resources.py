@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from .conftest import Database, Run
 from .server import Server
+from .standby import standby
 
 Start = Callable[..., Run]
 
@@ -141,55 +141,19 @@ def test_other_encoding(server: Server) -> None:
 def test_standby(database: Database, server: Server) -> None:
     """A hot standby: the state can be read, nothing can be run, and the error says why."""
     database.register("1", "CREATE TABLE t (a int)")
-    root = server.data.parent / "standby"
-    port = "5499"
-    # The server's user, by way of root where the tests are run as root.
-    as_server = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    subprocess.run(
-        [
-            *as_server,
-            "pg_basebackup",
-            "-D",
-            str(root),
-            "-R",
-            "-X",
-            "stream",
-            "-c",
-            "fast",
-            "-h",
-            os.environ["PGHOST"],
-            "-p",
-            os.environ["PGPORT"],
-            "-U",
-            "postgres",
-        ],
-        check=True,
-        capture_output=True,
-        cwd="/",
-    )
-    control = [*as_server, "pg_ctl", "-D", str(root), "-w", "-t", "60"]
-    subprocess.run(
-        [*control, "-o", f"-p {port}", "-l", str(Path(os.environ["PGHOST"]) / "standby.log"), "start"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-    )
-    try:
-        with server.connect(database.name, port=port) as connection:
-            assert connection.execute("SELECT version, state FROM confiture.migrate_status()").fetchall() == [
-                ("1", "pending")
-            ]
-            assert connection.execute("SELECT version FROM confiture.migrate_plan()").fetchall() == [("1",)]
-            for command in (
-                "SELECT confiture.migrate_up()",
-                "CALL confiture.migrate()",
-                "SELECT confiture.migrate_down()",
-                "SELECT confiture.baseline('1')",
-                "SELECT confiture.forget('1')",
-            ):
-                with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as refused:
-                    connection.execute(command)
-                assert "standby" in str(refused.value), command
-                assert refused.value.diag.message_hint, command
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd="/")
+    with standby(server) as port, server.connect(database.name, port=port) as connection:
+        assert connection.execute("SELECT version, state FROM confiture.migrate_status()").fetchall() == [
+            ("1", "pending")
+        ]
+        assert connection.execute("SELECT version FROM confiture.migrate_plan()").fetchall() == [("1",)]
+        for command in (
+            "SELECT confiture.migrate_up()",
+            "CALL confiture.migrate()",
+            "SELECT confiture.migrate_down()",
+            "SELECT confiture.baseline('1')",
+            "SELECT confiture.forget('1')",
+        ):
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as refused:
+                connection.execute(command)
+            assert "standby" in str(refused.value), command
+            assert refused.value.diag.message_hint, command

@@ -92,8 +92,8 @@ SELECT tables('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE t (id int PRI
 CREATE PUBLICATION every FOR ALL TABLES;
 SELECT matches(refusal(), 'a publication is FOR ALL TABLES', 'a publication of all tables');
 DROP PUBLICATION every;
-SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', server => 'other')$$, '0A000',
-    'a transition to another server is not supported', 'another server');
+SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', server => 'other')$$, '42704',
+    'server other does not exist', 'an unknown server');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"target": ["u", "v"]}}}')$$, '0A000',
     NULL, 'a split');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"target": "u"}, "s": {"target": "u"}}}')$$, '0A000',

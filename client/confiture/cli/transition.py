@@ -46,7 +46,7 @@ def _show(session: Session, status: dict[str, Any]) -> None:
 @transition.command()
 @NAME
 @with_mapping
-@click.option("--server", metavar="NAME", help="A foreign server: not supported yet, and refused.")
+@click.option("--server", metavar="NAME", help="The foreign server on which the new schema is.")
 @with_database
 def create(
     session: Session,
