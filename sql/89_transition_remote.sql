@@ -364,6 +364,10 @@ BEGIN
         ' OPTIONS (schema_name ''confiture'', table_name ''remote_command'')', schema, server);
     about := confiture._remote_greet(t, server);
     FOR pair IN SELECT m.* FROM confiture._transition_pairs(source_schema, target_schema, mapping) AS m LOOP
+        IF pair.shape <> 'single' THEN
+            RAISE EXCEPTION 'splitting or merging tables on the way to another server is not supported'
+                USING ERRCODE = 'feature_not_supported', HINT = 'Split or merge them in this database, before or after.';
+        END IF;
         SELECT s.oid INTO found FROM pg_class AS s WHERE s.relname = pair.source AND s.relkind IN ('r', 'p', 'f')
             AND s.relnamespace = (SELECT a.oid FROM pg_namespace AS a WHERE a.nspname = source_schema);
         n := n + 1;

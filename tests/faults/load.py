@@ -130,9 +130,10 @@ class Writer:
         base = self.number * SPAN
         table = self.table()
         if not self._made:
+            # Nobody else has this key; a view with triggers does not know ON CONFLICT.
             self._connection.execute(
-                f"INSERT INTO {table} VALUES ({base}, 0, 'marker', 'marker {self.number}')"
-                " ON CONFLICT DO NOTHING"
+                f"INSERT INTO {table} SELECT {base}, 0, 'marker', 'marker {self.number}'"
+                f" WHERE NOT EXISTS (SELECT FROM {table} WHERE id = {base})"
             )
             self._made = True
         row = self._connection.execute(f"SELECT amount FROM {table} WHERE id = {base}").fetchone()
