@@ -24,6 +24,7 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -154,30 +155,28 @@ mirror_row(TriggerData *data, CfSink *sink)
 		cf_sink_remove_unless_kept(sink, rel, data->tg_trigslot);
 	if (after && is_current(after))
 	{
-		if (before)
+		/* There was no row before, as the condition has it: one that is there is another version's. */
+		if (before && route->condition && !cf_route_applies(route, slot) &&
+			!cf_route_applies(route, data->tg_trigslot))
+			cf_sink_refresh(sink, slot);
+		else if (before)
 			cf_sink_put(sink, slot);
 		else
 			cf_sink_put_new(sink, slot);
 	}
 }
 
-/* Empties the other table. Fails where foreign keys refer to it. */
+/* Truncates tables. Their own triggers do not fire: those of the written table did. */
 static void
-mirror_truncate(TriggerData *data, CfRoute *route)
+truncate_quietly(List *rels, List *relids, List *logged)
 {
 	int role = SessionReplicationRole;
-	Relation to = table_open(route->to, AccessExclusiveLock);
 
-	check_owners(data->tg_relation, to);
-	CheckTableNotInUse(to, "TRUNCATE");
-	/* Its own triggers do not fire: those of the written table did. */
 	truncating = true;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	PG_TRY();
 	{
-		List *relids = list_make1_oid(route->to);
-
-		cf_truncate(list_make1(to), relids, RelationIsLogicallyLogged(to) ? relids : NIL);
+		cf_truncate(rels, relids, logged);
 	}
 	PG_FINALLY();
 	{
@@ -185,7 +184,57 @@ mirror_truncate(TriggerData *data, CfRoute *route)
 		truncating = false;
 	}
 	PG_END_TRY();
-	table_close(to, NoLock);
+}
+
+/*
+ * Empties the other table, and where a wide table was emptied both of the two
+ * that share its columns. Fails where foreign keys refer to them.
+ */
+static void
+empty(Relation from, CfRoute *route)
+{
+	List *rels = NIL, *relids = NIL, *logged = NIL;
+	Oid tables[2] = {route->to, route->extent == CF_WRITES_ROW ? route->partner : InvalidOid};
+
+	for (int i = 0; i < lengthof(tables) && OidIsValid(tables[i]); i++)
+	{
+		Relation to = table_open(tables[i], AccessExclusiveLock);
+
+		check_owners(from, to);
+		CheckTableNotInUse(to, "TRUNCATE");
+		rels = lappend(rels, to);
+		relids = lappend_oid(relids, tables[i]);
+		if (RelationIsLogicallyLogged(to))
+			logged = lappend_oid(logged, tables[i]);
+	}
+	truncate_quietly(list_copy(rels), relids, logged);
+	for (int i = 0; i < list_length(rels); i++)
+		table_close(list_nth(rels, i), NoLock);
+}
+
+/* Mirrors TRUNCATE. */
+static void
+mirror_truncate(TriggerData *data, CfRoute *route)
+{
+	Relation main;
+	bool emptied;
+
+	if (route->extent != CF_WRITES_REST)
+	{
+		empty(data->tg_relation, route);
+		return;
+	}
+	/* Rows go with those of the main table; alone, they would go one by one. */
+	main = table_open(route->partner, AccessShareLock);
+	emptied = RelationGetNumberOfBlocks(main) == 0;
+	if (!emptied)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("table \"%s\" can't be truncated alone in a transition",
+							   RelationGetRelationName(data->tg_relation)),
+						errdetail("It holds columns of the same rows as table \"%s\".",
+								  RelationGetRelationName(main)),
+						errhint("Use DELETE; or truncate both tables in one statement.")));
+	table_close(main, NoLock);
 }
 
 /* The route of a trigger, with what it writes locked. */

@@ -10,7 +10,9 @@
  * differ_close.c	what has to go, and come back, along with others
  * differ_move.c	types that are made anew, and the columns that are moved to them
  * differ_convert.c	how values of one type become values of another
- * differ_order.c	actions, what waits for what, their order
+ * differ_action.c	what is done by a statement of its own
+ * differ_wait.c	what waits for what
+ * differ_order.c	the order of the actions
  * differ_refer.c	tables that refer to each other
  * differ_names.c	names that one object leaves to another
  * differ_overload.c	routines that share a name
@@ -255,7 +257,6 @@ extern char *cfd_options(const CfdFact *fact, const char *key, const char *prefi
 extern char *cfd_options_alter(const CfdFact *old, const CfdFact *new, const char *key, bool set);
 extern char *
 cfd_temporary_name(CfdPlan *plan, const CfdFact *table, const char *name, const char *suffix);
-extern char *cfd_option_value(const char *value);
 extern char *cfd_foreign_options(const CfdFact *old, const CfdFact *new, const char *key);
 
 /* One pair of an object; value is NULL for a JSON null. */
@@ -319,7 +320,15 @@ extern void cfd_grants(CfdPlan *plan);
 
 /* differ_order.c */
 extern bool cfd_order(CfdPlan *plan);
+
+/* differ_action.c */
 extern CfdAction *cfd_new_action(CfdPlan *plan, CfdVerb verb, CfdFact *fact);
+extern void cfd_make_actions(CfdPlan *plan);
+extern bool cfd_comes_first(const CfdFact *fact, const CfdDepend *depend);
+extern bool cfd_leads_to(const CfdFact *part, const CfdFact *table);
+
+/* differ_wait.c */
+extern void cfd_link_actions(CfdPlan *plan);
 extern void cfd_wait(CfdAction *later, CfdAction *sooner);
 extern void cfd_hope(CfdAction *later, CfdAction *sooner, int weight);
 extern CfdAction *cfd_provider(const CfdFact *fact);
@@ -370,15 +379,16 @@ extern const CfdKind *cfd_kind(const char *name);
 extern void cfd_refuse(CfdPlan *plan, CfdFact *fact);
 
 /* differ_*.c: the kinds, each array ends with one without a name */
-extern const CfdKind cfd_schema_kinds[];	 /* schema, sequence */
-extern const CfdKind cfd_table_kinds[];		 /* table, foreign table */
-extern const CfdKind cfd_column_kinds[];	 /* column, default */
-extern const CfdKind cfd_constraint_kinds[]; /* constraint */
-extern const CfdKind cfd_index_kinds[];		 /* index */
-extern const CfdKind cfd_view_kinds[];		 /* view, materialized view, rule */
-extern const CfdKind cfd_trigger_kinds[];	 /* trigger, policy, statistics, event trigger */
-extern const CfdKind cfd_routine_kinds[];	 /* function, procedure, aggregate */
-extern const CfdKind cfd_type_kinds[];		 /* type, attribute */
+extern const CfdKind cfd_schema_kinds[];		 /* schema, sequence */
+extern const CfdKind cfd_table_kinds[];			 /* table, foreign table */
+extern const CfdKind cfd_column_kinds[];		 /* column */
+extern const CfdKind cfd_column_default_kinds[]; /* default */
+extern const CfdKind cfd_constraint_kinds[];	 /* constraint */
+extern const CfdKind cfd_index_kinds[];			 /* index */
+extern const CfdKind cfd_view_kinds[];			 /* view, materialized view, rule */
+extern const CfdKind cfd_trigger_kinds[];		 /* trigger, policy, statistics, event trigger */
+extern const CfdKind cfd_routine_kinds[];		 /* function, procedure, aggregate */
+extern const CfdKind cfd_type_kinds[];			 /* type, attribute */
 extern const CfdKind cfd_collation_kinds[];
 extern const CfdKind cfd_domain_kinds[];   /* domain, domain constraint */
 extern const CfdKind cfd_operator_kinds[]; /* operator, its class, its family, cast, conversion */
@@ -401,12 +411,23 @@ extern void cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *ne
 extern void cfd_change_inherited(CfdPlan *plan, CfdFact *column);
 extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
 extern CfdFact *cfd_comes_with(CfdPlan *plan, const CfdFact *part);
+extern bool cfd_of_table(const CfdFact *fact);
+
+/* differ_column_type.c */
+extern bool cfd_type_changes(const CfdFact *old, const CfdFact *new);
+extern bool cfd_is_widening(const char *old_type, const char *new_type);
+extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
+extern void cfd_check_partition_key(const CfdFact *old);
+extern void cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new);
+
+/* differ_column_default.c */
+extern CfdFact *cfd_default_of(const CfdFact *column);
 
 /* differ_table.c, also used by materialized views */
 extern const char *cfd_with_clause(const CfdFact *fact);
 extern bool cfd_is_default_method(const char *method);
 extern void cfd_alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
-extern void cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new);
+extern void cfd_alter_storage(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern bool cfd_names_index(CfdFact *old, CfdFact *new, const char *key);
 
 /* differ_routine.c */
@@ -415,9 +436,6 @@ extern struct CreateFunctionStmt *cfd_parse_routine(const CfdFact *fact);
 /* differ_view.c: whether a rule or trigger fires */
 extern const char *cfd_enable_word(const CfdFact *fact);
 extern bool cfd_is_origin(const CfdFact *fact);
-
-extern bool cfd_is_widening(const char *old_type, const char *new_type);
-extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
 
 /* differ_type.c */
 extern bool cfd_has_text(List *list, const char *text);
@@ -430,9 +448,6 @@ extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_
 extern bool cfd_makes_index(const CfdFact *constraint);
 extern void
 cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change);
-
-/* differ_order.c */
-extern bool cfd_leads_to(const CfdFact *fact, const CfdFact *to);
 
 /* differ_about.c: an object as ALTER and COMMENT ON name it */
 extern char *cfd_object_clause(const CfdFact *fact);

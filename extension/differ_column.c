@@ -1,26 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * differ_column.c
- *	  Columns of tables and their defaults.
+ *	  Columns of tables.
  *
  * The columns of a view come with it, the attributes of a composite type are
- * those of differ_type.c.
+ * those of differ_type.c; what another type means is in differ_column_type.c, defaults are in
+ * differ_column_default.c.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "parser/parse_coerce.h"
-#include "parser/parse_type.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "differ.h"
 
 /* Whether a fact is a part of a table, not of a view. */
-static bool
-of_table(const CfdFact *fact)
+bool
+cfd_of_table(const CfdFact *fact)
 {
 	return cfd_is(fact->parent, "table") || cfd_is(fact->parent, "foreign table");
 }
@@ -62,18 +59,6 @@ cfd_comes_with(CfdPlan *plan, const CfdFact *part)
 	CfdFact *from = cfd_inherited_from(plan, part);
 
 	return from && cfd_stays_child(part->parent, cfd_table(from->parent)) ? from : NULL;
-}
-
-/* The default of a column, or NULL. */
-static CfdFact *
-default_of(const CfdFact *column)
-{
-	ListCell *lc;
-
-	foreach (lc, column->children)
-		if (cfd_is((CfdFact *) lfirst(lc), "default"))
-			return (CfdFact *) lfirst(lc);
-	return NULL;
 }
 
 /* The sequence of an identity column, or NULL. */
@@ -146,7 +131,7 @@ is_merged(CfdPlan *plan, const CfdFact *column)
 void
 cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column)
 {
-	CfdFact *value = default_of(column);
+	CfdFact *value = cfd_default_of(column);
 	char *text;
 
 	appendStringInfo(out, "%s %s", cfd_part(column), cfd_text(column, "type"));
@@ -223,7 +208,7 @@ cfd_change_inherited(CfdPlan *plan, CfdFact *column)
 
 	if (from == NULL)
 		return;
-	if (default_of(from) && default_of(column) == NULL)
+	if (cfd_default_of(from) && cfd_default_of(column) == NULL)
 		cfd_alter_table(plan, column, "create", CFD_ONLY, column->parent,
 						"ALTER COLUMN %s DROP DEFAULT", cfd_part(column));
 	if (cfd_bool(column, "not_null") && !cfd_bool(from, "not_null") && !has_named_not_null(column))
@@ -242,10 +227,10 @@ static void
 create_column(CfdPlan *plan, CfdFact *fact)
 {
 	CfdFact *from = cfd_comes_with(plan, fact);
-	CfdFact *value = default_of(fact);
+	CfdFact *value = cfd_default_of(fact);
 	StringInfoData clause;
 
-	if (!of_table(fact))
+	if (!cfd_of_table(fact))
 		return; /* of a view */
 	if (cfd_attribute_of(plan, fact))
 	{
@@ -262,7 +247,7 @@ create_column(CfdPlan *plan, CfdFact *fact)
 	if (from && (from->created || from->alter))
 	{
 		/* It has come with that of the parent, and its default. */
-		if (default_of(from) && value == NULL)
+		if (cfd_default_of(from) && value == NULL)
 			cfd_alter_table(plan, fact, "create", CFD_ONLY, fact->parent,
 							"ALTER COLUMN %s DROP DEFAULT", cfd_part(fact));
 		return;
@@ -290,7 +275,7 @@ drop_column(CfdPlan *plan, CfdFact *fact)
 {
 	CfdFact *from = cfd_comes_with(plan, fact);
 
-	if (!of_table(fact) || (from && from->dropped) || cfd_attribute_of(plan, fact))
+	if (!cfd_of_table(fact) || (from && from->dropped) || cfd_attribute_of(plan, fact))
 		return;
 	if (!cfd_is(fact->parent, "foreign table") &&
 		!(cfd_has(fact, "generated") && fact->twin && cfd_has(fact->twin, "generated")))
@@ -301,55 +286,6 @@ drop_column(CfdPlan *plan, CfdFact *fact)
 	cfd_alter_table(plan, fact, "drop", 0, fact->parent, "DROP COLUMN %s", cfd_part(fact));
 }
 
-static bool
-type_changes(const CfdFact *old, const CfdFact *new)
-{
-	return !cfd_equal(old, new, "type") || !cfd_equal(old, new, "collation");
-}
-
-/*
- * Lets go what stands in the way of another type: PostgreSQL changes indexes and constraints
- * itself; extended statistics too, but it forgets their target.
- */
-void
-cfd_disturb(CfdPlan *plan, CfdFact *old)
-{
-	ListCell *lc;
-
-	foreach (lc, old->dependents)
-	{
-		CfdFact *dependent = ((CfdDepend *) lfirst(lc))->fact;
-
-		if (cfd_is(dependent, "index") || cfd_is(dependent, "constraint") ||
-			cfd_is(dependent, "sequence") ||
-			(cfd_is(dependent, "statistics") && !cfd_has(dependent, "statistics")))
-			continue;
-		cfd_drop(plan, dependent, old->identity);
-	}
-	foreach (lc, old->children)
-		if (cfd_is((CfdFact *) lfirst(lc), "default"))
-			cfd_drop(plan, (CfdFact *) lfirst(lc), old->identity);
-}
-
-/* PostgreSQL changes no column by which rows are put into partitions. */
-static void
-check_partition_key(const CfdFact *old)
-{
-	ListCell *lc;
-
-	foreach (lc, old->depends)
-	{
-		CfdDepend *depend = (CfdDepend *) lfirst(lc);
-
-		if (depend->fact == old->parent && depend->how == CFD_INTERNAL &&
-			cfd_has(old->parent, "partition_by"))
-			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("the type of %s can't be changed: it is in the partition key",
-						   old->identity),
-					errhint("Make another partitioned table, and move the rows to it."));
-	}
-}
-
 static CfdChange
 compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -357,7 +293,7 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 
 	if (cfd_is(new->parent, "materialized view"))
 		return CFD_ALTER;
-	if (!of_table(new) || cfd_equal_but(old, new, bookkeeping))
+	if (!cfd_of_table(new) || cfd_equal_but(old, new, bookkeeping))
 		return CFD_SAME;
 	if (cfd_has(new, "generated") &&
 		(!cfd_has(old, "generated") || !cfd_equal(old, new, "generated")))
@@ -367,9 +303,9 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		return CFD_REPLACE;
 	if (cfd_has(new, "generated") && !cfd_equal(old, new, "expression") && !CF_CAN_SET_EXPRESSION)
 		return CFD_REPLACE;
-	if (type_changes(old, new))
+	if (cfd_type_changes(old, new))
 	{
-		check_partition_key(old);
+		cfd_check_partition_key(old);
 		cfd_disturb(plan, old);
 	}
 	return CFD_ALTER;
@@ -394,108 +330,6 @@ moves_along(CfdPlan *plan, const CfdFact *new)
 	if (from && from->moved)
 		return true;
 	return cfd_attribute_of(plan, new) != NULL;
-}
-
-/* Whether the server can tell that values need not be touched for another type. */
-static bool
-keeps_values(const char *old_type, const char *new_type)
-{
-	Oid old_oid;
-	Oid new_oid;
-	int32 old_mod;
-	int32 new_mod;
-	Oid function;
-
-	if (!cfd_parse_type(old_type, &old_oid, &old_mod) ||
-		!cfd_parse_type(new_type, &new_oid, &new_mod))
-		return false;
-	if (old_oid != new_oid && find_coercion_pathway(new_oid, old_oid, COERCION_ASSIGNMENT,
-													&function) != COERCION_PATH_RELABELTYPE)
-		return false;
-	if (new_mod < 0)
-		return true;
-	if (old_mod < 0)
-		return false;
-	switch (new_oid)
-	{
-		case VARCHAROID:
-		case VARBITOID:
-			return (old_oid == VARCHAROID || old_oid == VARBITOID) && new_mod >= old_mod;
-		case NUMERICOID:
-			/* the scale must stay */
-			return ((new_mod - VARHDRSZ) & 0x7ff) == ((old_mod - VARHDRSZ) & 0x7ff) &&
-				   new_mod >= old_mod;
-		case TIMESTAMPOID:
-		case TIMESTAMPTZOID:
-		case TIMEOID:
-		case TIMETZOID:
-			return old_oid == new_oid && new_mod >= old_mod;
-		default:
-			return old_oid == new_oid && old_mod == new_mod;
-	}
-}
-
-/* Whether an assignment converts one type to another: else USING must say how. */
-static bool
-is_assignable(const char *old_type, const char *new_type)
-{
-	Oid old_oid;
-	Oid new_oid;
-	int32 mod;
-
-	return cfd_parse_type(old_type, &old_oid, &mod) && cfd_parse_type(new_type, &new_oid, &mod) &&
-		   can_coerce_type(1, &old_oid, &new_oid, COERCION_ASSIGNMENT);
-}
-
-/* Whether every value of one type is one of another: there is an implicit cast, and no limit. */
-bool
-cfd_is_widening(const char *old_type, const char *new_type)
-{
-	Oid old_oid;
-	Oid new_oid;
-	int32 mod;
-
-	return cfd_parse_type(old_type, &old_oid, &mod) && cfd_parse_type(new_type, &new_oid, &mod) &&
-		   mod < 0 && can_coerce_type(1, &old_oid, &new_oid, COERCION_IMPLICIT);
-}
-
-static void
-alter_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
-{
-	char *old_type = cfd_text(old, "type");
-	char *new_type = cfd_text(new, "type");
-	char *collation = cfd_text(new, "collation");
-	char *using = plan->using ? cfd_text_in(plan->using, new->identity) : NULL;
-	StringInfoData clause;
-
-	initStringInfo(&clause);
-	appendStringInfo(&clause, "ALTER COLUMN %s TYPE %s", cfd_part(new), new_type);
-	if (collation)
-		appendStringInfo(&clause, " COLLATE %s", collation);
-	if (using)
-		appendStringInfo(&clause, " USING %s", using);
-	else if (!is_assignable(old_type, new_type) && !cfd_is(new->parent, "foreign table"))
-	{
-		char *conversion = cfd_conversion(plan, old_type, new_type, cfd_part(new));
-
-		if (strcmp(conversion, cfd_part(new)) != 0)
-			appendStringInfo(&clause, " USING %s", conversion);
-	}
-	if (cfd_is(new->parent, "foreign table"))
-		cfd_hazard(plan, "changes results: the values of %s are read as %s", new->identity,
-				   new_type);
-	else if (using || !keeps_values(old_type, new_type))
-	{
-		cfd_hazard(plan, "rewrite: %s is written anew", new->parent->identity);
-		if (strcmp(old_type, new_type) == 0)
-			cfd_conversion_hazards(plan, new, new_type);
-		else if (using || !cfd_is_widening(old_type, new_type))
-			cfd_hazard(plan, "may fail: every value of %s must be one of %s", new->identity,
-					   new_type);
-	}
-	else if (new->moved || !cfd_equal(old, new, "collation"))
-		cfd_hazard(plan, "long lock: indexes on %s are built anew", new->identity);
-	cfd_alter_table(plan, new, "alter", 0, new->parent, "%s", clause.data);
 }
 
 /* Whether a valid check says already that a column has no NULL. */
@@ -536,7 +370,7 @@ set_not_null(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	cfd_hazard(plan, "may fail: %s may have NULLs", new->identity);
 	if (is_checked(new))
 		plan->hazards = NIL;
-	else if (plan->online && !cfd_is(table, "foreign table") && !type_changes(old, new))
+	else if (plan->online && !cfd_is(table, "foreign table") && !cfd_type_changes(old, new))
 	{
 		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, table,
 						"ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID", check, cfd_part(new));
@@ -604,9 +438,9 @@ alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	/* SET NOT NULL comes before ADD GENERATED, DROP NOT NULL after DROP IDENTITY. */
 	if (!cfd_equal(old, new, "identity") && !cfd_has(new, "identity"))
 		alter_identity(plan, old, new);
-	if ((type_changes(old, new) || new->moved) && !comes_along(plan, old, new, "type") &&
+	if ((cfd_type_changes(old, new) || new->moved) && !comes_along(plan, old, new, "type") &&
 		!comes_along(plan, old, new, "collation") && !moves_along(plan, new))
-		alter_type(plan, old, new);
+		cfd_alter_column_type(plan, old, new);
 	cfd_column_attributes(plan, old, new);
 	if (gets_not_null(old, new) && !has_named_not_null(new) &&
 		!comes_along(plan, old, new, "not_null"))
@@ -622,65 +456,8 @@ alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static bool
 column_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return plan->online && old && new && of_table(new) && gets_not_null(old, new) &&
-		   !type_changes(old, new) && !is_checked(new);
-}
-
-/* A default is said with its column, unless it needs something that needs the table. */
-static CfdFact *
-default_carrier(CfdPlan *plan, CfdFact *fact)
-{
-	CfdFact *column = fact->parent;
-	CfdFact *table = column ? column->parent : NULL;
-
-	if (table == NULL || !of_table(column) || cfd_leads_to(fact, table))
-		return NULL;
-	if (cfd_bool(column, "inherited") && !cfd_bool(column, "local"))
-	{
-		/* that of a partition is said when it is made as a table of its own */
-		if (!table->created || cfd_has(table, "inherits"))
-			return NULL;
-	}
-	return column;
-}
-
-/* Whether a default has come with the column of a parent. */
-static bool
-default_comes_along(CfdPlan *plan, const CfdFact *fact)
-{
-	CfdFact *from = fact->parent->created ? cfd_comes_with(plan, fact->parent) : NULL;
-	CfdFact *other = from && from->created ? default_of(from) : NULL;
-
-	return other && other->create == from->create && cfd_equal(other, fact, "expression");
-}
-
-static void
-create_default(CfdPlan *plan, CfdFact *fact)
-{
-	if (default_comes_along(plan, fact))
-		return;
-	cfd_alter_table(plan, fact, fact->twin ? "alter" : "create",
-					of_table(fact->parent) ? CFD_ONLY : 0, fact->parent->parent,
-					"ALTER COLUMN %s SET DEFAULT %s", cfd_part(fact), cfd_text(fact, "expression"));
-}
-
-static CfdChange
-compare_defaults(CfdPlan *plan, CfdFact *old, CfdFact *new)
-{
-	return CFD_ALTER;
-}
-
-static void
-alter_default(CfdPlan *plan, CfdFact *old, CfdFact *new)
-{
-	create_default(plan, new);
-}
-
-static void
-drop_default(CfdPlan *plan, CfdFact *fact)
-{
-	cfd_alter_table(plan, fact, "drop", of_table(fact->parent) ? CFD_ONLY : 0, fact->parent->parent,
-					"ALTER COLUMN %s DROP DEFAULT", cfd_part(fact));
+	return plan->online && old && new && cfd_of_table(new) && gets_not_null(old, new) &&
+		   !cfd_type_changes(old, new) && !is_checked(new);
 }
 
 const CfdKind cfd_column_kinds[] = {{.name = "column",
@@ -691,11 +468,4 @@ const CfdKind cfd_column_kinds[] = {{.name = "column",
 									 .drop = drop_column,
 									 .carrier = column_carrier,
 									 .late = column_is_late},
-									{.name = "default",
-									 .rank = 40,
-									 .compare = compare_defaults,
-									 .create = create_default,
-									 .alter = alter_default,
-									 .drop = drop_default,
-									 .carrier = default_carrier},
 									{0}};

@@ -10,11 +10,12 @@
 #include "differ.h"
 
 static const CfdKind *const families[] = {
-	cfd_schema_kinds,	cfd_table_kinds,	   cfd_column_kinds,  cfd_constraint_kinds,
-	cfd_index_kinds,	cfd_view_kinds,		   cfd_trigger_kinds, cfd_routine_kinds,
-	cfd_type_kinds,		cfd_collation_kinds,   cfd_domain_kinds,  cfd_operator_kinds,
-	cfd_language_kinds, cfd_search_kinds,	   cfd_about_kinds,	  cfd_grant_kinds,
-	cfd_foreign_kinds,	cfd_publication_kinds, cfd_default_kinds, cfd_subscription_kinds,
+	cfd_schema_kinds,		  cfd_table_kinds,		 cfd_column_kinds,	cfd_constraint_kinds,
+	cfd_index_kinds,		  cfd_view_kinds,		 cfd_trigger_kinds, cfd_routine_kinds,
+	cfd_type_kinds,			  cfd_collation_kinds,	 cfd_domain_kinds,	cfd_operator_kinds,
+	cfd_language_kinds,		  cfd_search_kinds,		 cfd_about_kinds,	cfd_grant_kinds,
+	cfd_foreign_kinds,		  cfd_publication_kinds, cfd_default_kinds, cfd_subscription_kinds,
+	cfd_column_default_kinds,
 };
 
 /* Returns a kind of fact, or NULL. Each family ends with one without a name. */

@@ -37,7 +37,6 @@ extern List *cfd_find_namesakes(CfdPlan *plan, List *renames, List *words);
 extern void cfd_take_all_names(CfdPlan *plan, List *renames, List *words);
 
 /* differ_same.c: texts that are equal but for names */
-extern bool cfd_same_text(const char *old, const char *new, List *words);
 extern char *cfd_replace_names(const char *text, List *words);
 extern bool cfd_same_payload(const CfdFact *old, const CfdFact *new, List *words);
 extern void cfd_take_names(CfdFact *old, const CfdFact *new, List *words);

@@ -17,19 +17,108 @@
 
 #include "differ.h"
 
-/* The definition as the grammar has it. */
-CreateFunctionStmt *
-cfd_parse_routine(const CfdFact *fact)
+/* Where the next name without a letter, "", begins in what the server has deparsed, or NULL. */
+static const char *
+find_empty_name(const char *at)
 {
-	List *parsed = raw_parser(cfd_text(fact, "definition"), RAW_PARSE_DEFAULT);
+	while (*at != '\0')
+	{
+		char quote = *at;
 
-	return castNode(CreateFunctionStmt, linitial_node(RawStmt, parsed)->stmt);
+		if (quote != '"' && quote != '\'')
+			at++;
+		else if (quote == '"' && at[1] == '"' && at[2] != '"')
+			return at;
+		else
+		{
+			/* To the quote that ends it; one within is written twice. */
+			for (at++; *at != '\0' && (*at != quote || at[1] == quote); at++)
+				if (*at == quote)
+					at++;
+			at += *at != '\0';
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The definition with a parameter, $n, for each such name; with the name of the routine before it, where
+ * a column could be meant.
+ */
+static char *
+with_parameter(const CfdFact *fact, int number)
+{
+	const char *text = cfd_text(fact, "definition");
+	const char *qualifier = psprintf("%s.", cfd_quote(fact->name));
+	int len = strlen(qualifier);
+	StringInfoData out;
+	const char *at;
+
+	initStringInfo(&out);
+	while ((at = find_empty_name(text)) != NULL)
+	{
+		appendBinaryStringInfo(&out, text, at - text);
+		if (out.len > len && memcmp(out.data + out.len - len, qualifier, len) == 0)
+			out.len -= len;
+		appendStringInfo(&out, "$%d", number);
+		text = at + 2;
+	}
+	appendStringInfoString(&out, text);
+	return out.data;
+}
+
+static CreateFunctionStmt *
+parse(const char *text)
+{
+	return castNode(CreateFunctionStmt,
+					linitial_node(RawStmt, raw_parser(text, RAW_PARSE_DEFAULT))->stmt);
 }
 
 static bool
 is_input(const FunctionParameter *param)
 {
 	return param->mode != FUNC_PARAM_OUT && param->mode != FUNC_PARAM_TABLE;
+}
+
+/*
+ * The definition. In a body that is no string PostgreSQL writes a parameter that has no name as "",
+ * where others have one; which it is can be told as long as there is but one.
+ */
+static char *
+definition_text(const CfdFact *fact)
+{
+	char *text = cfd_text(fact, "definition");
+	int position = 0;
+	int number = 0;
+	ListCell *lc;
+
+	if (strstr(text, "\"\"") == NULL || find_empty_name(text) == NULL)
+		return text;
+	foreach (lc, parse(with_parameter(fact, 1))->parameters)
+	{
+		const FunctionParameter *parameter = lfirst_node(FunctionParameter, lc);
+
+		if (!is_input(parameter))
+			continue;
+		position++;
+		if (parameter->name)
+			continue;
+		if (number)
+			ereport(
+				ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("what %s does can't be read", fact->identity),
+				errdetail("PostgreSQL writes each of its parameters that have no name as \"\"."),
+				errhint("Give names to all parameters of the function, or to none."));
+		number = position;
+	}
+	return with_parameter(fact, number);
+}
+
+/* The definition as the grammar has it. */
+CreateFunctionStmt *
+cfd_parse_routine(const CfdFact *fact)
+{
+	return parse(definition_text(fact));
 }
 
 static bool
@@ -119,7 +208,7 @@ compare_routines(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static char *
 definition(const CfdFact *fact, bool replace)
 {
-	char *text = cfd_text(fact, "definition");
+	char *text = definition_text(fact);
 	const char *begin = "CREATE OR REPLACE ";
 	size_t len = strlen(text);
 

@@ -169,8 +169,8 @@ skip_alias(List *a, int *i, List *b, int *j, List *words)
 }
 
 /* Tells whether two texts are equal but for words that became others. */
-bool
-cfd_same_text(const char *old, const char *new, List *words)
+static bool
+same_text(const char *old, const char *new, List *words)
 {
 	List *a;
 	List *b;
@@ -204,9 +204,8 @@ cfd_same_text(const char *old, const char *new, List *words)
 		}
 		else if (strcmp(x->text, y->text) != 0)
 		{
-			if (x->kind == 's'
-					? !(names_object(old, a, i) && cfd_same_text(x->text, y->text, words))
-					: !becomes(x->text, y->text, words))
+			if (x->kind == 's' ? !(names_object(old, a, i) && same_text(x->text, y->text, words))
+							   : !becomes(x->text, y->text, words))
 				return false;
 		}
 		if (x->kind == 'w')
@@ -262,7 +261,7 @@ static bool
 same_element(char *old, char *new, List *words)
 {
 	return old && new &&
-		   (strcmp(old, new) == 0 || becomes(old, new, words) || cfd_same_text(old, new, words));
+		   (strcmp(old, new) == 0 || becomes(old, new, words) || same_text(old, new, words));
 }
 
 /* Tells whether two lists have the same names, the order of columns of a publication aside. */
@@ -306,7 +305,7 @@ same_value(const CfdFact *old, const CfdFact *new, const char *key, List *words)
 	a = cfd_text(old, key);
 	b = cfd_text(new, key);
 	if (a && b)
-		return becomes(a, b, words) || cfd_same_text(a, b, words);
+		return becomes(a, b, words) || same_text(a, b, words);
 	return a == NULL && b == NULL && same_lists(old, new, key, words);
 }
 

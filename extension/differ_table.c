@@ -172,8 +172,8 @@ cfd_alter_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
 }
 
 /* The same for the TOAST table. */
-void
-cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
+static void
+alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	char *list = cfd_options(new, "toast_options", "toast.");
 	ListCell *lc;
@@ -189,6 +189,30 @@ cfd_alter_toast_options(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	}
 	if (list)
 		cfd_alter_table(plan, new, "alter", 0, new, "SET (%s)", list);
+}
+
+/* How and where the rows of a table or materialized view are stored. */
+void
+cfd_alter_storage(CfdPlan *plan, CfdFact *old, CfdFact *new)
+{
+	const char *value = cfd_text(new, "access_method");
+
+	if (!cfd_equal(old, new, "access_method") && value)
+	{
+		cfd_hazard(plan, "rewrite: %s is written anew", new->identity);
+		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET ACCESS METHOD %s",
+						cfd_quote(value));
+	}
+	if (!cfd_equal(old, new, "tablespace"))
+	{
+		value = cfd_text(new, "tablespace");
+		if (!cfd_has(new, "partition_by"))
+			cfd_hazard(plan, "rewrite: %s is copied to another tablespace", new->identity);
+		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET TABLESPACE %s",
+						value ? cfd_quote(value) : "pg_default");
+	}
+	cfd_alter_options(plan, old, new);
+	alter_toast_options(plan, old, new);
 }
 
 /* How many of the parents stay where they are: INHERIT appends. */
@@ -240,7 +264,6 @@ cfd_stays_child(const CfdFact *table, const char *parent)
 static void
 alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	char *value;
 
 	/* With other bounds only, it leaves later. */
 	if (cfd_has(old, "partition_of") && !cfd_equal(old, new, "partition_of"))
@@ -272,23 +295,7 @@ alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		cfd_alter_table(plan, new, "alter", 0, new, "SET %s",
 						cfd_has(new, "persistence") ? "UNLOGGED" : "LOGGED");
 	}
-	value = cfd_text(new, "access_method");
-	if (!cfd_equal(old, new, "access_method") && value)
-	{
-		cfd_hazard(plan, "rewrite: %s is written anew", new->identity);
-		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET ACCESS METHOD %s",
-						cfd_quote(value));
-	}
-	if (!cfd_equal(old, new, "tablespace"))
-	{
-		value = cfd_text(new, "tablespace");
-		if (!cfd_has(new, "partition_by"))
-			cfd_hazard(plan, "rewrite: %s is copied to another tablespace", new->identity);
-		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET TABLESPACE %s",
-						value ? cfd_quote(value) : "pg_default");
-	}
-	cfd_alter_options(plan, old, new);
-	cfd_alter_toast_options(plan, old, new);
+	cfd_alter_storage(plan, old, new);
 	if (!cfd_equal(old, new, "row_security"))
 	{
 		cfd_hazard(plan, "changes results: who sees which rows of %s", new->identity);

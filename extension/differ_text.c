@@ -265,8 +265,8 @@ cfd_part(const CfdFact *fact)
 }
 
 /* A value of a storage parameter or of an option of a foreign object, as SQL reads it. */
-char *
-cfd_option_value(const char *value)
+static char *
+option_value(const char *value)
 {
 	return quote_literal_cstr(value ? value : "");
 }
@@ -287,7 +287,7 @@ cfd_options(const CfdFact *fact, const char *key, const char *prefix)
 		CfdPair *pair = (CfdPair *) lfirst(lc);
 
 		appendStringInfo(&out, "%s%s%s = %s", out.len ? ", " : "", prefix,
-						 quote_identifier(pair->key), cfd_option_value(pair->value));
+						 quote_identifier(pair->key), option_value(pair->value));
 	}
 	return out.len ? out.data : NULL;
 }
@@ -314,7 +314,7 @@ cfd_options_alter(const CfdFact *old, const CfdFact *new, const char *key, bool 
 			continue;
 		appendStringInfo(&out, "%s%s", out.len ? ", " : "", quote_identifier(pair->key));
 		if (set)
-			appendStringInfo(&out, " = %s", cfd_option_value(pair->value));
+			appendStringInfo(&out, " = %s", option_value(pair->value));
 	}
 	return out.len ? out.data : NULL;
 }
@@ -341,7 +341,7 @@ cfd_foreign_options(const CfdFact *old, const CfdFact *new, const char *key)
 						 old == NULL ? ""
 						 : was		 ? "SET "
 									 : "ADD ",
-						 quote_identifier(pair->key), cfd_option_value(pair->value));
+						 quote_identifier(pair->key), option_value(pair->value));
 	}
 	if (old)
 		foreach (lc, cfd_pairs(old, key))

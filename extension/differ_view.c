@@ -217,23 +217,7 @@ compare_matviews(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 alter_matview(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	const char *value = cfd_text(new, "access_method");
-
-	if (!cfd_equal(old, new, "access_method") && value)
-	{
-		cfd_hazard(plan, "rewrite: %s is written anew", new->identity);
-		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET ACCESS METHOD %s",
-						cfd_quote(value));
-	}
-	if (!cfd_equal(old, new, "tablespace"))
-	{
-		value = cfd_text(new, "tablespace");
-		cfd_hazard(plan, "rewrite: %s is copied to another tablespace", new->identity);
-		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET TABLESPACE %s",
-						value ? cfd_quote(value) : "pg_default");
-	}
-	cfd_alter_options(plan, old, new);
-	cfd_alter_toast_options(plan, old, new);
+	cfd_alter_storage(plan, old, new);
 	if (cfd_has(old, "cluster_on") && !cfd_has(new, "cluster_on"))
 		cfd_alter_table(plan, new, "alter", 0, new, "SET WITHOUT CLUSTER");
 }

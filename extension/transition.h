@@ -29,6 +29,19 @@ typedef enum CfRouteKind
 	CF_ROUTE_BACK	  /* rows of the target to the source */
 } CfRouteKind;
 
+/*
+ * How much of a row a route writes. Where one table is split into two, or two
+ * are merged into one, there is a wide table, whose rows hold the columns of
+ * both others: the main one, whose rows decide which rows there are, and the
+ * other one, in which rows can be absent.
+ */
+typedef enum CfRouteExtent
+{
+	CF_WRITES_ROW,	/* all of it */
+	CF_WRITES_MAIN, /* of the wide table, what the main table holds; and whether there is a row */
+	CF_WRITES_REST	/* of the wide table, what the other one holds */
+} CfRouteExtent;
+
 /* How a column of the table that is written gets its value. */
 typedef struct CfRouteColumn
 {
@@ -61,8 +74,19 @@ typedef struct CfRoute
 	int ncolumns;
 	CfRouteColumn *columns;
 	ExprContext *econtext;
-	bool foreign_code; /* expressions call functions that are not the server's */
-	bool domains;	   /* expressions check constraints of domains */
+	CfRouteExtent extent;
+	ExprState *condition; /* whether a row of the wide table has one in the other table; or NULL */
+	int nabsent;
+	CfRouteColumn *absent; /* columns of the wide table where the other table has no row */
+	Oid partner;		   /* the second of the two tables, or the first for the second; or none */
+	Oid partner_log;
+	Oid partner_index;
+	ScanKey partner_scan;
+	AttrNumber *partner_key;
+	int npartner;
+	CfRouteColumn *partner_columns; /* columns of the wide table, out of a row of the partner */
+	bool foreign_code;				/* expressions call functions that are not the server's */
+	bool domains;					/* expressions check constraints of domains */
 } CfRoute;
 
 /* A table that is being written by a route, without its triggers. */
@@ -78,6 +102,8 @@ typedef struct CfSink
 	MemoryContext context; /* of one that is kept, else NULL */
 	Oid *indexes;		   /* of one that is kept: what to open again */
 	bool busy;
+	bool waits; /* for other writers: in a mirror */
+	bool later; /* what the partner has comes by its change log, not together with a new row */
 } CfSink;
 
 /* transition_route.c */
@@ -100,11 +126,27 @@ extern void cf_sink_give(CfSink *sink);
 extern void cf_sink_drop(CfSink *sink);
 
 /* transition_apply.c */
+extern bool
+cf_find_by_key(Relation rel, Relation index, ScanKey keys, const Datum *row, TupleTableSlot *found);
+extern void cf_compute(CfSink *sink, const CfRouteColumn *column, TupleTableSlot *from);
+extern void cf_compute_row(CfSink *sink, TupleTableSlot *from, bool only_key);
+extern void cf_keep_constants(CfSink *sink);
+extern bool cf_find_row(CfSink *sink);
+extern void cf_insert_row(CfSink *sink);
+extern bool cf_update_row(CfSink *sink);
+extern void cf_written(CfSink *sink, bool put);
 extern void cf_sink_insert(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_put(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_put_new(CfSink *sink, TupleTableSlot *from);
+extern void cf_sink_refresh(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from);
+
+/* transition_wide.c */
+extern bool cf_route_applies(CfRoute *route, TupleTableSlot *from);
+extern void cf_wide_insert(CfSink *sink, TupleTableSlot *from);
+extern void cf_wide_put(CfSink *sink, TupleTableSlot *from);
+extern void cf_wide_remove(CfSink *sink, TupleTableSlot *from);
 
 /* transition_remote.c */
 extern bool cf_commit_remote(void);

@@ -40,8 +40,8 @@ static LocalTransactionId last_put = InvalidLocalTransactionId;
  * about to insert or delete it. The values of the key stand in row, at the
  * places of its columns.
  */
-static bool
-find_by_key(Relation rel, Relation index, ScanKey keys, const Datum *row, TupleTableSlot *found)
+bool
+cf_find_by_key(Relation rel, Relation index, ScanKey keys, const Datum *row, TupleTableSlot *found)
 {
 	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
 	SnapshotData dirty;
@@ -72,8 +72,8 @@ find_by_key(Relation rel, Relation index, ScanKey keys, const Datum *row, TupleT
 }
 
 /* Computes one column of the written row. */
-static void
-compute(CfSink *sink, const CfRouteColumn *column, TupleTableSlot *from)
+void
+cf_compute(CfSink *sink, const CfRouteColumn *column, TupleTableSlot *from)
 {
 	TupleTableSlot *row = sink->row;
 	int at = column->attno - 1;
@@ -91,8 +91,8 @@ compute(CfSink *sink, const CfRouteColumn *column, TupleTableSlot *from)
 }
 
 /* Computes the row that is to be written; only its key, if that is all that is asked for. */
-static void
-compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
+void
+cf_compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 {
 	CfRoute *route = sink->route;
 	int natts = sink->row->tts_tupleDescriptor->natts;
@@ -107,6 +107,10 @@ compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);
 	}
+	/* The columns of the key are among the others, but where only the rest of a row is written. */
+	for (int k = 0; route->extent == CF_WRITES_REST && k < route->nkeys; k++)
+		sink->row->tts_values[route->to_key[k] - 1] =
+			slot_getattr(from, route->from_key[k], &sink->row->tts_isnull[route->to_key[k] - 1]);
 	for (int i = 0; i < route->ncolumns; i++)
 	{
 		bool is_key = false;
@@ -114,7 +118,7 @@ compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 		for (int k = 0; only_key && k < route->nkeys; k++)
 			is_key = is_key || route->to_key[k] == route->columns[i].attno;
 		if (!only_key || is_key)
-			compute(sink, &route->columns[i], from);
+			cf_compute(sink, &route->columns[i], from);
 	}
 	if (nest)
 		AtEOXact_GUC(true, nest);
@@ -122,8 +126,8 @@ compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 }
 
 /* Lets columns that do not depend on the row keep the value that stands in the table. */
-static void
-keep_constants(CfSink *sink)
+void
+cf_keep_constants(CfSink *sink)
 {
 	for (int i = 0; i < sink->route->ncolumns; i++)
 	{
@@ -136,17 +140,19 @@ keep_constants(CfSink *sink)
 	}
 }
 
-/* Makes what was written visible to what comes next. */
-static void
-written(CfSink *sink)
+/* Makes what was written visible to what comes next; remembers whether a row was put there. */
+void
+cf_written(CfSink *sink, bool put)
 {
+	if (put)
+		last_put = cf_lxid();
 	CommandCounterIncrement();
 	ResetPerTupleExprContext(sink->estate);
 }
 
 /* Inserts the row that was computed. */
-static void
-insert_row(CfSink *sink)
+void
+cf_insert_row(CfSink *sink)
 {
 	sink->estate->es_output_cid = GetCurrentCommandId(true);
 	ExecSimpleRelationInsert(sink->info, sink->estate, sink->row);
@@ -201,8 +207,8 @@ insert_new_row(CfSink *sink)
  * Makes the row that was found the one that was computed. Returns false when
  * somebody else has changed it meanwhile: it must be looked for again.
  */
-static bool
-update_row(CfSink *sink)
+bool
+cf_update_row(CfSink *sink)
 {
 	TupleConstr *constr = RelationGetDescr(sink->rel)->constr;
 	TM_FailureData failure;
@@ -245,19 +251,26 @@ delete_row(CfSink *sink)
 }
 
 /* Finds the row with the key that was computed. */
-static bool
-find_row(CfSink *sink)
+bool
+cf_find_row(CfSink *sink)
 {
-	return find_by_key(sink->rel, sink->info->ri_IndexRelationDescs[sink->nindexes - 1],
-					   sink->route->to_scan, sink->row->tts_values, sink->found);
+	return cf_find_by_key(sink->rel, sink->info->ri_IndexRelationDescs[sink->nindexes - 1],
+						  sink->route->to_scan, sink->row->tts_values, sink->found);
 }
 
 /* Inserts a row that is not there. */
 void
 cf_sink_insert(CfSink *sink, TupleTableSlot *from)
 {
-	compute_row(sink, from, false);
-	insert_row(sink);
+	if (!cf_route_applies(sink->route, from))
+		return;
+	if (sink->route->extent != CF_WRITES_ROW)
+	{
+		cf_wide_insert(sink, from);
+		return;
+	}
+	cf_compute_row(sink, from, false);
+	cf_insert_row(sink);
 	ResetPerTupleExprContext(sink->estate);
 }
 
@@ -269,36 +282,60 @@ put_row(CfSink *sink)
 
 	while (!done)
 	{
-		if (!find_row(sink))
+		if (!cf_find_row(sink))
 		{
-			insert_row(sink);
+			cf_insert_row(sink);
 			break;
 		}
-		keep_constants(sink);
-		done = update_row(sink);
+		cf_keep_constants(sink);
+		done = cf_update_row(sink);
 	}
-	last_put = cf_lxid();
-	written(sink);
+	cf_written(sink, true);
 }
 
 /* Makes the row with this key what it is to be, whether it is there or not. */
 void
 cf_sink_put(CfSink *sink, TupleTableSlot *from)
 {
-	compute_row(sink, from, false);
-	put_row(sink);
+	if (!cf_route_applies(sink->route, from))
+		cf_sink_remove(sink, from);
+	else if (sink->route->extent != CF_WRITES_ROW)
+		cf_wide_put(sink, from);
+	else
+	{
+		cf_compute_row(sink, from, false);
+		put_row(sink);
+	}
+}
+
+/* Makes the row with this key what it is to be, if it is there. */
+void
+cf_sink_refresh(CfSink *sink, TupleTableSlot *from)
+{
+	cf_compute_row(sink, from, false);
+	while (cf_find_row(sink))
+	{
+		cf_keep_constants(sink);
+		if (cf_update_row(sink))
+		{
+			cf_written(sink, true);
+			break;
+		}
+	}
 }
 
 /* The same, when the row is hardly there. */
 void
 cf_sink_put_new(CfSink *sink, TupleTableSlot *from)
 {
-	compute_row(sink, from, false);
-	if (insert_new_row(sink))
+	if (sink->route->extent != CF_WRITES_ROW || !cf_route_applies(sink->route, from))
 	{
-		last_put = cf_lxid();
-		written(sink);
+		cf_sink_put(sink, from);
+		return;
 	}
+	cf_compute_row(sink, from, false);
+	if (insert_new_row(sink))
+		cf_written(sink, true);
 	else
 		put_row(sink);
 }
@@ -307,11 +344,16 @@ cf_sink_put_new(CfSink *sink, TupleTableSlot *from)
 void
 cf_sink_remove(CfSink *sink, TupleTableSlot *from)
 {
-	compute_row(sink, from, true);
-	while (find_row(sink))
+	if (sink->route->extent == CF_WRITES_REST)
+	{
+		cf_wide_remove(sink, from);
+		return;
+	}
+	cf_compute_row(sink, from, true);
+	while (cf_find_row(sink))
 		if (delete_row(sink))
 		{
-			written(sink);
+			cf_written(sink, false);
 			break;
 		}
 }
@@ -331,7 +373,7 @@ cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from)
 		bool kept;
 
 		slot_getallattrs(from);
-		kept = find_by_key(rel, index, sink->route->from_scan, from->tts_values, again);
+		kept = cf_find_by_key(rel, index, sink->route->from_scan, from->tts_values, again);
 		ExecDropSingleTupleTableSlot(again);
 		index_close(index, NoLock);
 		if (kept)

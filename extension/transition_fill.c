@@ -238,7 +238,9 @@ put_rows(Filler *filler, const char *query, bool replace)
  * confiture._transition_fill(pair, back, query, mode): writes what the query
  * returns. Mode insert: all columns of the table that is read, each row is
  * new. Modes put and replace: the key, then all columns, null where there is no row
- * with that key. Returns how many rows, or keys, it was.
+ * with that key. With "later" behind it, what the second of two merged tables has
+ * does not come together with new rows, but by its change log. Returns how many
+ * rows, or keys, it was.
  */
 Datum
 confiture_transition_fill(PG_FUNCTION_ARGS)
@@ -261,13 +263,14 @@ confiture_transition_fill(PG_FUNCTION_ARGS)
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(route->to));
 		filler.from = table_open(route->from, AccessShareLock);
 		filler.sink = cf_sink_open(route, RowExclusiveLock);
+		filler.sink->later = strstr(mode, " later") != NULL;
 		filler.row = MakeSingleTupleTableSlot(RelationGetDescr(filler.from), &TTSOpsVirtual);
 		filler.each =
 			AllocSetContextCreate(CurrentMemoryContext, "confiture row", ALLOCSET_DEFAULT_SIZES);
 		if (strcmp(mode, "insert") == 0)
 			run_query(query, &filler.receiver);
 		else
-			put_rows(&filler, query, strcmp(mode, "replace") == 0);
+			put_rows(&filler, query, strncmp(mode, "replace", 7) == 0);
 		ExecDropSingleTupleTableSlot(filler.row);
 		cf_sink_close(filler.sink);
 		table_close(filler.from, NoLock);

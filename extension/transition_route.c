@@ -54,6 +54,12 @@ typedef struct PairRow
 	List *source_key; /* names of columns */
 	List *target_key;
 	List *columns; /* name, expression, name, expression, ... */
+	List *absent;
+	char *condition;
+	bool wide_source; /* it is split, */
+	bool wide_target; /* or merged; */
+	bool main;
+	int32 sibling; /* the other pair with the same wide table, or 0 */
 } PairRow;
 
 static HTAB *routes = NULL;
@@ -90,7 +96,8 @@ forget_routes(Datum arg, Oid relid)
 	hash_seq_init(&status, routes);
 	while ((entry = hash_seq_search(&status)) != NULL)
 		if (entry->route == NULL || !OidIsValid(relid) || entry->route->from == relid ||
-			entry->route->to == relid || is_index(entry->route->sink, relid))
+			entry->route->to == relid || entry->route->partner == relid ||
+			is_index(entry->route->sink, relid))
 			forget(entry);
 }
 
@@ -150,6 +157,15 @@ read_oid(int column)
 	return isnull ? InvalidOid : DatumGetObjectId(value);
 }
 
+/* Reads a value that is never null. */
+static Datum
+read_datum(int column)
+{
+	bool isnull;
+
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
+}
+
 /*
  * Reads the row of a pair. Writers have no rights in schema confiture, and
  * may have taken their snapshot before the pair was there: it is read with the
@@ -175,7 +191,12 @@ read_pair(int32 pair, bool back, PairRow *row, MemoryContext context)
 			" t.source_key, t.target_key,"
 			" ARRAY(SELECT e.part FROM pg_catalog.jsonb_each_text(CASE WHEN $2 THEN t.back ELSE t.columns END)"
 			" AS c, LATERAL (VALUES (1, c.key), (2, c.value)) AS e (place, part)"
-			" ORDER BY c.key, e.place)"
+			" ORDER BY c.key, e.place),"
+			" ARRAY(SELECT e.part FROM pg_catalog.jsonb_each_text(t.absent)"
+			" AS c, LATERAL (VALUES (1, c.key), (2, c.value)) AS e (place, part)"
+			" ORDER BY c.key, e.place),"
+			" t.condition, t.shape OPERATOR(pg_catalog.=) 'split', t.shape OPERATOR(pg_catalog.=) 'merge', t.main,"
+			" coalesce(t.sibling, 0)"
 			" FROM confiture.transition_table AS t WHERE t.id OPERATOR(pg_catalog.=) $1",
 			2, types, values, NULL, true, 1) != SPI_OK_SELECT ||
 		SPI_processed != 1)
@@ -192,6 +213,14 @@ read_pair(int32 pair, bool back, PairRow *row, MemoryContext context)
 	row->source_key = read_list(4);
 	row->target_key = read_list(5);
 	row->columns = read_list(6);
+	row->absent = read_list(7);
+	row->condition = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 8);
+	if (row->condition)
+		row->condition = MemoryContextStrdup(context, row->condition);
+	row->wide_source = DatumGetBool(read_datum(9));
+	row->wide_target = DatumGetBool(read_datum(10));
+	row->main = DatumGetBool(read_datum(11));
+	row->sibling = DatumGetInt32(read_datum(12));
 	MemoryContextSwitchTo(caller);
 	SPI_finish();
 	PopActiveSnapshot();
@@ -291,29 +320,41 @@ calls_foreign_code(Node *node, void *context)
 	return expression_tree_walker(node, calls_foreign_code, context);
 }
 
-/* Makes ready how each column of the written table gets its value. */
-static void
-build_columns(CfRoute *route, Relation from, Relation to, List *expressions)
+/* What an expression over a table is called by. */
+static const char *
+alias_of(CfRoute *route, bool written)
 {
-	const char *alias = route->kind == CF_ROUTE_BACK ? "target" : "source";
-	TupleDesc desc = RelationGetDescr(to);
+	return (route->kind == CF_ROUTE_BACK) == written ? "source" : "target";
+}
 
-	route->columns = palloc0(desc->natts * sizeof(CfRouteColumn));
+/*
+ * Makes ready how columns of the written table get their values: all of them,
+ * or only those with an expression.
+ */
+static CfRouteColumn *
+build_columns(CfRoute *route, Relation from, Relation to, List *expressions, bool all, int *count)
+{
+	TupleDesc desc = RelationGetDescr(to);
+	CfRouteColumn *columns = palloc0(desc->natts * sizeof(CfRouteColumn));
+
+	*count = 0;
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute att = TupleDescAttr(desc, i);
-		CfRouteColumn *column = &route->columns[route->ncolumns];
+		CfRouteColumn *column = &columns[*count];
 		const char *text;
 		Expr *expr;
 
 		if (att->attisdropped || att->attgenerated)
 			continue;
+		text = expression_of(expressions, NameStr(att->attname));
+		if (text == NULL && !all)
+			continue;
 		column->attno = att->attnum;
 		column->name = pstrdup(NameStr(att->attname));
-		text = expression_of(expressions, column->name);
 		/* A column that came later, with a default or without a value. */
-		expr = cf_route_expression(from, alias, text ? text : "NULL", att->atttypid, att->atttypmod,
-								   &route->domains);
+		expr = cf_route_expression(from, alias_of(route, false), text ? text : "NULL",
+								   att->atttypid, att->atttypmod, &route->domains);
 		if (IsA(expr, Var) && ((Var *) expr)->varattno > 0)
 			column->taken = ((Var *) expr)->varattno;
 		else
@@ -321,8 +362,44 @@ build_columns(CfRoute *route, Relation from, Relation to, List *expressions)
 		column->constant = !contain_var_clause((Node *) expr);
 		if (calls_foreign_code((Node *) expr, NULL))
 			route->foreign_code = true;
-		route->ncolumns++;
+		(*count)++;
 	}
+	return columns;
+}
+
+/* Adds what a route needs to know about the second of two tables that share the columns of a wide one. */
+static void
+build_partner(CfRoute *route, PairRow *row, Relation to)
+{
+	bool back = route->kind == CF_ROUTE_BACK;
+	bool wide = back ? row->wide_source : row->wide_target;
+	PairRow other = {0};
+	Relation partner;
+
+	if (wide)
+		route->extent = row->main ? CF_WRITES_MAIN : CF_WRITES_REST;
+	read_pair(row->sibling, back, &other, route->context);
+	route->partner = back == wide ? other.target : other.source;
+	if (!wide)
+	{
+		/* The second one is emptied together with the first. */
+		route->partner = !row->main ? InvalidOid : back ? other.source : other.target;
+		return;
+	}
+	partner = table_open(route->partner, AccessShareLock);
+	route->absent = build_columns(route, partner, to, row->main ? other.absent : row->absent, false,
+								  &route->nabsent);
+	if (row->main)
+	{
+		route->partner_log = other.log;
+		route->partner_key =
+			column_numbers(route->partner, back ? other.target_key : other.source_key);
+		route->partner_index =
+			key_index(partner, route->partner_key, route->nkeys, &route->partner_scan);
+		route->partner_columns =
+			build_columns(route, partner, to, other.columns, false, &route->npartner);
+	}
+	table_close(partner, NoLock);
 }
 
 /* Makes a route in a memory context of its own. */
@@ -351,7 +428,15 @@ build(int32 pair, CfRouteKind kind)
 		route->to_key = column_numbers(route->to, back ? row.source_key : row.target_key);
 		route->from_index = key_index(from, route->from_key, route->nkeys, &route->from_scan);
 		route->to_index = key_index(to, route->to_key, route->nkeys, &route->to_scan);
-		build_columns(route, from, to, row.columns);
+		if (row.sibling)
+			build_partner(route, &row, to);
+		route->columns = build_columns(route, from, to, row.columns, route->extent == CF_WRITES_ROW,
+									   &route->ncolumns);
+		if (row.condition && route->extent == CF_WRITES_ROW)
+			route->condition =
+				ExecInitExpr(cf_route_expression(from, alias_of(route, false), row.condition,
+												 BOOLOID, -1, &route->domains),
+							 NULL);
 		route->econtext = CreateStandaloneExprContext();
 	}
 	table_close(to, NoLock);

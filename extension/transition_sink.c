@@ -223,9 +223,10 @@ cf_sink_take(CfRoute *route)
 		sink->estate->es_snapshot = GetActiveSnapshot();
 	}
 	else
-		return cf_sink_open(route, RowExclusiveLock);
+		sink = NULL;
 	if (sink == NULL)
-		return cf_sink_open(route, RowExclusiveLock);
+		sink = cf_sink_open(route, RowExclusiveLock);
+	sink->waits = true;
 	sink->busy = true;
 	return sink;
 }

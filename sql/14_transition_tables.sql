@@ -50,10 +50,22 @@ CREATE TABLE confiture.transition_table (
     caught_up_at timestamptz,
     -- when entries were last taken off the log while rows are copied
     drained_at timestamptz,
-    UNIQUE (transition, ordinal)
+    -- one source is split into two targets, or two sources are merged into one target: two pairs share a table
+    shape text NOT NULL DEFAULT 'single' CHECK (shape IN ('single', 'split', 'merge')),
+    -- the pair of the table whose rows decide which rows there are
+    main boolean NOT NULL DEFAULT true,
+    sibling integer,
+    -- of the other pair: whether a row of the shared table has one in the other table, and the columns
+    -- of the shared table where it has none
+    condition text,
+    absent jsonb NOT NULL DEFAULT '{}',
+    UNIQUE (transition, ordinal),
+    CHECK ((shape = 'single') = (sibling IS NULL)),
+    CHECK (main OR shape <> 'single'),
+    CHECK (NOT main OR (condition IS NULL AND absent = '{}'))
 );
 COMMENT ON TABLE confiture.transition_table IS
-'The pairs of tables of a transition, with their mapping: columns, for each column of the target an expression over the row of the source; back, for each column of the source an expression over the row of the target. Both may be changed until confiture.transition_capture(), which checks them again.';
+'The pairs of tables of a transition, with their mapping: columns, for each column of the target an expression over the row of the source; back, for each column of the source an expression over the row of the target. Where a table is split or merged, two pairs share it (shape, sibling), and the column mapping of the shared table holds only what each of the two owns; main: the pair whose rows decide which rows there are; of the other one condition says whether a row of the shared table has one there, absent what the columns of the shared table are where it has none. The mapping may be changed until confiture.transition_capture(), which checks it again.';
 
 CREATE TABLE confiture.transition_chunk (
     pair integer NOT NULL REFERENCES confiture.transition_table,

@@ -72,7 +72,7 @@ BEGIN
     -- Workers that copy hold it for the time of a chunk, and may just be ending.
     FOR attempt IN 1 .. 50 LOOP
         BEGIN
-            SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
+            SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR NO KEY UPDATE NOWAIT;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             IF attempt = 50 THEN
@@ -226,11 +226,11 @@ AS $$
             'relation', confiture._relation_name(l.relation), 'mode', l.mode, 'state', a.state,
             'xact_seconds', round(extract(epoch FROM clock_timestamp() - a.xact_start)::numeric, 1))
         ORDER BY a.xact_start, l.pid, l.relation, l.mode)
-    FROM confiture.transition_table AS p
-    JOIN pg_locks AS l ON l.locktype = 'relation' AND l.granted AND l.relation IN (p.source, p.target)
+    FROM (SELECT DISTINCT r.oid FROM confiture.transition_table AS p, LATERAL (VALUES (p.source), (p.target)) AS r (oid)
+        WHERE p.transition = _transition_blockers.transition) AS p
+    JOIN pg_locks AS l ON l.locktype = 'relation' AND l.granted AND l.relation = p.oid
     LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
-    WHERE p.transition = _transition_blockers.transition
-        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    WHERE l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
         AND l.pid <> pg_backend_pid()
         AND NOT (only_writers AND l.mode IN ('AccessShareLock', 'RowShareLock'))
 $$;

@@ -41,48 +41,6 @@ BEGIN
 END
 $$;
 
--- The pairs that a mapping names: of tables, or all with equal names.
-CREATE OR REPLACE FUNCTION confiture._transition_pairs(source_schema text, target_schema text, mapping jsonb)
-RETURNS TABLE (source text, target text, spec jsonb)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    wrong text;
-BEGIN
-    IF mapping IS NULL OR mapping = '{}' THEN
-        RETURN QUERY SELECT c.relname::text, c.relname::text, '{}'::jsonb
-            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE n.nspname = source_schema AND c.relkind IN ('r', 'p', 'f') ORDER BY 1;
-        RETURN;
-    END IF;
-    IF jsonb_typeof(mapping) <> 'object' OR jsonb_typeof(mapping -> 'tables') IS DISTINCT FROM 'object'
-        OR mapping - 'tables' <> '{}' THEN
-        RAISE EXCEPTION 'the mapping must be an object with the key "tables"'
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = '{"tables": {"orders": {"target": "orders", "columns": {"cents": "(total * 100)::bigint"}, "back": {"total": "cents / 100.0"}}}}';
-    END IF;
-    SELECT t.key INTO wrong FROM jsonb_each(mapping -> 'tables') AS t
-    WHERE jsonb_typeof(t.value) <> 'object' OR t.value - ARRAY['target', 'columns', 'back'] <> '{}'
-        OR jsonb_typeof(coalesce(t.value -> 'columns', '{}')) <> 'object'
-        OR jsonb_typeof(coalesce(t.value -> 'back', '{}')) <> 'object' LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'the mapping of table % is not understood', quote_literal(wrong)
-            USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'It has the keys target (a name), columns and back (objects of column and expression).';
-    END IF;
-    IF EXISTS (SELECT FROM jsonb_each(mapping -> 'tables') AS t
-               WHERE jsonb_typeof(coalesce(t.value -> 'target', '""')) <> 'string') OR
-        EXISTS (SELECT FROM jsonb_each(mapping -> 'tables') AS t
-                GROUP BY coalesce(t.value ->> 'target', t.key) HAVING count(*) > 1) THEN
-        RAISE EXCEPTION 'splitting a table into several, or merging several into one, is not supported'
-            USING ERRCODE = 'feature_not_supported', HINT = 'Each source table has one target table, each target one source.';
-    END IF;
-    RETURN QUERY SELECT t.key, coalesce(t.value ->> 'target', t.key), t.value
-        FROM jsonb_each(mapping -> 'tables') AS t ORDER BY 1;
-END
-$$;
-
 -- An expression that gives the column's default value, if it is the same for every row; else NULL.
 CREATE OR REPLACE FUNCTION confiture._transition_default(relation oid, attnum smallint) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -156,9 +114,11 @@ DECLARE
 BEGIN
     SELECT t.* INTO p FROM confiture.transition_table AS t WHERE t.id = pair;
     FOR candidate IN SELECT k.key FROM confiture._transition_keys(p.source) AS k LOOP
-        SELECT array_agg((SELECT m.key FROM jsonb_each_text(p.columns) AS m
-                          WHERE m.value IN (c.name, quote_ident(c.name)) ORDER BY m.key <> c.name, m.key LIMIT 1)
-                         ORDER BY c.ordinal) INTO partners
+        -- Where tables are merged, it is the way back that knows all columns of each.
+        SELECT array_agg(CASE WHEN p.shape = 'merge' THEN confiture._transition_plain(p.back, c.name)
+                ELSE (SELECT m.key FROM jsonb_each_text(p.columns) AS m
+                      WHERE m.value IN (c.name, quote_ident(c.name)) ORDER BY m.key <> c.name, m.key LIMIT 1) END
+            ORDER BY c.ordinal) INTO partners
         FROM unnest(candidate.key) WITH ORDINALITY AS c (name, ordinal);
         IF EXISTS (SELECT FROM confiture._transition_keys(p.target) AS k WHERE k.key @> partners AND k.key <@ partners
                 AND cardinality(k.key) = cardinality(partners)) THEN
@@ -198,6 +158,8 @@ BEGIN
                 CONTINUE;
             END IF;
             IF NOT side.mapping ? col.attname THEN
+                -- Of a table that two pairs share, each has only what it owns.
+                CONTINUE WHEN side.key = CASE p.shape WHEN 'split' THEN 'back' WHEN 'merge' THEN 'columns' END;
                 problem := format('column %I has no counterpart in %s', col.attname, confiture._relation_name(side.reads));
                 hint := format('Give an expression for it in "%s": NULL, for example.', side.key);
                 RETURN NEXT;
@@ -239,6 +201,8 @@ AS $$
     FROM jsonb_each_text(p.columns) AS m
     JOIN pg_attribute AS t ON t.attrelid = p.target AND t.attname = m.key AND NOT t.attisdropped
     JOIN pg_attribute AS s ON s.attrelid = p.source AND m.value IN (s.attname, quote_ident(s.attname)) AND NOT s.attisdropped
+    -- The key of a second table comes from the first.
+    WHERE p.main OR m.key <> ALL (p.target_key)
 $$;
 
 -- What stands in the way of a pair: its keys.
@@ -347,15 +311,32 @@ AS $$
         format('foreign key %I has no counterpart in %s', f.conname, confiture._relation_name(f.other)),
         'Both sides need it, valid: columns and the table that it refers to must correspond.'
     FROM (
-        SELECT o.conname, o.conrelid, p.target AS other, confiture._transition_fk(p.transition, o.oid, p, true) AS shape
+        SELECT o.oid, o.conname, o.conrelid, o.confrelid, p.target AS other, confiture._transition_fk(p.transition, o.oid, p, true) AS shape
         FROM pg_constraint AS o WHERE o.contype = 'f' AND o.conrelid = p.source
         UNION ALL
-        SELECT o.conname, o.conrelid, p.source, confiture._transition_fk(p.transition, o.oid, p, false)
+        SELECT o.oid, o.conname, o.conrelid, o.confrelid, p.source, confiture._transition_fk(p.transition, o.oid, p, false)
         FROM pg_constraint AS o WHERE o.contype = 'f' AND o.conrelid = p.target
     ) AS f
     WHERE p.log IS NULL AND NOT EXISTS (
         SELECT FROM pg_constraint AS o WHERE o.contype = 'f' AND o.conrelid = f.other AND o.convalidated
             AND confiture._transition_fk(p.transition, o.oid, p, f.other = p.source) = f.shape)
+        AND NOT EXISTS (SELECT FROM confiture.transition_table AS q WHERE q.id = p.sibling
+            AND (confiture._transition_fk_within(f.conrelid, f.confrelid, p, q)
+                OR f.conrelid IN (q.source, q.target) AND EXISTS (SELECT FROM pg_constraint AS o
+                    WHERE o.contype = 'f' AND o.convalidated AND o.conrelid = CASE f.conrelid WHEN q.source THEN q.target ELSE q.source END
+                        AND confiture._transition_fk(p.transition, o.oid, q, o.conrelid = q.source)
+                            = confiture._transition_fk(p.transition, f.oid, q, f.conrelid = q.source))))
+$$;
+
+-- Whether a foreign key leads from one of the two tables that share the columns of a wide one to the
+-- other: there it has no counterpart, and needs none.
+CREATE OR REPLACE FUNCTION confiture._transition_fk_within(
+    refers oid, referred oid, p confiture.transition_table, q confiture.transition_table) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE p.shape WHEN 'split' THEN refers IN (p.target, q.target) AND referred IN (p.target, q.target)
+        WHEN 'merge' THEN refers IN (p.source, q.source) AND referred IN (p.source, q.source) ELSE false END AND refers <> referred
 $$;
 
 -- The shape of a foreign key in terms of the source side: comparable across the two sides.
@@ -376,7 +357,7 @@ AS $$
         'match', o.confmatchtype)
     FROM pg_constraint AS o
     LEFT JOIN confiture.transition_table AS q ON q.transition = _transition_fk.transition
-        AND o.confrelid = CASE WHEN of_source THEN q.source ELSE q.target END
+        AND o.confrelid = CASE WHEN of_source THEN q.source ELSE q.target END AND q.main
     WHERE o.oid = fk
 $$;
 
@@ -407,6 +388,8 @@ BEGIN
         RETURN QUERY SELECT x.* FROM confiture._transition_table_problems(p, t.options ->> 'swap') AS x;
         RETURN QUERY SELECT x.* FROM confiture._transition_column_problems(p) AS x;
         RETURN QUERY SELECT x.* FROM confiture._transition_key_problems(p) AS x;
+        RETURN QUERY SELECT x.* FROM confiture.transition_table AS q, confiture._transition_shared_problems(p, q, t.options ->> 'swap') AS x
+            WHERE q.id = p.sibling AND p.main;
         RETURN QUERY SELECT confiture._relation_name(o.relation), format('transition %s already works on it', quote_literal(l.name)),
                 'End that one first: contract or abort.'
             FROM (VALUES (p.source), (p.target)) AS o (relation)
@@ -443,7 +426,8 @@ BEGIN
     SELECT string_agg(format('%s: %s.', x.relation, x.problem), E'\n' ORDER BY x.n),
         string_agg(DISTINCT x.hint, E'\n'), count(*)
     INTO problems, advice, count
-    FROM confiture._transition_problems(t) WITH ORDINALITY AS x (relation, problem, hint, n);
+    FROM (SELECT y.relation, y.problem, y.hint, min(y.n) AS n
+        FROM confiture._transition_problems(t) WITH ORDINALITY AS y (relation, problem, hint, n) GROUP BY 1, 2, 3) AS x;
     IF problems IS NOT NULL THEN
         RAISE EXCEPTION 'transition % is refused: % problem(s)', quote_literal(t.name), count
             USING ERRCODE = 'CF030', DETAIL = problems, HINT = advice;
@@ -506,20 +490,15 @@ BEGIN
         END IF;
         CONTINUE WHEN found.source IS NULL OR found.target IS NULL;
         n := n + 1;
-        INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name,
-            source_key, target_key, columns, back, rows_estimated)
-        VALUES (t.id, n, found.source, found.target, confiture._relation_name(found.source),
-            confiture._relation_name(found.target), '{}', '{}',
-            confiture._transition_mapping(found.source, found.target, coalesce(pair.spec -> 'columns', '{}'), NULL)
-                || coalesce(pair.spec -> 'columns', '{}'),
-            '{}', confiture._transition_estimate_rows(found.source))
-        RETURNING id INTO made;
-        UPDATE confiture.transition_table AS p
-        SET back = confiture._transition_mapping(p.target, p.source, coalesce(pair.spec -> 'back', '{}'), p.columns)
-            || coalesce(pair.spec -> 'back', '{}')
-        WHERE p.id = made;
-        PERFORM confiture._transition_set_keys(made);
+        made := confiture._transition_add(t.id, n, found.source, found.target, pair.spec, pair.shape, pair.main);
     END LOOP;
+    PERFORM confiture._transition_share(p.id, m.spec, o.spec)
+    FROM confiture._transition_pairs(source_schema, target_schema, mapping) AS m
+    JOIN confiture._transition_pairs(source_schema, target_schema, mapping) AS o ON o.shape = m.shape AND NOT o.main
+        AND CASE m.shape WHEN 'split' THEN o.source = m.source ELSE o.target = m.target END
+    JOIN confiture.transition_table AS p ON p.transition = t.id AND p.main
+        AND p.source_name = format('%I.%I', source_schema, m.source) AND p.target_name = format('%I.%I', target_schema, m.target)
+    WHERE m.shape <> 'single' AND m.main AND missing = '';
     IF missing <> '' OR n = 0 THEN
         RAISE EXCEPTION 'transition % is refused: tables are missing', quote_literal(name)
             USING ERRCODE = 'CF030', DETAIL = coalesce(nullif(rtrim(missing, E'\n'), ''), 'There is no table in the source schema.'),
@@ -533,5 +512,6 @@ COMMENT ON FUNCTION confiture.transition_create(text, text, text, jsonb, name, j
 'Plans a transition: tables of the source schema move to tables of the target schema while everyone writes. The target tables are there, and empty. Everything is checked; what stands in the way is named, and then nothing is created. Nothing is changed before confiture.transition_capture().
 Arguments: name; source_schema, target_schema; mapping, {"tables": {"orders": {"target": "orders", "columns": {"cents": "(total * 100)::bigint"}, "back": {"total": "cents / 100.0"}}}}: the tables that move, with an expression over the source row for each target column that is not a column of the same name, and over the target row for the way back; an expression without columns is for new rows only. NULL: all tables, by equal names. server: a server of postgres_fdw, on which the target schema is, with Confiture of the same version in its database; NULL: the target schema is in this database. options: swap (rename, default: the tables change places under a short lock; schema: the schemas change names, without a lock on tables), chunk_ms (100: how long a chunk of the copy takes), max_rate (rows a second), max_replica_lag (bytes), lock_timeout (50ms) and lock_retries (30) for the short locks, disk (true: refuse when there is no room).
 Result: the number of the transition.
-Errors: CF030 refused, DETAIL names each problem; CF032 the name is taken; 0A000 a split or a merge; 08001 the server can''t be reached; 42704 there is no such server, or no user mapping; 42809 the server is not of postgres_fdw; 22004, 22023 arguments; 3F000 no such schema; 25006 standby.
+To split a table into two, name both in "targets", the main one first: {"customers": {"targets": [{"target": "customers"}, {"target": "addresses", "when": "street IS NOT NULL", "absent": {"street": "NULL"}}]}}; to merge two, give both the same target, and the second "secondary": true. when: for which rows of the wide table the second table has one; absent: what the columns of the wide table are where it has none (NULL).
+Errors: CF030 refused, DETAIL names each problem; CF032 the name is taken; 0A000 more than two tables into one or out of one, or a split or a merge to another server; 08001 the server can''t be reached; 42704 there is no such server, or no user mapping; 42809 the server is not of postgres_fdw; 22004, 22023 arguments; 3F000 no such schema; 25006 standby.
 Example: SELECT confiture.transition_create(''to_v2'', ''app'', ''app_v2'');';

@@ -71,17 +71,21 @@ BEGIN
 END
 $$;
 
--- The statements that set the triggers of a table to a mode.
+-- The statements that set the triggers of a table to a mode: two pairs can share a table.
 CREATE OR REPLACE FUNCTION confiture._transition_trigger_statements(pair integer, relation text, mode text) RETURNS SETOF text
-LANGUAGE sql IMMUTABLE
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    VALUES (format('CREATE OR REPLACE TRIGGER confiture_transition AFTER INSERT OR UPDATE OR DELETE ON %s'
-            ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', relation, pair, mode)),
-        (format('CREATE OR REPLACE TRIGGER confiture_transition_truncate AFTER TRUNCATE ON %s'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', relation, pair, mode)),
-        (format('ALTER TABLE %s ENABLE ALWAYS TRIGGER confiture_transition,'
-            ' ENABLE ALWAYS TRIGGER confiture_transition_truncate', relation))
+    SELECT s.statement
+    FROM (SELECT CASE WHEN p.main THEN '' ELSE '_2' END FROM confiture.transition_table AS p WHERE p.id = pair) AS n (suffix)
+    CROSS JOIN LATERAL (VALUES
+        (1, format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', 'confiture_transition' || n.suffix, relation, pair, mode)),
+        (2, format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', 'confiture_transition_truncate' || n.suffix, relation, pair, mode)),
+        (3, format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I', relation,
+            'confiture_transition' || n.suffix, 'confiture_transition_truncate' || n.suffix))) AS s (place, statement)
+    ORDER BY s.place
 $$;
 
 -- Sets them.
@@ -98,14 +102,18 @@ BEGIN
 END
 $$;
 
--- Takes them off.
+-- Takes them off, those of both pairs where two share the table.
 CREATE OR REPLACE FUNCTION confiture._transition_drop_triggers(relation oid) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    name text;
 BEGIN
-    EXECUTE format('DROP TRIGGER IF EXISTS confiture_transition ON %s', confiture._relation_name(relation));
-    EXECUTE format('DROP TRIGGER IF EXISTS confiture_transition_truncate ON %s', confiture._relation_name(relation));
+    FOR name IN SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
+            AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2') LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', name, confiture._relation_name(relation));
+    END LOOP;
 END
 $$;
 
@@ -279,7 +287,8 @@ DECLARE
     started timestamptz := clock_timestamp();
 BEGIN
     SELECT r.* INTO p FROM confiture.transition_table AS r
-    WHERE r.transition = t.id AND coalesce(r.drained_at, t.changed_at) < started - 50 * (t.options ->> 'chunk_ms')::double precision * interval '1 ms'
+    -- What is merged comes along with the main table: its log waits until that is copied.
+    WHERE r.transition = t.id AND (r.main OR r.shape <> 'merge') AND coalesce(r.drained_at, t.changed_at) < started - 50 * (t.options ->> 'chunk_ms')::double precision * interval '1 ms'
     ORDER BY r.drained_at NULLS FIRST, r.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
         PERFORM confiture._transition_drain_copied(p);

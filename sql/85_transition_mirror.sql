@@ -33,8 +33,10 @@ DECLARE
     keys text := (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k);
     log_key text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
     -- Values of unique columns may have changed places among the rows.
-    mode text := CASE WHEN p.indexed AND (SELECT count(*) FROM pg_index AS i WHERE i.indrelid = p.target
-        AND (i.indisunique OR i.indisexclusion)) > 1 THEN 'replace' ELSE 'put' END;
+    mode text := CASE WHEN (p.indexed OR p.shape = 'merge') AND (SELECT count(*) FROM pg_index AS i WHERE i.indrelid = p.target
+        AND (i.indisunique OR i.indisexclusion)) > 1 THEN 'replace' ELSE 'put' END
+        -- The values of the second of two merged tables are all of one moment: that of its own log.
+        || CASE WHEN p.shape = 'merge' AND p.main THEN ' later' ELSE '' END;
     truncated bigint;
 BEGIN
     -- The source was emptied: what it does not have any more goes from the target too.
@@ -73,6 +75,7 @@ SET row_security = off
 AS $$
 DECLARE
     p confiture.transition_table;
+    q confiture.transition_table;
     length bigint;
     total bigint := 0;
 BEGIN
@@ -88,6 +91,11 @@ BEGIN
         PERFORM confiture._transition_drain(p, NULL);
         UPDATE confiture.transition_table AS r SET caught_up_at = clock_timestamp() WHERE r.id = p.id;
         IF NOT p.indexed THEN
+            -- An index over what comes from both of two merged tables needs both.
+            SELECT r.* INTO q FROM confiture.transition_table AS r WHERE r.id = p.sibling AND p.shape = 'merge' AND p.main;
+            IF FOUND THEN
+                PERFORM confiture._transition_drain(q, NULL);
+            END IF;
             PERFORM confiture._transition_index(p);
             EXECUTE format('ANALYZE %s', confiture._relation_name(p.target));
             RETURN NULL;
@@ -126,7 +134,10 @@ CREATE OR REPLACE FUNCTION confiture._transition_follow(p confiture.transition_t
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH s AS (SELECT c.*, confiture._relation_name(p.target) AS target FROM pg_class AS c WHERE c.oid = p.source),
+    -- Who may see one of two tables that are merged need not see the other: privileges and policies of the
+    -- target are for its owner to give.
+    WITH s AS (SELECT c.*, confiture._relation_name(p.target) AS target, p.shape = 'merge' AS merged
+            FROM pg_class AS c WHERE c.oid = p.source AND (p.shape <> 'merge' OR p.main)),
         d AS (SELECT c.* FROM pg_class AS c WHERE c.oid = p.target)
     SELECT format('ALTER TABLE %s OWNER TO %I', s.target, r.rolname)
     FROM s, d, pg_roles AS r WHERE s.relowner <> d.relowner AND r.oid = s.relowner
@@ -135,7 +146,7 @@ AS $$
         CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
         CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
     FROM s, d, aclexplode(s.relacl) AS a
-    WHERE a.grantee <> s.relowner AND NOT EXISTS (SELECT FROM aclexplode(d.relacl) AS b
+    WHERE NOT s.merged AND a.grantee <> s.relowner AND NOT EXISTS (SELECT FROM aclexplode(d.relacl) AS b
         WHERE b.grantee = a.grantee AND b.privilege_type = a.privilege_type AND b.is_grantable = a.is_grantable)
     UNION ALL
     SELECT format('GRANT %s (%I) ON %s TO %s%s', a.privilege_type, t.attname, s.target,
@@ -145,7 +156,7 @@ AS $$
     JOIN pg_attribute AS f ON f.attrelid = p.source AND f.attname = confiture._transition_plain(p.columns, m.key) AND f.attnum > 0
     JOIN pg_attribute AS t ON t.attrelid = p.target AND t.attname = m.key,
     aclexplode(f.attacl) AS a
-    WHERE NOT EXISTS (SELECT FROM aclexplode(t.attacl) AS b
+    WHERE NOT s.merged AND NOT EXISTS (SELECT FROM aclexplode(t.attacl) AS b
         WHERE b.grantee = a.grantee AND b.privilege_type = a.privilege_type AND b.is_grantable = a.is_grantable)
     UNION ALL
     SELECT format('GRANT %s ON SEQUENCE %s TO %s', a.privilege_type, confiture._relation_name(q.target_seq),
@@ -171,11 +182,11 @@ AS $$
         (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r)) END, ', ') FROM unnest(y.polroles) AS r),
         ' USING (' || pg_get_expr(y.polqual, y.polrelid) || ')', ' WITH CHECK (' || pg_get_expr(y.polwithcheck, y.polrelid) || ')')
     FROM s, pg_policy AS y
-    WHERE y.polrelid = p.source AND NOT EXISTS (SELECT FROM pg_policy AS z WHERE z.polrelid = p.target AND z.polname = y.polname)
+    WHERE NOT s.merged AND y.polrelid = p.source AND NOT EXISTS (SELECT FROM pg_policy AS z WHERE z.polrelid = p.target AND z.polname = y.polname)
     UNION ALL
-    SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', s.target) FROM s, d WHERE s.relrowsecurity AND NOT d.relrowsecurity
+    SELECT format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', s.target) FROM s, d WHERE NOT s.merged AND s.relrowsecurity AND NOT d.relrowsecurity
     UNION ALL
-    SELECT format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', s.target) FROM s, d WHERE s.relforcerowsecurity AND NOT d.relforcerowsecurity
+    SELECT format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', s.target) FROM s, d WHERE NOT s.merged AND s.relforcerowsecurity AND NOT d.relforcerowsecurity
     UNION ALL
     SELECT format('ALTER TABLE %s SET (%s)', s.target, array_to_string(s.reloptions, ', '))
     FROM s, d WHERE s.reloptions IS NOT NULL AND d.reloptions IS NULL

@@ -44,6 +44,10 @@ BEGIN
             compared.target_columns, confiture._relation_name(p.target),
             confiture._transition_range(p, p.target_key, 'target', lower, upper))
         INTO source_rows, target_rows, equal;
+        -- Of a second table, rows can be missing, and be there alone, and yet all is in order.
+        IF NOT equal AND NOT p.main THEN
+            equal := NOT EXISTS (SELECT FROM confiture._transition_differences(p, lower, upper, 1));
+        END IF;
         RETURN NEXT;
         EXIT WHEN upper IS NULL;
         lower := upper;
@@ -66,22 +70,32 @@ AS $$
 DECLARE
     compared record;
     names text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
+    -- Where the second of two tables has no row: whether the wide one says that it should.
+    lacks text := 'true';
 BEGIN
+    IF NOT p.main THEN
+        SELECT format('coalesce((%s), false) AND (SELECT confiture._digest(v.x) FROM (SELECT ROW(%s) AS x) AS v)'
+                ' <> (SELECT confiture._digest(v.x) FROM (SELECT ROW(%s) AS x) AS v)', coalesce(p.condition, 'true'),
+            string_agg(format('%s.%I', CASE p.shape WHEN 'split' THEN 'source' ELSE 'target' END, a.attname), ', ' ORDER BY a.attnum),
+            string_agg(format('(%s)::%s', m.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)) INTO lacks
+        FROM jsonb_each_text(p.absent) AS m
+        JOIN pg_attribute AS a ON a.attrelid = CASE p.shape WHEN 'split' THEN p.source ELSE p.target END AND a.attname = m.key AND a.attnum > 0;
+    END IF;
     SELECT c.* INTO compared FROM confiture._transition_compared(p) AS c;
     RETURN QUERY EXECUTE format(
         'SELECT ARRAY[%s], CASE WHEN s.k1 IS NULL THEN ''only in the target'''
         ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole'
-        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared FROM ONLY %s AS source WHERE %s) AS s'
-        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared FROM ONLY %s AS target WHERE %s) AS t ON %s'
-        ' WHERE s.k1 IS NULL OR t.k1 IS NULL OR (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
-        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v) ORDER BY 1 LIMIT %s',
+        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared, %s AS lacks FROM ONLY %s AS source WHERE %s) AS s'
+        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared, %s AS lacks FROM ONLY %s AS target WHERE %s) AS t ON %s'
+        ' WHERE CASE WHEN s.k1 IS NULL THEN t.lacks WHEN t.k1 IS NULL THEN s.lacks ELSE (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
+        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v) END ORDER BY 1 LIMIT %s',
         (SELECT string_agg(format('coalesce(s.%1$I::text, t.%1$I::text)', n.name), ', ' ORDER BY n.ordinal)
          FROM unnest(names) WITH ORDINALITY AS n (name, ordinal)),
         (SELECT string_agg(format('source.%I AS %I', n.a, n.name), ', ') FROM unnest(p.source_key, names) AS n (a, name)),
-        compared.source_columns, confiture._relation_name(p.source),
+        compared.source_columns, CASE WHEN p.main OR p.shape = 'split' THEN lacks ELSE 'false' END, confiture._relation_name(p.source),
         confiture._transition_range(p, p.source_key, 'source', lower, upper),
         (SELECT string_agg(format('target.%I AS %I', n.a, n.name), ', ') FROM unnest(p.target_key, names) AS n (a, name)),
-        compared.target_columns, confiture._relation_name(p.target),
+        compared.target_columns, CASE WHEN p.main OR p.shape = 'merge' THEN lacks ELSE 'false' END, confiture._relation_name(p.target),
         confiture._transition_range(p, p.target_key, 'target', lower, upper),
         confiture._transition_same_key(names, 's', names, 't'), coalesce(max_rows::text, 'ALL'));
 END
@@ -139,7 +153,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_validate(text, integer) IS
-'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. Columns whose expression does not depend on the row are not compared.
+'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. When the target is on another server, rows whose keys are still in the change log do not count. Columns whose expression does not depend on the row are not compared.
 Arguments: name; max_rows, how many differences at most.
 Columns: source_table; key; difference: only in the source, only in the target, different; source_row, target_row.
 Errors: 23503 a foreign key is violated; else as confiture.transition_capture().

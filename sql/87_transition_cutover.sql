@@ -35,26 +35,27 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('CREATE SCHEMA %I', aside);
-    FOR pair IN SELECT one.phase, p.ordinal, p.source, p.target, s.relname AS source_name, g.relname AS target_name,
-                a.nspname AS source_schema, b.nspname AS target_schema
+    -- Tables that are split or merged keep their names, others change theirs too.
+    FOR pair IN SELECT one.phase, CASE WHEN one.phase = 2 THEN 'target' ELSE 'source' END AS side, c.oid, a.nspname AS here, b.nspname AS there,
+                c.relname AS name, CASE WHEN p.shape = 'single' THEN d.relname ELSE c.relname END AS new_name, min(p.ordinal) AS ordinal
             FROM (VALUES (1), (2), (3)) AS one (phase)
             CROSS JOIN confiture.transition_table AS p
-            JOIN pg_class AS s ON s.oid = p.source JOIN pg_namespace AS a ON a.oid = s.relnamespace
-            JOIN pg_class AS g ON g.oid = p.target JOIN pg_namespace AS b ON b.oid = g.relnamespace
-            WHERE p.transition = t.id ORDER BY one.phase, p.ordinal LOOP
+            JOIN pg_class AS c ON c.oid = CASE WHEN one.phase = 2 THEN p.target ELSE p.source END JOIN pg_namespace AS a ON a.oid = c.relnamespace
+            JOIN pg_class AS d ON d.oid = CASE WHEN one.phase = 2 THEN p.source ELSE p.target END JOIN pg_namespace AS b ON b.oid = d.relnamespace
+            WHERE p.transition = t.id GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY one.phase, min(p.ordinal) LOOP
         CASE pair.phase
             WHEN 1 THEN
-                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.source_schema, pair.source_name, aside);
-                IF pair.source_name <> pair.target_name THEN
-                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', aside, pair.source_name, pair.target_name);
+                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.here, pair.name, aside);
+                IF pair.name <> pair.new_name THEN
+                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', aside, pair.name, pair.new_name);
                 END IF;
             WHEN 2 THEN
-                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.target_schema, pair.target_name, pair.source_schema);
-                IF pair.source_name <> pair.target_name THEN
-                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', pair.source_schema, pair.target_name, pair.source_name);
+                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.here, pair.name, pair.there);
+                IF pair.name <> pair.new_name THEN
+                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', pair.there, pair.name, pair.new_name);
                 END IF;
             ELSE
-                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', aside, pair.target_name, pair.target_schema);
+                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', aside, pair.new_name, pair.there);
         END CASE;
     END LOOP;
     EXECUTE format('DROP SCHEMA %I', aside);
@@ -69,17 +70,22 @@ AS $$
 DECLARE
     b record;
 BEGIN
-    FOR b IN SELECT u.pubname, o.out_table, o.in_table,
-                EXISTS (SELECT FROM pg_publication_rel AS x WHERE x.prpubid = u.oid AND x.prrelid = o.in_table) AS both
+    FOR b IN SELECT u.oid, u.pubname, o.out_table, o.in_table, p.shape <> 'single' AS shared
             FROM confiture.transition_table AS p
             CROSS JOIN LATERAL (SELECT CASE WHEN forward THEN p.source ELSE p.target END AS out_table,
                 CASE WHEN forward THEN p.target ELSE p.source END AS in_table) AS o
             JOIN pg_publication_rel AS r ON r.prrelid = o.out_table
             JOIN pg_publication AS u ON u.oid = r.prpubid
-            WHERE p.transition = t.id LOOP
-        CONTINUE WHEN b.both;
-        EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %s', b.pubname, confiture._relation_name(b.in_table));
-        EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %s', b.pubname, confiture._relation_name(b.out_table));
+            WHERE p.transition = t.id ORDER BY p.ordinal, u.pubname LOOP
+        IF NOT EXISTS (SELECT FROM pg_publication_rel AS x WHERE x.prpubid = b.oid AND x.prrelid = b.in_table) THEN
+            EXECUTE format('ALTER PUBLICATION %I ADD TABLE ONLY %s', b.pubname, confiture._relation_name(b.in_table));
+        ELSIF NOT b.shared THEN
+            CONTINUE;
+        END IF;
+        -- The second of two pairs may find the shared table gone already.
+        IF EXISTS (SELECT FROM pg_publication_rel AS x WHERE x.prpubid = b.oid AND x.prrelid = b.out_table) THEN
+            EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %s', b.pubname, confiture._relation_name(b.out_table));
+        END IF;
     END LOOP;
 END
 $$;
@@ -175,7 +181,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_cutover(text) IS
-'Lets the tables change places: what used to find a source table by its name finds the target table from now on, and the other way round. Both sides stay equal, so that confiture.transition_rollback() loses nothing. With swap "rename" under a short lock on all tables, which is given back when it does not come at once; with swap "schema" the schemas change names, without a lock on tables. Commit at once: the lock is held until then. Publications follow; sessions whose snapshot is older than the mirror are waited for, as long as for a lock.
+'Lets the tables change places: what used to find a source table by its name finds the target table from now on, and the other way round. Both sides stay equal, so that confiture.transition_rollback() loses nothing. With swap "rename" under a short lock on all tables, which is given back when it does not come at once; with swap "schema" the schemas change names, without a lock on tables. Commit at once: the lock is held until then. When the target is on another server, the source table is set aside, and a view that reads and writes the target takes its place. Publications follow; sessions whose snapshot is older than the mirror are waited for, as long as for a lock.
 Arguments: name.
 Result: the state, cut_over.
 Errors: CF030 a table has changed so that the cutover is refused; CF035 not validated; CF036 the lock was not to be had, DETAIL says who holds it: nothing has changed then; else as confiture.transition_capture().
@@ -231,7 +237,7 @@ BEGIN
                 confiture._relation_name(p.target), q.target_column);
         END LOOP;
     END LOOP;
-    EXECUTE (SELECT format('DROP TABLE %s', string_agg(confiture._relation_name(r.oid), ', '))
+    EXECUTE (SELECT format('DROP TABLE %s', string_agg(DISTINCT confiture._relation_name(r.oid), ', '))
         FROM confiture.transition_table AS x, LATERAL (VALUES (x.source), (x.log)) AS r (oid)
         WHERE x.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL);
     PERFORM confiture._transition_forget(t.id);
@@ -296,7 +302,7 @@ BEGIN
             EXECUTE format('DROP TABLE %s', confiture._relation_name(p.log));
         END IF;
     END LOOP;
-    SELECT string_agg(confiture._relation_name(r.target), ', ') INTO targets
+    SELECT string_agg(DISTINCT confiture._relation_name(r.target), ', ') INTO targets
     FROM confiture.transition_table AS r WHERE r.transition = t.id;
     IF targets IS NOT NULL THEN
         EXECUTE format('TRUNCATE %s', targets);
@@ -324,7 +330,7 @@ AS $$
 DECLARE
     t confiture.transition := confiture._transition_get(name);
 BEGIN
-    IF confiture._transition_is_half(t.id) THEN
+    IF confiture._transition_is_half(t.id) AND t.state <> 'cut_over' THEN
         PERFORM confiture._half_end(t);
         RETURN 'aborted';
     END IF;

@@ -85,10 +85,10 @@ BEGIN
     PERFORM confiture._half_refuse(t);
     IF t.live AND confiture._transition_is_remote(t.id) THEN
         -- One more: it brings over what is written when all is copied, until the transition has ended.
-        pids := ARRAY[confiture._transition_launch(t.id, NULL)];
         IF confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
-            RETURN pids;
+            RETURN ARRAY[confiture._transition_launch(t.id, NULL)];
         END IF;
+        workers := workers + 1;
     END IF;
     IF NOT t.live OR confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to do until %', quote_literal(name), t.state, until
@@ -100,7 +100,7 @@ BEGIN
         pids := pids || confiture._transition_launch(t.id, CASE WHEN i = 1 THEN until END);
     END LOOP;
     SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id;
-    IF EXISTS (SELECT FROM confiture._transition_workers(t.id) AS w WHERE w.drives AND w.pid <> ALL (pids)) THEN
+    IF EXISTS (SELECT FROM confiture._transition_workers(t.id) AS w WHERE w.drives AND w.pid <> pids[1]) THEN
         PERFORM confiture._transition_is_driven(name);
     ELSIF confiture._transition_rank(t.state) < confiture._transition_rank(until)
             AND NOT EXISTS (SELECT FROM confiture._transition_workers(t.id) AS w WHERE w.drives)

@@ -18,19 +18,20 @@ DECLARE
     started timestamptz;
     count bigint;
 BEGIN
-    IF sample_rows = 0 OR place IS NULL OR pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
+    -- What is merged comes along with the main table.
+    IF sample_rows = 0 OR place IS NULL OR (p.shape = 'merge' AND NOT p.main) OR pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
         RETURN result;
     END IF;
     FOR step IN SELECT * FROM (VALUES
             ('table', format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING STORAGE INCLUDING CONSTRAINTS)', made, target)),
             ('trigger', (SELECT s FROM confiture._transition_trigger_statements(p.id, made, 'guard') AS s LIMIT 1)),
-            ('untrigger', format('DROP TRIGGER confiture_transition ON %s', made)),
+            ('untrigger', format('DROP TRIGGER %I ON %s', 'confiture_transition' || CASE WHEN p.main THEN '' ELSE '_2' END, made)),
             ('key', format('CREATE UNIQUE INDEX ON %s (%s)', made,
                 (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.ordinal) FROM unnest(p.target_key) WITH ORDINALITY AS k (name, ordinal)))),
-            ('copy', format('INSERT INTO %s (%s) SELECT %s FROM ONLY %s AS source LIMIT %s', made,
+            ('copy', format('INSERT INTO %s (%s) SELECT %s FROM ONLY %s AS source WHERE (%s) LIMIT %s', made,
                 (SELECT string_agg(quote_ident(c.key), ', ' ORDER BY c.ordinality) FROM jsonb_each_text(p.columns) WITH ORDINALITY AS c),
                 (SELECT string_agg('(' || c.value || ')', ', ' ORDER BY c.ordinality) FROM jsonb_each_text(p.columns) WITH ORDINALITY AS c),
-                confiture._relation_name(p.source), sample_rows)),
+                confiture._relation_name(p.source), CASE p.shape WHEN 'split' THEN coalesce(p.condition, 'true') ELSE 'true' END, sample_rows)),
             ('analyze', format('ANALYZE %s', made)),
             ('digest', format('SELECT count(*), confiture._digest(r) FROM %s AS r', made)),
             ('indexed', format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING INDEXES)', indexed, target)),
@@ -82,20 +83,25 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     WITH p AS (
+        -- Tables that are split or merged keep their names.
         SELECT r.ordinal, s.relname AS s, g.relname AS g, a.nspname AS source_schema, b.nspname AS target_schema,
-            format('confiture_swap_%s', t.id) AS aside
+            format('confiture_swap_%s', t.id) AS aside,
+            CASE r.shape WHEN 'single' THEN g.relname ELSE s.relname END AS s_new, CASE r.shape WHEN 'single' THEN s.relname ELSE g.relname END AS g_new
         FROM confiture.transition_table AS r
         JOIN pg_class AS s ON s.oid = r.source JOIN pg_namespace AS a ON a.oid = s.relnamespace
         JOIN pg_class AS g ON g.oid = r.target JOIN pg_namespace AS b ON b.oid = g.relnamespace
         WHERE r.transition = t.id
-    ), line (phase, ordinal, at, relation, statement) AS (
+    ), every (phase, ordinal, at, relation, statement) AS (
         SELECT 0, 0, 0, NULL, format('CREATE SCHEMA %I', format('confiture_swap_%s', t.id))
         UNION ALL SELECT 1, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.source_schema, p.s, p.aside) FROM p
-        UNION ALL SELECT 1, p.ordinal, 2, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I RENAME TO %I', p.aside, p.s, p.g) FROM p WHERE p.s <> p.g
+        UNION ALL SELECT 1, p.ordinal, 2, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I RENAME TO %I', p.aside, p.s, p.s_new) FROM p WHERE p.s <> p.s_new
         UNION ALL SELECT 2, p.ordinal, 1, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I SET SCHEMA %I', p.target_schema, p.g, p.source_schema) FROM p
-        UNION ALL SELECT 2, p.ordinal, 2, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I RENAME TO %I', p.source_schema, p.g, p.s) FROM p WHERE p.s <> p.g
-        UNION ALL SELECT 3, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.aside, p.g, p.target_schema) FROM p
+        UNION ALL SELECT 2, p.ordinal, 2, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I RENAME TO %I', p.source_schema, p.g, p.g_new) FROM p WHERE p.g <> p.g_new
+        UNION ALL SELECT 3, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.aside, p.s_new, p.target_schema) FROM p
         UNION ALL SELECT 4, 0, 0, NULL, format('DROP SCHEMA %I', format('confiture_swap_%s', t.id))
+    ), line AS (
+        SELECT e.phase, min(e.ordinal) AS ordinal, e.at, e.relation, e.statement FROM every AS e GROUP BY e.phase, e.at, e.relation, e.statement
+        ORDER BY e.phase, min(e.ordinal), e.at
     )
     SELECT l.relation, l.statement FROM line AS l WHERE t.options ->> 'swap' = 'rename'
     UNION ALL
@@ -146,7 +152,7 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH measured AS MATERIALIZED (
-        SELECT r.id, r.ordinal, r AS pair, r.source, r.target, r.columns, r.source_key, r.foreign_keys, r.indexes,
+        SELECT r.id, r.ordinal, r AS pair, r.shape = 'merge' AND NOT r.main AS carried, r.source, r.target, r.columns, r.source_key, r.foreign_keys, r.indexes,
             confiture._relation_name(r.source) AS s, confiture._relation_name(r.target) AS g,
             format('%I.confiture_log_%s', t.target_schema, r.id) AS l,
             confiture._transition_estimate_rows(r.source) AS n,
@@ -155,7 +161,7 @@ BEGIN
             AND to_regclass(confiture._relation_name(r.target)) IS NOT NULL
     ), p AS (
         -- A sample that is smaller than it may be is all there is.
-        SELECT m.id, m.ordinal, m.pair, m.source, m.target, m.columns, m.source_key, m.foreign_keys, m.indexes, m.s, m.g, m.l, m.m,
+        SELECT m.id, m.ordinal, m.pair, m.carried, m.source, m.target, m.columns, m.source_key, m.foreign_keys, m.indexes, m.s, m.g, m.l, m.m,
             CASE WHEN (m.m ->> 'rows')::bigint < sample_rows THEN (m.m ->> 'rows')::bigint ELSE m.n END AS n
         FROM measured AS m
     -- done_at: from which rank of the state on it is done.
@@ -167,9 +173,9 @@ BEGIN
             FROM p, LATERAL confiture._transition_trigger_statements(p.id, p.g, 'guard') WITH ORDINALITY AS x (s, ordinality)
         UNION ALL SELECT 2, 13, p.ordinal, row_number() OVER (), 'capture', p.g, o.statement, 'AccessExclusiveLock on the target, which nobody uses', p.m, 'drop', 'none', p.n
             FROM p, LATERAL confiture._transition_taken_off(p.pair) AS o
-        UNION ALL SELECT 4, 20, p.ordinal, 1, 'copy', p.s, format('INSERT INTO %s (%s) SELECT %s FROM ONLY %s AS source WHERE ROW(%s) > ... AND ROW(%5$s) <= ...: in chunks of %s ms',
+        UNION ALL SELECT 4, 20, p.ordinal, 1, 'copy', p.s, CASE WHEN p.carried THEN 'its rows come along with those that they belong to' ELSE format('INSERT INTO %s (%s) SELECT %s FROM ONLY %s AS source WHERE ROW(%s) > ... AND ROW(%5$s) <= ...: in chunks of %s ms',
                 p.g, (SELECT string_agg(quote_ident(c.key), ', ') FROM jsonb_each_text(p.columns) AS c), (SELECT string_agg(c.value, ', ') FROM jsonb_each_text(p.columns) AS c),
-                p.s, confiture._transition_key(p.source_key, 'source'), t.options ->> 'chunk_ms'),
+                p.s, confiture._transition_key(p.source_key, 'source'), t.options ->> 'chunk_ms') END,
             'AccessShareLock on the source: nobody waits', p.m, 'copy', 'rows', p.n FROM p
         UNION ALL SELECT 5, 30, p.ordinal, 1, 'catch_up', p.g, format('DELETE FROM %s, and the rows with those keys, as they are then', p.l),
             'AccessShareLock on the source: nobody waits', NULL, NULL, 'as many as are written meanwhile', NULL FROM p
@@ -199,9 +205,10 @@ BEGIN
                 WHEN x.relation IS NULL THEN 'none on tables' ELSE 'AccessExclusiveLock: everybody waits' || tries END,
                 (SELECT q.m FROM p AS q ORDER BY q.ordinal LIMIT 1), 'rename', 'none', 0
             FROM confiture._transition_swap_statements(t) WITH ORDINALITY AS x (relation, statement, ordinality)
-        UNION ALL SELECT 8, 70, 0, 1, 'contract', NULL, format('DROP TABLE %s', (SELECT string_agg(q.s || ', ' || q.l, ', ' ORDER BY q.ordinal) FROM p AS q)),
+        UNION ALL SELECT 8, 70, 0, 1, 'contract', NULL, format('DROP TABLE %s', (SELECT string_agg(x.name, ', ' ORDER BY x.ordinal, x.place)
+                FROM (SELECT v.name, v.place, min(q.ordinal) AS ordinal FROM p AS q, LATERAL (VALUES (q.s, 1), (q.l, 2)) AS v (name, place) GROUP BY 1, 2) AS x)),
             'AccessExclusiveLock: everybody waits' || tries, (SELECT q.m FROM p AS q ORDER BY q.ordinal LIMIT 1), 'drop', 'none', 0 WHERE EXISTS (SELECT FROM p)
-        UNION ALL SELECT 8, 71, p.ordinal, 1, 'contract', p.g, format('DROP TRIGGER confiture_transition ON %s, and confiture_transition_truncate', p.g),
+        UNION ALL SELECT 8, 71, p.ordinal, 1, 'contract', p.g, format('DROP TRIGGER confiture_transition%s ON %s, and confiture_transition_truncate%1$s', CASE WHEN (p.pair).main THEN '' ELSE '_2' END, p.g),
             'AccessExclusiveLock: everybody waits', p.m, 'untrigger', 'none', p.n FROM p
     )
     SELECT row_number() OVER (ORDER BY l.rank, CASE WHEN l.rank IN (30, 31, 32) THEN l.pair END, l.pair, l.at), l.step, l.relation, l.statement, l.lock, e.ms,

@@ -29,12 +29,17 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborted}';
     t confiture.transition;
     pause double precision;
     length bigint;
 BEGIN
     PERFORM confiture._transition_check_until(until);
     t := confiture._transition_get(name);
+    -- Rows are copied by several at once. For everything else, who else may just have moved it on is waited for.
+    IF t.live AND t.state <> 'copying' THEN
+        t := confiture._transition_take(name, states);
+    END IF;
     IF t.state = 'aborted' THEN
         RAISE EXCEPTION 'transition % is aborted', quote_literal(name)
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
@@ -45,17 +50,17 @@ BEGIN
         WHEN 'planned' THEN
             PERFORM confiture.transition_capture(name);
         WHEN 'captured' THEN
-            t := confiture._transition_take(name, '{captured,copying}');
             PERFORM confiture._transition_set_state(t.id, 'copying');
         WHEN 'copying' THEN
             pause := confiture._transition_work(name, NULL);
             IF pause IS NULL THEN
-                t := confiture._transition_take(name, '{copying,catching_up}');
-                PERFORM confiture._transition_set_state(t.id, 'catching_up');
+                t := confiture._transition_take(name, states);
+                IF t.state = 'copying' THEN
+                    PERFORM confiture._transition_set_state(t.id, 'catching_up');
+                END IF;
             END IF;
             RETURN coalesce(pause, 0);
         WHEN 'catching_up' THEN
-            t := confiture._transition_take(name, '{catching_up}');
             length := confiture._transition_catch_up_piece(t);
             IF length < 1000 THEN
                 PERFORM confiture.transition_mirror(name);

@@ -15,7 +15,7 @@ $$;
 
 -- Raises the error of the other server again. When it is away, says what that means.
 CREATE OR REPLACE FUNCTION confiture._remote_raise(
-    transition integer, state text, message text, detail text, hint text, context text) RETURNS void
+    transition integer, state text, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -27,9 +27,9 @@ BEGIN
     RAISE EXCEPTION USING
         ERRCODE = CASE WHEN state LIKE '57P%' THEN '08006' ELSE state END,
         MESSAGE = CASE WHEN away THEN format('the target of transition %L is away: %s', name, message) ELSE message END,
-        DETAIL = concat_ws(E'\n', nullif(detail, ''), nullif(context, '')),
+        DETAIL = coalesce(detail, ''),
         HINT = CASE WHEN away THEN format('Writers are not affected, and nothing is lost: repeat the step when server %I can be reached again.', server)
-            ELSE coalesce(hint, '') END;
+            ELSE coalesce(nullif(hint, ''), 'The target does not take a row: mend it in the source, and repeat the step.') END;
 END
 $$;
 
@@ -45,7 +45,6 @@ DECLARE
     message text;
     detail text;
     hint text;
-    context text;
 BEGIN
     argument := argument || jsonb_build_object('token', (SELECT r.token FROM confiture.transition_remote AS r
         WHERE r.transition = _remote_call.transition));
@@ -54,7 +53,7 @@ BEGIN
     RETURN answer;
 EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM confiture._remote_raise(transition, state, message, detail, hint, context);
+    PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
 $$;
 
@@ -70,14 +69,15 @@ DECLARE
     message text;
     detail text;
     hint text;
-    context text;
 BEGIN
     EXECUTE statement;
     GET DIAGNOSTICS count = ROW_COUNT;
     RETURN count;
-EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now THEN
+-- The context of what the target refuses would be a statement with thousands of parameters.
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
+    OR integrity_constraint_violation OR data_exception THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM confiture._remote_raise(transition, state, message, detail, hint, context);
+    PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
 $$;
 
@@ -345,6 +345,10 @@ BEGIN
         options := options - 'mode';
     END IF;
     options := confiture._transition_options(options) || '{"disk": false}';
+    IF options ->> 'swap' <> 'rename' THEN
+        RAISE EXCEPTION 'option "swap" can''t be %', options -> 'swap' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'When the target is on another server, a view takes the place of each table.';
+    END IF;
     IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = _remote_create.name AND r.live) THEN
         RAISE EXCEPTION 'transition % exists', quote_literal(name)
             USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';
@@ -360,6 +364,10 @@ BEGIN
         ' OPTIONS (schema_name ''confiture'', table_name ''remote_command'')', schema, server);
     about := confiture._remote_greet(t, server);
     FOR pair IN SELECT m.* FROM confiture._transition_pairs(source_schema, target_schema, mapping) AS m LOOP
+        IF pair.shape <> 'single' THEN
+            RAISE EXCEPTION 'splitting or merging tables on the way to another server is not supported'
+                USING ERRCODE = 'feature_not_supported', HINT = 'Split or merge them in this database, before or after.';
+        END IF;
         SELECT s.oid INTO found FROM pg_class AS s WHERE s.relname = pair.source AND s.relkind IN ('r', 'p', 'f')
             AND s.relnamespace = (SELECT a.oid FROM pg_namespace AS a WHERE a.nspname = source_schema);
         n := n + 1;

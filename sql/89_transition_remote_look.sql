@@ -39,6 +39,9 @@ AS $$
         UNION ALL SELECT 31, p.ordinal, 'catch_up', p.g, 'its indexes are made again, then ANALYZE', 'ShareLock on the target, which nobody uses', 'minutes for millions of rows' FROM p
         UNION ALL SELECT 40, p.ordinal, 'mirror', p.g, 'its foreign keys are made again, NOT VALID', 'ShareRowExclusiveLock on the target, which nobody uses', 'milliseconds' FROM p
         UNION ALL SELECT 50, p.ordinal, 'validate', p.s, 'SELECT count(*), digest on both servers, for each range of keys; rows of those that differ', 'AccessShareLock: nobody waits', 'about as long as two sequential scans' FROM p
+        UNION ALL SELECT 60, p.ordinal, 'cutover', p.s, format('the last entries of the log; then a view over %s takes its place, and it goes to schema %I', p.g, p.here), 'AccessExclusiveLock: everybody waits', p.tries FROM p
+        UNION ALL SELECT 61, p.ordinal, 'cutover', p.g, 'from now on everybody may write it; keys of written rows go to its log', 'ShareRowExclusiveLock on the target', 'milliseconds' FROM p
+        UNION ALL SELECT 70, p.ordinal, 'contract', p.s, 'DROP TABLE of what was set aside; the triggers and logs on both servers; the view stays', 'AccessExclusiveLock on both', p.tries FROM p
     )
     SELECT row_number() OVER (ORDER BY l.rank, l.pair), l.step, l.relation, l.statement, l.lock, l.estimate FROM line AS l ORDER BY 1
 $$;

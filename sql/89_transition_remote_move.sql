@@ -59,9 +59,14 @@ DECLARE
     log_key text[] := confiture._remote_log_key(p);
     keys text := array_to_string(log_key, ', ');
     there text := confiture._transition_same_key(log_key, 'g', p.source_key, 'source');
+    replace boolean := p.indexed AND (SELECT m.unique_indexes > 1 FROM confiture.transition_remote_table AS m WHERE m.pair = p.id);
     gone bigint;
     found boolean;
 BEGIN
+    IF replace THEN
+        -- A value may have gone from a row whose entry comes later to one whose entry comes first: all at once.
+        max_entries := NULL;
+    END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %s)', log) INTO found;
     IF NOT found THEN
         RETURN 0;
@@ -87,7 +92,7 @@ BEGIN
         ' SELECT %8$s, ''p'' FROM g JOIN ONLY %9$s AS source ON %10$s) AS r ORDER BY r.confiture_what',
         log, coalesce('AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE ' || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''), keys,
         confiture._remote_table(p, 'door'), e.names, e.only_key,
-        CASE WHEN p.indexed AND (SELECT m.unique_indexes > 1 FROM confiture.transition_remote_table AS m WHERE m.pair = p.id) THEN ''
+        CASE WHEN replace THEN ''
             ELSE format('LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL', confiture._relation_name(p.source), there, p.source_key[1]) END,
         e.expressions, confiture._relation_name(p.source), there));
 END

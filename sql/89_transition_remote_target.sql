@@ -233,6 +233,7 @@ DECLARE
     keys text := confiture._half_key_columns(p.source, p.source_key);
     real text := confiture._relation_name(p.source);
     key_names text := (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k);
+    rows text;
 BEGIN
     EXECUTE format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
         (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
@@ -243,11 +244,13 @@ BEGIN
         ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%L)', schema, p.id, p.id);
     EXECUTE format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
     EXECUTE format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
-    -- What the keys that were taken stand for now.
-    EXECUTE format('CREATE VIEW %I.pull_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id,
-        format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL) AS g LEFT JOIN ONLY %s AS t ON %s',
-            confiture._transition_columns(p.source, 't'), key_names, schema, p.id, real,
-            confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g', p.source_key, 't')),
+    -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
+    rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL) AS g LEFT JOIN ONLY %s AS t ON %s',
+        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, real,
+        confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g', p.source_key, 't'));
+    EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
+        FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
+    EXECUTE format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
         keys, (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
             FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped));
     EXECUTE format('ALTER TABLE %1$I.log_%2$s REPLICA IDENTITY FULL; ALTER TABLE %1$I.taken_%2$s REPLICA IDENTITY FULL', schema, p.id);
@@ -408,6 +411,155 @@ AS $$
     JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = n.name AND NOT a.attisdropped
 $$;
 
+-- Locks all tables of the half: a lock that does not come at once is given up.
+CREATE OR REPLACE FUNCTION confiture._half_lock(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal))
+        FROM confiture.transition_table AS r WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL);
+END
+$$;
+
+-- Command open: from now on everybody may write, and the keys of what is written are kept.
+CREATE OR REPLACE FUNCTION confiture._half_open(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    q record;
+BEGIN
+    IF t.state NOT IN ('mirrored', 'cut_over') THEN
+        RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state USING ERRCODE = 'CF031';
+    END IF;
+    PERFORM confiture._transition_set_triggers(p.id, p.source, 'capture') FROM confiture.transition_table AS p
+    WHERE p.transition = t.id ORDER BY p.ordinal;
+    FOR q IN SELECT p.id, s."column", s.increment, s.start, e.seqrelid, e.seqincrement
+            FROM jsonb_to_recordset(argument -> 'sequences') AS s (half integer, "column" text, increment bigint, start bigint)
+            JOIN confiture.transition_table AS p ON p.id = s.half AND p.transition = t.id
+            JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = s."column"
+            JOIN pg_sequence AS e ON e.seqrelid = confiture._transition_sequence(p.source, a.attnum) LOOP
+        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.seqrelid), q.increment, q.start);
+        UPDATE confiture.transition_table AS p
+        SET sequences = p.sequences || jsonb_build_array(jsonb_build_object('column', q."column", 'sequence', q.seqrelid, 'increment', q.seqincrement))
+        WHERE p.id = q.id AND NOT EXISTS (SELECT FROM jsonb_array_elements(p.sequences) AS k WHERE k ->> 'column' = q."column");
+    END LOOP;
+    PERFORM confiture._transition_set_state(t.id, 'cut_over');
+    RETURN '{}';
+END
+$$;
+
+-- Command fence: nobody may write any more. Returns how far the sequences have come.
+CREATE OR REPLACE FUNCTION confiture._half_fence(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    q record;
+    last bigint;
+    sequences jsonb := '[]';
+BEGIN
+    PERFORM confiture._half_lock(t);
+    PERFORM confiture._transition_set_triggers(p.id, p.source, 'guard') FROM confiture.transition_table AS p
+    WHERE p.transition = t.id ORDER BY p.ordinal;
+    FOR q IN SELECT p.id, s.* FROM confiture.transition_table AS p,
+                jsonb_to_recordset(p.sequences) AS s ("column" text, sequence oid, increment bigint)
+            WHERE p.transition = t.id LOOP
+        EXECUTE format('SELECT last_value FROM %s', confiture._relation_name(q.sequence)) INTO last;
+        sequences := sequences || jsonb_build_array(jsonb_build_object('half', q.id, 'column', q."column", 'last', last));
+    END LOOP;
+    PERFORM confiture._transition_set_state(t.id, 'mirrored');
+    RETURN jsonb_build_object('sequences', sequences);
+END
+$$;
+
+-- Command close: the fence, if it is open.
+CREATE OR REPLACE FUNCTION confiture._half_close(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+BEGIN
+    RETURN CASE WHEN t.state = 'cut_over' THEN confiture._half_fence(argument) ELSE '{}' END;
+END
+$$;
+
+-- Command take: entries that the source has applied go; those that came since are taken off the
+-- log, and kept until they are applied.
+CREATE OR REPLACE FUNCTION confiture._half_take(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    applied bigint := (argument ->> 'applied')::bigint;
+    batch bigint := applied;
+    total bigint := 0;
+    moved bigint;
+    take text;
+    kept record;
+    p confiture.transition_table;
+    tables jsonb := '[]';
+    log text;
+    taken text;
+BEGIN
+    -- A way back that was committed here, and not there, is taken back: the source's sessions write here.
+    IF t.state = 'mirrored' AND (argument ->> 'open')::boolean THEN
+        PERFORM confiture._half_open(argument || '{"sequences": []}');
+    END IF;
+    -- Batches that the source has not committed are still there: the new one comes after them.
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        taken := format('%I.taken_%s', confiture._remote_schema(t.id), p.id);
+        EXECUTE format('DELETE FROM %s AS k WHERE k.batch <= $1', taken) USING applied;
+        EXECUTE format('SELECT greatest($1, max(k.batch)) FROM %s AS k', taken) INTO batch USING batch;
+    END LOOP;
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        log := confiture._relation_name(p.log);
+        taken := format('%I.taken_%s', confiture._remote_schema(t.id), p.id);
+        take := format('WITH gone AS (DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*),'
+            ' kept AS (INSERT INTO %3$s SELECT %4$s, gone.* FROM gone RETURNING 1) SELECT count(*) FROM kept',
+            log, coalesce(argument ->> 'limit', 'ALL'), taken, batch + 1);
+        IF (argument ->> 'open')::boolean THEN
+            EXECUTE take INTO moved;
+        ELSE
+            SELECT r.n INTO moved FROM confiture._with_latest_snapshot(take) AS r (n bigint);
+        END IF;
+        total := total + moved;
+        EXECUTE format('SELECT count(*) AS entries, coalesce(bool_or(k1 IS NULL), false) AS truncated FROM %s', taken) INTO kept;
+        tables := tables || jsonb_build_array(jsonb_build_object('half', p.id, 'entries', kept.entries, 'truncated', kept.truncated));
+    END LOOP;
+    IF total > 0 THEN
+        batch := batch + 1;
+    END IF;
+    RETURN jsonb_build_object('batch', batch, 'tables', tables);
+END
+$$;
+
+-- Command contract: what is left is the tables.
+CREATE OR REPLACE FUNCTION confiture._half_contract(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument, true);
+BEGIN
+    IF t.state = 'cut_over' THEN
+        PERFORM confiture._half_lock(t);
+        PERFORM confiture._transition_drop_triggers(p.source) FROM confiture.transition_table AS p WHERE p.transition = t.id;
+        EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
+        PERFORM confiture._transition_forget(t.id);
+        PERFORM confiture._transition_set_state(t.id, 'contracted');
+    ELSIF t.state <> 'contracted' THEN
+        RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state USING ERRCODE = 'CF031';
+    END IF;
+    RETURN '{}';
+END
+$$;
+
 -- Command abort: no trace is left.
 CREATE OR REPLACE FUNCTION confiture._half_abort(argument jsonb) RETURNS jsonb
 LANGUAGE plpgsql
@@ -481,6 +633,11 @@ BEGIN
         WHEN 'mirror' THEN confiture._half_mirror(given)
         WHEN 'check' THEN confiture._half_check(given)
         WHEN 'digest' THEN confiture._half_digest(given)
+        WHEN 'open' THEN confiture._half_open(given)
+        WHEN 'fence' THEN confiture._half_fence(given)
+        WHEN 'close' THEN confiture._half_close(given)
+        WHEN 'take' THEN confiture._half_take(given)
+        WHEN 'contract' THEN confiture._half_contract(given)
         WHEN 'abort' THEN confiture._half_abort(given)
         END;
     IF NEW.answer IS NULL THEN

@@ -126,6 +126,8 @@ BEGIN
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     END IF;
     PERFORM confiture._remote_lock(t);
+    -- A cutover that was committed there, and not here, is taken back.
+    PERFORM confiture._remote_call(t.id, 'close', jsonb_build_object('lock_timeout', '5s'));
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR part IN SELECT c.* FROM confiture._remote_compare(p, 20000) AS c LOOP
             ranges := ranges + 1;

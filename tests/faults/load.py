@@ -88,7 +88,8 @@ class Writer:
             try:
                 self._transaction()
             except psycopg.OperationalError as problem:
-                if self._connection is not None and not self._connection.closed:
+                away = self.faults and (problem.sqlstate or "").startswith(("08", "57"))
+                if self._connection is not None and not self._connection.closed and not away:
                     self._refused(problem)
                 elif not self.faults:
                     self.errors.append(f"connection lost: {problem}")
@@ -105,7 +106,12 @@ class Writer:
     def _refused(self, problem: psycopg.Error) -> None:
         self.errors.append(f"{problem.sqlstate}: {problem}")
         if self._connection is not None and not self._connection.closed:
-            self._connection.execute("ROLLBACK")
+            try:
+                self._connection.execute("ROLLBACK")
+            except psycopg.OperationalError:
+                if not self.faults:
+                    raise
+                self._close()
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -124,9 +130,10 @@ class Writer:
         base = self.number * SPAN
         table = self.table()
         if not self._made:
+            # Nobody else has this key; a view with triggers does not know ON CONFLICT.
             self._connection.execute(
-                f"INSERT INTO {table} VALUES ({base}, 0, 'marker', 'marker {self.number}')"
-                " ON CONFLICT DO NOTHING"
+                f"INSERT INTO {table} SELECT {base}, 0, 'marker', 'marker {self.number}'"
+                f" WHERE NOT EXISTS (SELECT FROM {table} WHERE id = {base})"
             )
             self._made = True
         row = self._connection.execute(f"SELECT amount FROM {table} WHERE id = {base}").fetchone()

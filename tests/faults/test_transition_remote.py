@@ -109,16 +109,24 @@ class Pair:
         """Make writers for the table of the application."""
         return Load(self.source.server, self.name, *["app.items"] * WRITERS, rows=rows, **options)  # type: ignore[arg-type]
 
+    def load_there(self) -> Load:
+        """Make writers for the target, which is open after the cutover."""
+        return Load(self.server, self.name, *["app_new.items"] * 2, rows=0, first=WRITERS + 1)
+
     def go(self, wanted: str) -> None:
         """Run until a state."""
         self.source.execute(f"CALL confiture.transition_run('t', '{wanted}')")
 
     def go_on(self, wanted: str) -> None:
         """Run until a state, again and again while the target is away."""
+        self.again(f"CALL confiture.transition_run('t', '{wanted}')")
+
+    def again(self, command: str) -> None:
+        """Run a command, again and again while the target is away."""
 
         def arrived() -> bool:
             try:
-                self.go(wanted)
+                self.source.execute(command)
             except psycopg.Error as problem:
                 if problem.sqlstate not in (*AWAY, "CF037", "40001"):
                     raise
@@ -126,7 +134,7 @@ class Pair:
                 return False
             return True
 
-        until(arrived, f"the transition is {wanted}")
+        until(arrived, command)
 
     def state(self) -> object:
         """The state of the transition."""
@@ -177,6 +185,11 @@ class Pair:
             until(lambda: self.lag() == "0", "the worker catches up")
         with self.server.connect(self.name) as connection:
             assert judge.damages(connection, "app_new.items") == []
+
+
+def only(errors: list[str], *allowed: str) -> list[str]:
+    """The errors that are not of these kinds."""
+    return [error for error in errors if not error.startswith(allowed)]
 
 
 @pytest.fixture
@@ -257,6 +270,78 @@ def test_kills_at_random_moments(pair: Pair, seed: int) -> None:
     assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
 
 
+def test_the_whole_way_under_load(pair: Pair) -> None:
+    """Old sessions write on through the views, new ones in the target; there and back, nothing is lost."""
+    pair.prepare()
+    judge = pair.load()
+    there = pair.load_there()
+    with judge.running(), pair.worker():
+        pair.go_on("cut_over")
+        judge.wait(10)
+        with there.running():
+            there.wait(10)
+        pair.source.execute("SELECT confiture.transition_rollback('t')")
+        with pair.server.connect(pair.name) as connection, pytest.raises(psycopg.Error) as problem:
+            connection.execute("DELETE FROM app_new.items")
+        assert problem.value.sqlstate == "CF033"
+        judge.wait(10)
+        assert pair.state() == "rolled_back"
+    # A transaction of postgres_fdw is REPEATABLE READ: who waits for a hot row is told.
+    assert only(judge.errors, "40001") == []
+    assert there.errors == []
+    judge.join(there)
+    pair.check_both(judge)
+
+
+def test_contract_under_load(pair: Pair) -> None:
+    """What is left is the target, and the view that old sessions use."""
+    pair.prepare()
+    judge = pair.load()
+    with judge.running():
+        pair.go("contracted")
+        judge.wait(10)
+    assert only(judge.errors, "40001") == []
+    assert judge.damages(pair.source.connection, "app.items") == []
+    with pair.server.connect(pair.name) as connection:
+        assert judge.damages(connection, "app_new.items") == []
+    assert pair.target_execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'confiture\\_%'") == [
+        (0,)
+    ]
+    assert pair.target_execute(
+        "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'confiture\\_transition%'"
+    ) == [(0,)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_around_the_cutover(pair: Pair, seed: int) -> None:
+    """Source, target and backends die while tables change places, and back: nothing is lost."""
+    chance = random.Random(seed)
+    pair.prepare()
+    judge = pair.load(faults=True, seed=seed)
+    with judge.running(), pair.worker():
+        pair.go_on("validated")
+        for _ in range(2):
+            for command in (
+                "CALL confiture.transition_run('t', 'cut_over')",
+                "SELECT confiture.transition_rollback('t')",
+            ):
+                pair.source.connection.close()
+                runner = pair.source.client(command)
+                time.sleep(chance.random() * 0.12)
+                kill(pair, chance.choice(("source", "target", "backend", "remote")))
+                pair.source.server.wait_ready()
+                pair.server.wait_ready()
+                runner.kill()
+                runner.wait()
+                pair.source.connection = pair.source.server.connect(pair.name)
+                judge.wait(3)
+                pair.again(command)
+                judge.wait(3)
+    assert only(judge.errors, "40001", "CF033") == []
+    pair.check_both(judge)
+    assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
+
+
 def kill(pair: Pair, victim: str) -> None:
     """Kill one of them the hard way."""
     if victim == "source":
@@ -297,6 +382,8 @@ def test_a_row_that_the_target_does_not_take(pair: Pair) -> None:
     with pytest.raises(psycopg.errors.CheckViolation) as problem:
         pair.source.execute("CALL confiture.transition_worker('t')")
     assert "(1000008, " in (problem.value.diag.message_detail or "")
+    assert "mend it in the source" in (problem.value.diag.message_hint or "")
+    assert "$1000" not in (problem.value.diag.context or "")
     pair.source.execute("UPDATE app.items SET note = 'good' WHERE id = 1000008")
     assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
 

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from pairs.proof import Pair, Server, Trial
+from pairs.pair import Pair
+from pairs.proof import Trial
+from pairs.server import Server
 
 EXAMPLES = int(os.environ.get("DIFF_EXAMPLES", "30"))
 TYPES = {

@@ -360,3 +360,14 @@ ALTER PROCEDURE p(IN "a, b", IN "a, b", IN "a, b"[]) OWNER TO pair_owner;
 COMMENT ON PROCEDURE p(IN integer, IN integer, IN integer) IS 'in';
 GRANT EXECUTE ON PROCEDURE p(IN integer, IN integer) TO pair_reader;
 REVOKE EXECUTE ON PROCEDURE p(IN integer, IN integer, IN integer) FROM public;
+
+-- pair: sql_body_with_a_parameter_that_has_no_name
+-- from:
+CREATE TABLE t ("a""b" integer);
+CREATE FUNCTION g(x integer, integer) RETURNS integer LANGUAGE sql RETURN x;
+-- to:
+CREATE TABLE t ("a""b" integer);
+CREATE FUNCTION f(integer) RETURNS TABLE (x integer) LANGUAGE sql
+    BEGIN ATOMIC SELECT "a""b" + $1 FROM t """""" WHERE '""''""' <> $1::text AND """""" IS NOT NULL; END;
+CREATE FUNCTION g(x integer, integer) RETURNS integer LANGUAGE sql RETURN x - $2;
+CREATE FUNCTION h(OUT y integer, x integer, integer) LANGUAGE sql RETURN x * $2;

@@ -17,7 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from pairs.proof import Pair, Report, Server, Trial, read_all
+from pairs.pair import Pair, read_all
+from pairs.proof import Report, Trial
+from pairs.server import Server
 
 TOP = Path(__file__).resolve().parents[2]
 

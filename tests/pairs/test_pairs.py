@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from .proof import Pair, Report, Server, Trial, read_all
+from .pair import Pair, read_all
+from .proof import Report, Trial
+from .server import Server
 
 PAIRS = read_all()
 # Twice as long: the way back by pg_dump too, both sides from nothing.

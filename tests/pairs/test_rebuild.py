@@ -12,7 +12,8 @@ from psycopg import sql
 
 from confiture import Migrator
 
-from .proof import Database, Server, rebuild
+from .proof import rebuild
+from .server import Database, Server
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGILA = REPOSITORY.parent / "shared" / "realworld" / "pagila-schema.sql"

@@ -7,7 +7,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS confiture;
 \ir lib/failure.psql
 
-SELECT plan(38);
+SELECT plan(39);
 
 CREATE SCHEMA s;
 -- What a script changes in the schema s: the plan from before to after.
@@ -150,6 +150,8 @@ SELECT is((pg_temp.failure($$ SELECT * FROM confiture.diff('{}', jsonb_set(confi
     'CF018', 'what is not known refuses the plan');
 SELECT lives_ok($$ SELECT * FROM confiture.diff('{}', jsonb_set(confiture.snapshot('{s}'), '{unmodelled}', '["pg_x: y"]'), '{"allow_unmodelled": true}') $$,
     'unless that is allowed');
+SELECT is((pg_temp.failure($$ SELECT * FROM pg_temp.plan('CREATE FUNCTION s.x(a int, int, int) RETURNS int LANGUAGE sql RETURN $2') $$)).message,
+    'what function s.x(integer, integer, integer) does can''t be read', 'a body in which parameters have no names');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -94,10 +94,9 @@ SELECT matches(refusal(), 'a publication is FOR ALL TABLES', 'a publication of a
 DROP PUBLICATION every;
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', server => 'other')$$, '42704',
     'server other does not exist', 'an unknown server');
-SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"target": ["u", "v"]}}}')$$, '0A000',
-    NULL, 'a split');
-SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"target": "u"}, "s": {"target": "u"}}}')$$, '0A000',
-    NULL, 'a merge');
+SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"target": ["u", "v"]}}}')$$, '22023', NULL, 'a target that is no name');
+SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"target": "u"}, "s": {"target": "u"}}}')$$, '22023', NULL,
+    'a merge that does not say which table is the main one');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', options => '{"speed": 1}')$$, '22023', 'there is no option ''speed''', 'an unknown option');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', options => '{"swap": "view"}')$$, '22023', NULL, 'a wrong swap');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'nowhere')$$, '3F000', NULL, 'an unknown schema');

@@ -7,7 +7,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 CREATE EXTENSION postgres_fdw;
 CREATE EXTENSION dblink;
-SELECT plan(47);
+SELECT plan(52);
 
 SELECT current_database() AS here, current_database() || '_target' AS there,
     split_part(current_setting('unix_socket_directories'), ',', 1) AS host, current_setting('port') AS port \gset
@@ -61,6 +61,7 @@ SELECT there($_$
 $_$);
 SELECT is(refusal('target'), 'b.t on server target: it does not exist.', 'no table there');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'nothing', 'b', server => 'target')$$, '3F000', NULL, 'no source schema');
+SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"targets": [{"target": "t"}, {"target": "u"}]}}}', server => 'target')$$, '0A000', NULL, 'a split');
 SELECT is(refusal('target', options => '{"mode": "quantum"}'), '0A000 option "mode" can''t be "quantum"', 'another mode');
 SELECT is(refusal('target', options => '{"speed": 1}'), '22023 there is no option ''speed''', 'another option');
 SELECT is(refusal('target', '{"tables": {"u": {}}}'), 'table a.u does not exist.', 'a table that is not there');
@@ -149,6 +150,17 @@ UPDATE a.t SET code = 'x' WHERE code = 'c1';
 UPDATE a.t SET code = 'c1' WHERE code = 'c2';
 UPDATE a.t SET code = 'c2' WHERE code = 'x';
 SELECT is_empty($$SELECT * FROM confiture.transition_validate('t')$$, 'unique values have changed places');
+-- Also when the entry of the one that has got the value comes long before that of the one that gave it.
+UPDATE a.t SET total = 1 WHERE code = 'c1';
+DO $$
+BEGIN
+    FOR i IN 1 .. 20 LOOP
+        UPDATE a.t SET real = real WHERE code NOT IN ('c1', 'c2');
+    END LOOP;
+END $$;
+UPDATE a.t SET code = 'x' WHERE code = 'c2';
+UPDATE a.t SET code = 'c2' WHERE code = 'c1';
+SELECT lives_ok($$SELECT confiture._transition_work('t', NULL)$$, 'all entries at once');
 CREATE FOREIGN TABLE seen (number bigint, part text, cents bigint, twice bigint, more int, colour text, code text, span interval)
     SERVER target OPTIONS (schema_name 'b', table_name 't');
 SELECT results_eq('SELECT number, part COLLATE "C", cents, colour, code FROM seen ORDER BY 1',
@@ -211,7 +223,12 @@ SET ROLE remote_mover;
 SELECT public.is(confiture.transition_create('m', 'mine', 'mine', server => 'target') > 0, true, 'a role of its own');
 CALL confiture.transition_run('m');
 SELECT public.is(confiture.transition_status('m') -> 'validation' ->> 'rows', '1', 'moves its tables');
-SELECT public.is(confiture.transition_abort('m'), 'aborted', 'and ends it');
+SELECT public.is(confiture.transition_cutover('m'), 'cut_over', 'cuts over');
+INSERT INTO mine.t VALUES (2, 'two');
+SELECT public.is(confiture.transition_rollback('m'), 'rolled_back', 'and goes back');
+SELECT public.results_eq('TABLE mine.t ORDER BY 1', 'VALUES (1, ''one''), (2, ''two'')', 'with what was written');
+CALL confiture.transition_run('m', 'contracted');
+SELECT public.results_eq('TABLE mine.t ORDER BY 1', 'VALUES (1, ''one''), (2, ''two'')', 'and ends it');
 RESET ROLE;
 
 SELECT * FROM finish();
