@@ -111,19 +111,28 @@ BEGIN
 END
 $$;
 
--- Drops a scratch database; that it can't is a warning: what it was for is done.
+-- Drops a scratch database; that it can't is a warning: what it was for is done. A cancel that comes while it is dropped
+-- does not stop that: the server sends each to the process and to its group, so that one may come twice.
 CREATE OR REPLACE FUNCTION confiture._scratch_drop(name text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF name IS NOT NULL THEN
-        PERFORM confiture._scratch_unsubscribe(name);
-        PERFORM confiture._top_level(format('DROP DATABASE IF EXISTS %I', name));
+    IF name IS NULL THEN
+        RETURN;
     END IF;
-EXCEPTION WHEN OTHERS OR query_canceled THEN
-    RAISE WARNING 'scratch database % could not be dropped', quote_ident(name)
-        USING DETAIL = SQLERRM, HINT = 'SELECT confiture.build_prune() drops it later.';
+    FOR attempt IN 1 .. 3 LOOP
+        BEGIN
+            PERFORM confiture._scratch_unsubscribe(name);
+            PERFORM confiture._top_level(format('DROP DATABASE IF EXISTS %I', name));
+            RETURN;
+        EXCEPTION WHEN OTHERS OR query_canceled THEN
+            CONTINUE WHEN SQLSTATE = '57014' AND attempt < 3;
+            RAISE WARNING 'scratch database % could not be dropped', quote_ident(name)
+                USING DETAIL = SQLERRM, HINT = 'SELECT confiture.build_prune() drops it later.';
+            RETURN;
+        END;
+    END LOOP;
 END
 $$;
 

@@ -86,6 +86,27 @@ def test_cancelled(ready: Database, run: Start, command: str) -> None:
     assert ready.value(FULL) is True
 
 
+def test_cancelled_twice(ready: Database, run: Start) -> None:
+    """The second cancel comes while what was made is dropped."""
+    running = run(command=PROOF)
+    in_the_middle(ready)
+    name = ready.value("SELECT database FROM confiture.builds() WHERE kind = 'unfinished'")
+    # It can't be dropped as long as somebody is there.
+    guest = ready.server.connect(str(name))
+    running.connection.cancel()
+    drops = """SELECT pid FROM pg_stat_activity WHERE backend_type = 'confiture worker'
+        AND query LIKE 'DROP DATABASE%'"""
+    until(lambda: bool(ready.execute(drops)), "it is dropped")
+    first = ready.execute(drops)
+    running.connection.cancel()
+    until(lambda: ready.execute(drops) != first, "that is cancelled")
+    guest.close()
+    assert isinstance(running.wait(), psycopg.errors.QueryCanceled)
+    assert running.messages() == []
+    assert kinds(ready) == ["scratch"]
+    assert ready.value(FULL) is True
+
+
 @pytest.mark.parametrize("who", ["session", "worker"])
 def test_terminated(ready: Database, run: Start, who: str) -> None:
     """pg_terminate_backend(): of the worker it is an error, of the session something is left to be swept."""
