@@ -267,6 +267,14 @@ BEGIN
             (2, CASE t.state WHEN 'cut_over' THEN p.source ELSE p.target END)) AS r (side, oid)
     WHERE p.transition = t.id;
     FOR attempt IN 0 .. retries LOOP
+        -- Of tables that are split or merged either side can be the one that is written: turn by turn.
+        IF attempt > 0 AND EXISTS (SELECT FROM confiture.transition_table AS p WHERE p.transition = t.id AND p.shape <> 'single') THEN
+            SELECT string_agg(confiture._relation_name(r.oid), ', ' ORDER BY r.side, p.ordinal) INTO tables
+            FROM confiture.transition_table AS p,
+                LATERAL (VALUES (1, CASE WHEN (t.state = 'cut_over') = (attempt % 2 = 0) THEN p.target ELSE p.source END),
+                    (2, CASE WHEN (t.state = 'cut_over') = (attempt % 2 = 0) THEN p.source ELSE p.target END)) AS r (side, oid)
+            WHERE p.transition = t.id;
+        END IF;
         BEGIN
             PERFORM set_config('lock_timeout', t.options ->> 'lock_timeout', true);
             IF mode IS NOT NULL AND tables IS NOT NULL THEN
