@@ -248,7 +248,7 @@ END
 $$;
 
 -- Brings back what was written in the target, at most so many entries of each log. The entries are
--- kept there until the next call says that this one was committed. Returns how many there were.
+-- kept there until a call of a later transaction says that this one was committed. Returns how many there were.
 CREATE OR REPLACE FUNCTION confiture._remote_pull(
     t confiture.transition, max_entries bigint, fenced boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql

@@ -224,6 +224,15 @@ AS $$
     JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = k.name
 $$;
 
+-- What earlier calls of take have left for later ones of the same transaction: applied, what the source had
+-- committed when it began; batch, the last one that it was given; seen, the last one before the present call.
+CREATE OR REPLACE FUNCTION confiture._half_taken(transition integer, what text, otherwise bigint) RETURNS bigint
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(nullif(current_setting(format('confiture_take.%s_%s', what, transition), true), '')::bigint, otherwise)
+$$;
+
 -- Makes what a table of the half needs: the door for what comes, the log for what is written later.
 CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name) RETURNS void
 LANGUAGE plpgsql
@@ -245,8 +254,10 @@ BEGIN
     EXECUTE format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
     EXECUTE format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
     -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
-    rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL) AS g LEFT JOIN ONLY %s AS t ON %s',
-        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, real,
+    -- Without those that this transaction has had already.
+    rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL AND batch > confiture._half_taken(%s, ''seen'', 0)) AS g'
+        ' LEFT JOIN ONLY %s AS t ON %s',
+        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, real,
         confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g', p.source_key, 't'));
     EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
         FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
@@ -489,15 +500,17 @@ END
 $$;
 
 -- Command take: entries that the source has applied go; those that came since are taken off the
--- log, and kept until they are applied.
+-- log, and kept until they are applied. What a later call of the same transaction says was applied is
+-- not yet committed there: what the first one said counts.
 CREATE OR REPLACE FUNCTION confiture._half_take(argument jsonb) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t confiture.transition := confiture._half_get(argument);
-    applied bigint := (argument ->> 'applied')::bigint;
-    batch bigint := applied;
+    applied bigint := confiture._half_taken(t.id, 'applied', (argument ->> 'applied')::bigint);
+    seen bigint := confiture._half_taken(t.id, 'batch', applied);
+    batch bigint := seen;
     total bigint := 0;
     moved bigint;
     take text;
@@ -529,12 +542,15 @@ BEGIN
             SELECT r.n INTO moved FROM confiture._with_latest_snapshot(take) AS r (n bigint);
         END IF;
         total := total + moved;
-        EXECUTE format('SELECT count(*) AS entries, coalesce(bool_or(k1 IS NULL), false) AS truncated FROM %s', taken) INTO kept;
+        EXECUTE format('SELECT count(*) AS entries, coalesce(bool_or(k1 IS NULL), false) AS truncated FROM %s WHERE batch > $1', taken)
+        INTO kept USING seen;
         tables := tables || jsonb_build_array(jsonb_build_object('half', p.id, 'entries', kept.entries, 'truncated', kept.truncated));
     END LOOP;
     IF total > 0 THEN
         batch := batch + 1;
     END IF;
+    PERFORM set_config(format('confiture_take.%s_%s', v.what, t.id), v.value::text, true)
+    FROM (VALUES ('applied', applied), ('batch', batch), ('seen', seen)) AS v (what, value);
     RETURN jsonb_build_object('batch', batch, 'tables', tables);
 END
 $$;
