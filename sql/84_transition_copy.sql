@@ -253,7 +253,8 @@ DECLARE
         THEN confiture._transition_range(p, key, 'm', NULL, p.position) ELSE 'false' END, uncopied);
     waiting bigint;
 BEGIN
-    IF NOT p.cut THEN
+    -- On the way to another server the position is not yet committed when the target is: theirs are drained when it is.
+    IF NOT p.cut AND NOT confiture._transition_is_remote(p.transition) THEN
         EXECUTE format('DELETE FROM %s AS m WHERE m.k1 IS NOT NULL AND %s', log,
             confiture._transition_range(p, key, 'm', p.position, NULL));
     END IF;

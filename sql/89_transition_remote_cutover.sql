@@ -226,7 +226,7 @@ BEGIN
         EXECUTE format('ALTER VIEW %s RENAME TO %I', confiture._relation_name(p.stand_in), p.relname);
         EXECUTE format('ALTER VIEW %I.%I SET SCHEMA %I', schema, p.relname, p.nspname);
     END LOOP;
-    PERFORM confiture._remote_call(t.id, 'open', jsonb_build_object('sequences', sequences));
+    PERFORM confiture._remote_call(t.id, 'open', jsonb_build_object('sequences', sequences, 'lock_timeout', t.options ->> 'lock_timeout'));
     PERFORM confiture._transition_set_state(t.id, 'cut_over');
 END
 $$;
@@ -363,6 +363,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Nobody waits for the target's tables while those here are waited for.
+    PERFORM confiture._remote_call(t.id, 'contract', jsonb_build_object('lock_timeout', t.options ->> 'lock_timeout'));
     EXECUTE (SELECT format('DROP TABLE %s', string_agg(confiture._relation_name(r.oid), ', '))
         FROM confiture.transition_table AS p, LATERAL (VALUES (p.source), (p.target), (p.log)) AS r (oid)
         WHERE p.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL);
@@ -381,7 +383,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM confiture._remote_lock(t);
-    PERFORM confiture._remote_call(t.id, 'contract');
     PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_remote_do_contract');
 END
 $$;

@@ -441,6 +441,7 @@ AS $$
 DECLARE
     t confiture.transition := confiture._half_get(argument);
     q record;
+    at record;
 BEGIN
     IF t.state NOT IN ('mirrored', 'cut_over') THEN
         RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state USING ERRCODE = 'CF031';
@@ -452,9 +453,11 @@ BEGIN
             JOIN confiture.transition_table AS p ON p.id = s.half AND p.transition = t.id
             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = s."column"
             JOIN pg_sequence AS e ON e.seqrelid = confiture._transition_sequence(p.source, a.attnum) LOOP
+        EXECUTE format('SELECT last_value, is_called FROM %s', confiture._relation_name(q.seqrelid)) INTO at;
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.seqrelid), q.increment, q.start);
         UPDATE confiture.transition_table AS p
-        SET sequences = p.sequences || jsonb_build_array(jsonb_build_object('column', q."column", 'sequence', q.seqrelid, 'increment', q.seqincrement))
+        SET sequences = p.sequences || jsonb_build_array(jsonb_build_object('column', q."column", 'sequence', q.seqrelid, 'increment', q.seqincrement,
+            'last_value', at.last_value, 'is_called', at.is_called))
         WHERE p.id = q.id AND NOT EXISTS (SELECT FROM jsonb_array_elements(p.sequences) AS k WHERE k ->> 'column' = q."column");
     END LOOP;
     PERFORM confiture._transition_set_state(t.id, 'cut_over');
@@ -597,6 +600,7 @@ DECLARE
     p confiture.transition_table;
     tables text;
     fk record;
+    q record;
 BEGIN
     IF NOT t.live THEN
         RETURN;
@@ -613,6 +617,13 @@ BEGIN
         IF tables IS NOT NULL THEN
             EXECUTE format('TRUNCATE %s', tables);
         END IF;
+        -- Sequences are what they were before the first cutover.
+        FOR q IN SELECT s.* FROM confiture.transition_table AS r, jsonb_to_recordset(r.sequences)
+                    AS s (sequence oid, increment bigint, last_value bigint, is_called boolean)
+                WHERE r.transition = t.id AND confiture._relation_name(s.sequence) IS NOT NULL LOOP
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.sequence), q.increment);
+            PERFORM setval(q.sequence::regclass, q.last_value, q.is_called);
+        END LOOP;
         FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id AND NOT r.indexed
                 AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
             p := confiture._half_own(p);
