@@ -98,6 +98,41 @@ AS $$
     WHERE q.source_seq IS NOT NULL AND q.target_seq IS NOT NULL
 $$;
 
+-- Tries, as the owner of the table who the view works for, what the view does with the target. Nothing of
+-- it stays, not even locks: the statements that write are taken back.
+CREATE OR REPLACE FUNCTION confiture._remote_try(p confiture.transition_table) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    trial text := confiture._remote_table(p, 'trial');
+    key text := quote_ident(p.target_key[1]);
+    r confiture.transition_remote_table := (SELECT m FROM confiture.transition_remote_table AS m WHERE m.pair = p.id);
+    statement text;
+    message text;
+    state text;
+BEGIN
+    FOREACH statement IN ARRAY ARRAY['SELECT * FROM %1$s LIMIT 1', 'INSERT INTO %1$s (%2$s) VALUES (NULL)',
+            'UPDATE %1$s SET %2$s = %2$s WHERE %2$s IS NULL', 'DELETE FROM %1$s WHERE %2$s IS NULL'] LOOP
+        BEGIN
+            EXECUTE format('CREATE VIEW %s AS SELECT * FROM %s', trial, confiture._remote_table(p, 'target'));
+            EXECUTE format('ALTER VIEW %s OWNER TO %I', trial, owner);
+            EXECUTE format(statement, trial, key);
+            RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception';
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
+            -- It works; or the target's guard, a constraint or a trigger stopped it: then it may be written.
+            CONTINUE WHEN state = '09000' OR statement NOT LIKE 'SELECT %' AND state <> '42501' AND state NOT LIKE '08%';
+            RAISE EXCEPTION 'owner % of table % can''t use the target: %', quote_ident(owner), p.source_name, message
+                USING ERRCODE = state, DETAIL = 'After the cutover the view that takes its place works with the rights of its owner.',
+                HINT = format('On the target: GRANT SELECT, INSERT, UPDATE, DELETE ON %I.%I, and USAGE ON SCHEMA %1$I, to the role of the user mapping of %3$I.',
+                    r.target_schema, r.target_table, owner);
+        END;
+    END LOOP;
+END
+$$;
+
 -- Before the lock: makes the view, in the schema of the transition, and what it needs.
 CREATE OR REPLACE FUNCTION confiture._remote_stand_in(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
@@ -125,6 +160,7 @@ BEGIN
     -- The view works with the rights of its owner.
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, owner);
+    PERFORM confiture._remote_try(p);
     EXECUTE format('CREATE VIEW %s AS %s', view, confiture._remote_view_query(p));
     IF confiture._remote_is_plain(p) THEN
         FOR item IN SELECT a.attname, p.columns ->> a.attname AS value FROM pg_attribute AS a

@@ -7,7 +7,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 CREATE EXTENSION postgres_fdw;
 CREATE EXTENSION dblink;
-SELECT plan(21);
+SELECT plan(28);
 
 SELECT current_database() AS here, current_database() || '_target' AS there,
     split_part(current_setting('unix_socket_directories'), ',', 1) AS host, current_setting('port') AS port \gset
@@ -97,5 +97,29 @@ SELECT is(confiture.transition_abort('u'), 'aborted', 'aborted');
 SELECT there('INSERT INTO d.rows DEFAULT VALUES; INSERT INTO d.rows DEFAULT VALUES');
 SELECT is((SELECT r FROM dblink(current_setting('test.there'), 'SELECT string_agg(id::text, '','' ORDER BY id) FROM d.rows') AS d (r text)), '18,23', 'sequences go on where they were');
 
+-- What the owner may do on the target is tried before the views take the place of the tables.
+CREATE ROLE half_owner LOGIN;
+CREATE USER MAPPING FOR half_owner SERVER target OPTIONS (user 'half_owner', password_required 'false');
+CREATE SCHEMA e AUTHORIZATION half_owner;
+CREATE TABLE e.x (id int PRIMARY KEY, name text);
+ALTER TABLE e.x OWNER TO half_owner;
+INSERT INTO e.x VALUES (1, 'a');
+SELECT there('CREATE SCHEMA f; CREATE TABLE f.x (id int PRIMARY KEY, name text)');
+SELECT confiture.transition_create('v', 'e', 'f', server => 'target') AS v \gset
+CALL confiture.transition_run('v');
+SELECT throws_ok($$SELECT confiture.transition_cutover('v')$$, '42501', 'owner half_owner of table e.x can''t use the target: permission denied for schema f', 'no schema');
+SELECT there('GRANT USAGE ON SCHEMA f TO half_owner');
+SELECT throws_ok($$SELECT confiture.transition_cutover('v')$$, '42501', NULL, 'no table');
+SELECT there('GRANT SELECT, INSERT, UPDATE ON f.x TO half_owner');
+SELECT throws_ok($$SELECT confiture.transition_cutover('v')$$, '42501', NULL, 'no DELETE');
+SELECT there('REVOKE INSERT ON f.x FROM half_owner; GRANT DELETE ON f.x TO half_owner');
+SELECT throws_ok($$SELECT confiture.transition_cutover('v')$$, '42501', NULL, 'no INSERT');
+SELECT is((SELECT relkind FROM pg_class WHERE oid = 'e.x'::regclass), 'r', 'nothing has changed');
+SELECT there('GRANT INSERT ON f.x TO half_owner');
+SELECT is(confiture.transition_cutover('v'), 'cut_over', 'all of it');
+SELECT lives_ok($$INSERT INTO e.x VALUES (2, 'b')$$, 'the view works');
+
 SELECT * FROM finish();
 DROP DATABASE :there WITH (FORCE);
+DROP OWNED BY half_owner CASCADE;
+DROP ROLE half_owner;
