@@ -142,6 +142,9 @@ extern void cf_sink_refresh(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove(CfSink *sink, TupleTableSlot *from);
 extern void cf_sink_remove_unless_kept(CfSink *sink, Relation rel, TupleTableSlot *from);
 
+/* transition_parent.c */
+extern void cf_lock_parents(CfSink *sink);
+
 /* transition_wide.c */
 extern bool cf_route_applies(CfRoute *route, TupleTableSlot *from);
 extern void cf_wide_insert(CfSink *sink, TupleTableSlot *from);

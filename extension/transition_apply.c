@@ -147,6 +147,8 @@ cf_written(CfSink *sink, bool put)
 	if (put)
 		last_put = cf_lxid();
 	CommandCounterIncrement();
+	if (put && sink->waits)
+		cf_lock_parents(sink);
 	ResetPerTupleExprContext(sink->estate);
 }
 

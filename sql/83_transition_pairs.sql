@@ -228,6 +228,11 @@ DECLARE
     advice text;
 BEGIN
     relation := confiture._relation_name(wide);
+    IF (SELECT count(DISTINCT c.relowner) FROM pg_class AS c WHERE c.oid IN (one, other)) > 1 AND NOT split THEN
+        problem := format('%s and %s, which become one, have different owners', confiture._relation_name(one), confiture._relation_name(other));
+        hint := 'Give both the same owner: what writes one of them, writes what the other has too.';
+        RETURN NEXT;
+    END IF;
     FOR col IN SELECT a.attname, a.atttypid, a.atttypmod, a.attnotnull FROM pg_attribute AS a
             WHERE a.attrelid = wide AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY a.attnum LOOP
         IF NOT own ? col.attname AND NOT rest ? col.attname THEN

@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(66);
+SELECT plan(67);
 
 -- Creates a transition, and tells what stands in its way.
 CREATE FUNCTION refusal(mapping jsonb, options jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
@@ -84,6 +84,11 @@ SELECT is(refusal(merge()), 'b.w: column n belongs to both a.p and a.q.', 'a mer
 SELECT matches(refusal(merge('{"columns": {"n": "n"}}')), 'a.q: column n has no counterpart in b.w', 'it is lost of one of them');
 SELECT is(refusal(merge('{"columns": {"n": "n"}}', '{"back": {"n": "0"}}')), NULL, 'unless the way back is known');
 SELECT throws_ok($$SELECT refusal(merge(first => '{"secondary": true}'))$$, '22023', NULL, 'two second tables');
+CREATE ROLE transition_somebody;
+ALTER TABLE a.q OWNER TO transition_somebody;
+SELECT matches(refusal(merge()), 'a.p and a.q, which become one, have different owners', 'tables of two owners can''t become one');
+ALTER TABLE a.q OWNER TO CURRENT_USER;
+DROP ROLE transition_somebody;
 SELECT throws_ok($$SELECT refusal(jsonb_set(merge(), '{tables,r}', '{"target": "w"}'))$$, '0A000', NULL, 'a merge of three');
 SELECT is((SELECT count(*) FROM confiture.transition WHERE live), 0::bigint, 'what was refused left nothing');
 

@@ -92,7 +92,7 @@ def create(
 )
 @with_database
 def plan(session: Session, name: str, sample_rows: int) -> None:
-    """Show what each step will run, which locks it takes, and how long that may take.
+    """Show what each step runs, its locks, and how long it may take.
 
     Measured with some rows, on tables that are made for it and rolled back.
 
