@@ -28,7 +28,9 @@ BEGIN
         ERRCODE = CASE WHEN state LIKE '57P%' THEN '08006' ELSE state END,
         MESSAGE = CASE WHEN away THEN format('the target of transition %L is away: %s', name, message) ELSE message END,
         DETAIL = coalesce(detail, ''),
-        HINT = CASE WHEN away THEN format('Writers are not affected, and nothing is lost: repeat the step when server %I can be reached again.', server)
+        HINT = CASE WHEN away THEN format('%s, and nothing is lost: repeat the step when server %I can be reached again.',
+                CASE WHEN (SELECT confiture._remote_is_sync(t) FROM confiture.transition AS t WHERE t.id = transition)
+                    THEN 'Writers fail' ELSE 'Writers are not affected' END, server)
             ELSE coalesce(nullif(hint, ''), 'The target does not take a row: mend it in the source, and repeat the step.') END;
 END
 $$;
@@ -296,7 +298,12 @@ AS $$
             'Leave the table where it is, or do without row security.'),
         (NOT EXISTS (SELECT FROM pg_user_mappings AS m WHERE m.srvid = s.oid AND m.umuser IN (0, c.relowner)),
             format('its owner %I has no user mapping for server %I', pg_get_userbyid(c.relowner), server),
-            'CREATE USER MAPPING: after the cutover what is in its place works with the rights of its owner.')) AS v (wrong, problem, hint)
+            'CREATE USER MAPPING: after the cutover what is in its place works with the rights of its owner.'),
+        (EXISTS (SELECT FROM confiture.transition_remote AS r JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = ANY (p.source_key)
+                JOIN pg_type AS y ON y.oid = confiture._base_type(a.atttypid)
+                WHERE r.transition = t.id AND r.mode = 'synchronous' AND confiture._remote_as_text(y.oid) AND y.typtype <> 'e'),
+            'its key is of a type that is not the server''s own, which mode synchronous can''t compare', 'Leave option mode out.'))
+        AS v (wrong, problem, hint)
     WHERE p.transition = t.id AND v.wrong
 $$;
 
@@ -338,9 +345,9 @@ BEGIN
     PERFORM confiture._remote_check_server(server);
     IF options ? 'mode' THEN
         mode := coalesce(options ->> 'mode', '');
-        IF mode <> 'asynchronous' THEN
-            RAISE EXCEPTION 'option "mode" can''t be %', options -> 'mode' USING ERRCODE = 'feature_not_supported',
-                HINT = 'asynchronous: a worker brings over what was written.';
+        IF mode NOT IN ('asynchronous', 'synchronous') THEN
+            RAISE EXCEPTION 'option "mode" can''t be %', options -> 'mode' USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'asynchronous: a worker brings over what was written; synchronous: writers wait for the target.';
         END IF;
         options := options - 'mode';
     END IF;

@@ -257,6 +257,7 @@ BEGIN
         PERFORM confiture._remote_drain(p.pair, NULL);
         sequences := sequences || confiture._remote_interleave(p.pair, p.peer);
         PERFORM confiture._transition_set_triggers(p.id, p.source, 'guard');
+        PERFORM confiture._remote_sync_drop(p.pair);
         EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', p.nspname, p.relname, 'confiture_old_' || p.id);
         EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', p.nspname, 'confiture_old_' || p.id, schema);
         EXECUTE format('ALTER VIEW %s RENAME TO %I', confiture._relation_name(p.stand_in), p.relname);
@@ -375,6 +376,8 @@ BEGIN
         UPDATE confiture.transition_table AS r SET sequences = '[]' WHERE r.id = p.id;
         UPDATE confiture.transition_remote_table AS m SET stand_in = NULL WHERE m.pair = p.id;
     END LOOP;
+    -- What is written from now on is captured, and brought over by a worker, also if it was not before.
+    UPDATE confiture.transition_remote AS r SET mode = 'asynchronous' WHERE r.transition = t.id;
     PERFORM confiture._transition_set_state(t.id, 'rolled_back');
 END
 $$;

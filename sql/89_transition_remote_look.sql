@@ -25,7 +25,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     WITH p AS (
         SELECT q.ordinal, q.id, coalesce(confiture._relation_name(q.source), q.source_name) AS s,
-            format('%I.%I on server %I', m.target_schema, m.target_table, r.server) AS g, q.rows_estimated,
+            format('%I.%I on server %I', m.target_schema, m.target_table, r.server) AS g, q.rows_estimated, r.mode,
             confiture._remote_schema(t.id) AS here, confiture._remote_schema(r.peer) AS there, m.peer AS half,
             'milliseconds, in tries of ' || (t.options ->> 'lock_timeout') AS tries
         FROM confiture.transition_table AS q JOIN confiture.transition_remote_table AS m ON m.pair = q.id
@@ -38,6 +38,7 @@ AS $$
         UNION ALL SELECT 30, p.ordinal, 'catch_up', p.g, 'the rows whose keys are in the change log, in batches', 'none that writers see', 'as long as it takes to write so many rows' FROM p
         UNION ALL SELECT 31, p.ordinal, 'catch_up', p.g, 'its indexes are made again, then ANALYZE', 'ShareLock on the target, which nobody uses', 'minutes for millions of rows' FROM p
         UNION ALL SELECT 40, p.ordinal, 'mirror', p.g, 'its foreign keys are made again, NOT VALID', 'ShareRowExclusiveLock on the target, which nobody uses', 'milliseconds' FROM p
+        UNION ALL SELECT 41, p.ordinal, 'mirror', p.s, 'the last entries of the log; then triggers that write the target in the writer''s transaction', 'ShareRowExclusiveLock: writers wait, readers do not', p.tries FROM p WHERE p.mode = 'synchronous'
         UNION ALL SELECT 50, p.ordinal, 'validate', p.s, 'SELECT count(*), digest on both servers, for each range of keys; rows of those that differ', 'AccessShareLock: nobody waits', 'about as long as two sequential scans' FROM p
         UNION ALL SELECT 60, p.ordinal, 'cutover', p.s, format('the last entries of the log; then a view over %s takes its place, and it goes to schema %I', p.g, p.here), 'AccessExclusiveLock: everybody waits', p.tries FROM p
         UNION ALL SELECT 61, p.ordinal, 'cutover', p.g, 'from now on everybody may write it; keys of written rows go to its log', 'ShareRowExclusiveLock on the target', 'milliseconds' FROM p

@@ -158,7 +158,11 @@ BEGIN
         EXIT WHEN confiture._remote_drain_all(t, 20000) < 500;
     END LOOP;
     PERFORM confiture._remote_call(t.id, 'mirror');
-    PERFORM confiture._transition_set_state(t.id, 'mirrored');
+    IF EXISTS (SELECT FROM confiture.transition_remote AS r WHERE r.transition = t.id AND r.mode = 'synchronous') THEN
+        PERFORM confiture._remote_sync_mirror(t);
+    ELSE
+        PERFORM confiture._transition_set_state(t.id, 'mirrored');
+    END IF;
 END
 $$;
 

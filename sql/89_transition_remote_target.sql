@@ -389,17 +389,22 @@ AS $$
 DECLARE
     t confiture.transition := confiture._half_get(argument);
     p confiture.transition_table;
+    query text;
     answer jsonb;
 BEGIN
     SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
     WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
-    EXECUTE format('SELECT jsonb_build_object(''rows'', count(*), ''digest'', confiture._digest(ROW(%s))::text) FROM ONLY %s AS target WHERE %s',
+    query := format('SELECT jsonb_build_object(''rows'', count(*), ''digest'', confiture._digest(ROW(%s))::text) FROM ONLY %s AS target WHERE %s',
         confiture._remote_digest_columns(p.source, 'target', ARRAY(SELECT jsonb_array_elements_text(argument -> 'columns'))),
         confiture._relation_name(p.source),
         confiture._transition_range(p, p.source_key, 'target',
             (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'lower', 'null')) AS e),
-            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'upper', 'null')) AS e)))
-    INTO answer;
+            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'upper', 'null')) AS e)));
+    IF (argument ->> 'latest')::boolean THEN
+        SELECT r.answer INTO answer FROM confiture._with_latest_snapshot(query) AS r (answer jsonb);
+    ELSE
+        EXECUTE query INTO answer;
+    END IF;
     RETURN answer;
 END
 $$;

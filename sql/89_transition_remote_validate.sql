@@ -128,21 +128,23 @@ BEGIN
     PERFORM confiture._remote_lock(t);
     -- A cutover that was committed there, and not here, is taken back.
     PERFORM confiture._remote_call(t.id, 'close', jsonb_build_object('lock_timeout', '5s'));
-    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        FOR part IN SELECT c.* FROM confiture._remote_compare(p, 20000) AS c LOOP
-            ranges := ranges + 1;
-            total := total + part.source_rows;
-            CONTINUE WHEN part.equal;
-            wrong := wrong + 1;
-            FOR row IN SELECT d.* FROM confiture._remote_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d LOOP
-                found := found + 1;
-                source_table := confiture._relation_name(p.source);
-                key := row.key;
-                difference := row.difference;
-                source_row := row.source_row;
-                target_row := row.target_row;
-                RETURN NEXT;
-            END LOOP;
+    -- All ranges first: in mode synchronous what differs is looked at again under a lock.
+    FOR part IN SELECT r AS pair, c.lower, c.upper, c.source_rows, c.equal
+            FROM confiture.transition_table AS r CROSS JOIN LATERAL confiture._remote_compare(r, 20000) WITH ORDINALITY AS c
+            WHERE r.transition = t.id ORDER BY r.ordinal, c.ordinality LOOP
+        p := part.pair;
+        ranges := ranges + 1;
+        total := total + part.source_rows;
+        CONTINUE WHEN part.equal OR confiture._remote_is_sync(t) AND confiture._remote_sync_equal(t, p, part.lower, part.upper);
+        wrong := wrong + 1;
+        FOR row IN SELECT d.* FROM confiture._remote_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d LOOP
+            found := found + 1;
+            source_table := confiture._relation_name(p.source);
+            key := row.key;
+            difference := row.difference;
+            source_row := row.source_row;
+            target_row := row.target_row;
+            RETURN NEXT;
         END LOOP;
     END LOOP;
     IF wrong = 0 THEN
@@ -176,6 +178,8 @@ BEGIN
     PERFORM confiture._remote_lock(t);
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR part IN SELECT c.* FROM confiture._remote_compare(p, 20000) AS c WHERE NOT c.equal LOOP
+            -- Writers are stopped then: what they have just put there must not be overwritten.
+            CONTINUE WHEN confiture._remote_is_sync(t) AND confiture._remote_sync_equal(t, p, part.lower, part.upper);
             -- As if they had been written just now.
             EXECUTE format('INSERT INTO %s SELECT %s FROM confiture._remote_differences($1, $2, $3, NULL) AS d', confiture._relation_name(p.log),
                 (SELECT string_agg(format('d.key[%s]::%s', k.n, format_type(confiture._base_type(a.atttypid), -1)), ', ' ORDER BY k.n)

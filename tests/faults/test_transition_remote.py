@@ -246,6 +246,41 @@ def test_an_outage_of_the_target_costs_writers_nothing(pair: Pair) -> None:
     pair.check_both(judge)
 
 
+def test_writers_that_write_both_servers(pair: Pair) -> None:
+    """In mode synchronous both sides are equal without a worker; writers fail while the target is away."""
+    pair.prepare(options='{"chunk_ms": 5, "mode": "synchronous"}')
+    judge = pair.load(faults=True)
+    validate = "SELECT * FROM confiture.transition_validate('t')"
+    with judge.running():
+        for wanted in ("captured", "catching_up", "mirrored", "validated"):
+            pair.go(wanted)
+            judge.wait(5)
+        assert pair.source.execute(validate) == []
+        judge.wait(20)
+        assert judge.errors == []
+        pair.server.stop()
+        with pytest.raises(psycopg.Error) as problem:
+            pair.source.execute("UPDATE app.items SET amount = amount WHERE id = 1")
+        assert problem.value.sqlstate in AWAY
+        pair.server.start()
+        judge.wait(20)
+        pair.source.connection.close()
+        for _ in range(3):
+            kill(pair, "source")
+            pair.source.server.wait_ready()
+            judge.wait(20)
+        pair.source.connection = pair.source.server.connect(pair.name)
+        # What the target committed when one of them died, and the source did not, is there alone.
+        pair.again("SELECT confiture.transition_repair('t')")
+        assert pair.source.execute(validate) == []
+        judge.wait(5)
+    assert judge.errors == []
+    assert pair.lag() == "0"
+    assert judge.damages(pair.source.connection, "app.items") == []
+    with pair.server.connect(pair.name) as connection:
+        assert judge.damages(connection, "app_new.items") == []
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_kills_at_random_moments(pair: Pair, seed: int) -> None:
     """Source, target, backend and worker die in every state before the cutover: nothing is lost."""

@@ -62,7 +62,7 @@ $_$);
 SELECT is(refusal('target'), 'b.t on server target: it does not exist.', 'no table there');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'nothing', 'b', server => 'target')$$, '3F000', NULL, 'no source schema');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"targets": [{"target": "t"}, {"target": "u"}]}}}', server => 'target')$$, '0A000', NULL, 'a split');
-SELECT is(refusal('target', options => '{"mode": "quantum"}'), '0A000 option "mode" can''t be "quantum"', 'another mode');
+SELECT is(refusal('target', options => '{"mode": "quantum"}'), '22023 option "mode" can''t be "quantum"', 'another mode');
 SELECT is(refusal('target', options => '{"speed": 1}'), '22023 there is no option ''speed''', 'another option');
 SELECT is(refusal('target', '{"tables": {"u": {}}}'), 'table a.u does not exist.', 'a table that is not there');
 
