@@ -125,7 +125,7 @@ AS $$
     SELECT format('CREATE TABLE %s (%s)', name,
             -- Keys are compared with positions in the source: in its order.
             (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END),
+                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod ELSE -1 END),
                     CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
              FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
              JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name

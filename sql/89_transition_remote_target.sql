@@ -219,7 +219,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(format('k%s %s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-        CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END)), ', ' ORDER BY k.ordinal)
+        CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod ELSE -1 END)), ', ' ORDER BY k.ordinal)
     FROM unnest(key) WITH ORDINALITY AS k (name, ordinal)
     JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = k.name
 $$;
