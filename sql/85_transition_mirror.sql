@@ -293,8 +293,8 @@ BEGIN
     END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', confiture._relation_name(p.target), fk.name, fk.definition,
-                CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' END);
+            EXECUTE confiture._transition_definition(p.target, fk.name,
+                fk.definition || CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' ELSE '' END);
         END LOOP;
         UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
     END LOOP;
