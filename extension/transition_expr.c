@@ -217,14 +217,16 @@ check_definition(const char *text, void *context)
 	Oid relid = *(Oid *) context;
 	Node *statement = list_length(list) == 1 ? linitial_node(RawStmt, list)->stmt : NULL;
 
-	if (statement && (adds_constraint(statement) ||
-					  (IsA(statement, IndexStmt) && !((IndexStmt *) statement)->concurrent &&
-					   RangeVarGetRelid(((IndexStmt *) statement)->relation, NoLock, true) == relid)))
+	if (statement &&
+		(adds_constraint(statement) ||
+		 (IsA(statement, IndexStmt) && !((IndexStmt *) statement)->concurrent &&
+		  RangeVarGetRelid(((IndexStmt *) statement)->relation, NoLock, true) == relid)))
 		return;
-	ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-					errmsg("what is stored of table \"%s\" is neither an index of it nor a constraint",
-						   get_rel_name(relid)),
-					errdetail("It is: %s", text)));
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("what is stored of table \"%s\" is neither an index of it nor a constraint",
+					get_rel_name(relid)),
+			 errdetail("It is: %s", text)));
 }
 
 /*
@@ -244,9 +246,9 @@ confiture_transition_definition(PG_FUNCTION_ARGS)
 	statement = text_to_cstring(PG_GETARG_TEXT_PP(2));
 	if (!PG_ARGISNULL(1))
 		statement = psprintf("ALTER TABLE %s ADD CONSTRAINT %s %s",
-						quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												   get_rel_name(relid)),
-						quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(1))), statement);
+							 quote_qualified_identifier(
+								 get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid)),
+							 quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(1))), statement);
 	parse_both_ways(check_definition, statement, &relid);
 	PG_RETURN_TEXT_P(cstring_to_text(statement));
 }
