@@ -20,6 +20,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -47,6 +48,37 @@ check_owners(Relation from, Relation to)
 						errmsg("the owner of table \"%s\" may not write table \"%s\"",
 							   RelationGetRelationName(from), RelationGetRelationName(to)),
 						errhint("In a transition both tables belong to the same role.")));
+}
+
+/* Tells whether a value of one type of a key can stand in a column of the other, as it is. */
+static bool
+same_kind(Oid one, Oid other)
+{
+	one = getBaseType(one);
+	other = getBaseType(other);
+	return one == other ||
+		   ((one == INT2OID || one == INT4OID || one == INT8OID) &&
+			(other == INT2OID || other == INT4OID || other == INT8OID)) ||
+		   ((one == TEXTOID || one == VARCHAROID) && (other == TEXTOID || other == VARCHAROID));
+}
+
+/* Raises an error unless a table can be the change log for keys of another, and may be written. */
+void
+cf_check_log(Relation rel, Relation log, const AttrNumber *key, int nkeys)
+{
+	TupleDesc desc = RelationGetDescr(log);
+	bool fits = log->rd_rel->relkind == RELKIND_RELATION && desc->natts == nkeys;
+
+	check_owners(rel, log);
+	for (int i = 0; fits && i < nkeys; i++)
+		fits = !TupleDescAttr(desc, i)->attisdropped &&
+			   same_kind(TupleDescAttr(desc, i)->atttypid,
+						 TupleDescAttr(RelationGetDescr(rel), key[i] - 1)->atttypid);
+	if (!fits)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("table \"%s\" is not a change log for keys of table \"%s\"",
+							   RelationGetRelationName(log), RelationGetRelationName(rel)),
+						errhint("Its columns must be those of the key, and nothing else.")));
 }
 
 /* Writes the key of a row into the change log. */
@@ -103,7 +135,7 @@ capture(TriggerData *data, CfRoute *route)
 	Relation log = cf_relation_again(route->to);
 	HeapTuple before, after;
 
-	check_owners(rel, log);
+	cf_check_log(rel, log, route->from_key, route->nkeys);
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 	{
 		Datum values[INDEX_MAX_KEYS] = {0};

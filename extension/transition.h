@@ -111,6 +111,9 @@ extern CfRoute *cf_route_get(int32 pair, CfRouteKind kind);
 extern void cf_route_enter(void);
 extern void cf_route_leave(void);
 
+/* capture.c */
+extern void cf_check_log(Relation rel, Relation log, const AttrNumber *key, int nkeys);
+
 /* transition_expr.c */
 extern Expr *cf_route_expression(Relation rel, const char *alias, const char *text, Oid type,
 								 int32 typmod, bool *domains);

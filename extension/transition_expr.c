@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -32,6 +33,8 @@
 #include "transition.h"
 
 PG_FUNCTION_INFO_V1(confiture_transition_expression);
+PG_FUNCTION_INFO_V1(confiture_transition_check_text);
+PG_FUNCTION_INFO_V1(confiture_transition_definition);
 
 /* Parses the text of an expression; whatever else could stand in it is refused. */
 static Node *
@@ -145,4 +148,107 @@ confiture_transition_expression(PG_FUNCTION_ARGS)
 						 "...) for example, instead of a function that looks at settings.")));
 	table_close(rel, NoLock);
 	PG_RETURN_BOOL(contain_var_clause((Node *) expr));
+}
+
+/*
+ * Parses a text as sessions do that have set standard_conforming_strings or
+ * not: where a literal ends must not depend on who reads it.
+ */
+static void
+parse_both_ways(void (*parse)(const char *text, void *context), const char *text, void *context)
+{
+	static const char *const settings[] = {"on", "off"};
+	int ways = strchr(text, '\\') != NULL && PG_VERSION_NUM < 190000 ? 2 : 1;
+
+	for (int i = 0; i < ways; i++)
+	{
+		int nest = NewGUCNestLevel();
+
+		(void) set_config_option("standard_conforming_strings", settings[i], PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+		(void) set_config_option("escape_string_warning", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+		parse(text, context);
+		AtEOXact_GUC(true, nest);
+	}
+}
+
+/* Raises an error unless a text is a single expression. */
+static void
+check_expression(const char *text, void *context)
+{
+	(void) parse_one(text);
+}
+
+/*
+ * confiture._transition_check_text(text): raises an error unless it is a
+ * single expression, whatever it may mean.
+ */
+Datum
+confiture_transition_check_text(PG_FUNCTION_ARGS)
+{
+	parse_both_ways(check_expression, text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL);
+	PG_RETURN_BOOL(true);
+}
+
+/* Tells whether a statement adds a constraint that was taken off a table, and does nothing else. */
+static bool
+adds_constraint(Node *statement)
+{
+	AlterTableStmt *alter = (AlterTableStmt *) statement;
+	AlterTableCmd *cmd;
+	Constraint *constraint;
+
+	if (!IsA(statement, AlterTableStmt) || list_length(alter->cmds) != 1)
+		return false;
+	cmd = linitial_node(AlterTableCmd, alter->cmds);
+	constraint = (Constraint *) cmd->def;
+	return cmd->subtype == AT_AddConstraint && IsA(constraint, Constraint) &&
+		   (constraint->contype == CONSTR_UNIQUE || constraint->contype == CONSTR_EXCLUSION ||
+			constraint->contype == CONSTR_FOREIGN) &&
+		   constraint->indexname == NULL;
+}
+
+/* Raises an error unless a text adds a constraint, or an index of the table whose OID is the context. */
+static void
+check_definition(const char *text, void *context)
+{
+	List *list = raw_parser(text, RAW_PARSE_DEFAULT);
+	Oid relid = *(Oid *) context;
+	Node *statement = list_length(list) == 1 ? linitial_node(RawStmt, list)->stmt : NULL;
+
+	if (statement &&
+		(adds_constraint(statement) ||
+		 (IsA(statement, IndexStmt) && !((IndexStmt *) statement)->concurrent &&
+		  RangeVarGetRelid(((IndexStmt *) statement)->relation, NoLock, true) == relid)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("what is stored of table \"%s\" is neither an index of it nor a constraint",
+					get_rel_name(relid)),
+			 errdetail("It is: %s", text)));
+}
+
+/*
+ * confiture._transition_definition(rel, constraint, definition): the statement
+ * that gives a table a constraint, or, without the name of one, an index. It
+ * was stored meanwhile: what else could stand there is refused.
+ */
+Datum
+confiture_transition_definition(PG_FUNCTION_ARGS)
+{
+	Oid relid;
+	char *statement;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
+		PG_RETURN_NULL();
+	relid = PG_GETARG_OID(0);
+	statement = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	if (!PG_ARGISNULL(1))
+		statement = psprintf("ALTER TABLE %s ADD CONSTRAINT %s %s",
+							 quote_qualified_identifier(
+								 get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid)),
+							 quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(1))), statement);
+	parse_both_ways(check_definition, statement, &relid);
+	PG_RETURN_TEXT_P(cstring_to_text(statement));
 }

@@ -15,7 +15,9 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
@@ -57,6 +59,25 @@ close_door(void *arg)
 	door->sink = NULL;
 }
 
+/* Raises an error unless a view has the columns that a route reads, and the one that says what is to be done. */
+static void
+check_view(Relation view, CfRoute *route)
+{
+	TupleDesc desc = RelationGetDescr(view);
+	Relation from = table_open(route->from, AccessShareLock);
+	TupleDesc shape = RelationGetDescr(from);
+	bool fits = desc->natts == shape->natts;
+
+	for (int i = 0; fits && i < desc->natts; i++)
+		fits = !TupleDescAttr(shape, i)->attisdropped &&
+			   TupleDescAttr(desc, i)->atttypid == TupleDescAttr(shape, i)->atttypid;
+	if (!fits || TupleDescAttr(desc, desc->natts - 1)->atttypid != CHAROID)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("view \"%s\" does not have the columns of table \"%s\"",
+							   RelationGetRelationName(view), RelationGetRelationName(from))));
+	table_close(from, NoLock);
+}
+
 /* Opens it for the first row; again after the route was made anew. */
 static Door *
 open_door(FmgrInfo *flinfo, Relation view, int32 pair)
@@ -75,6 +96,7 @@ open_door(FmgrInfo *flinfo, Relation view, int32 pair)
 	if (door->sink == NULL || door->sink->route != route)
 	{
 		close_door(door);
+		check_view(view, route);
 		door->context =
 			AllocSetContextCreate(TopTransactionContext, "confiture door", ALLOCSET_SMALL_SIZES);
 		caller = MemoryContextSwitchTo(door->context);

@@ -203,6 +203,7 @@ log_partner(CfSink *sink)
 	bool nulls[INDEX_MAX_KEYS] = {0};
 	HeapTuple entry;
 
+	cf_check_log(sink->rel, log, route->to_key, route->nkeys);
 	for (int k = 0; k < route->nkeys; k++)
 		values[k] = sink->row->tts_values[route->to_key[k] - 1];
 	entry = heap_form_tuple(RelationGetDescr(log), values, nulls);

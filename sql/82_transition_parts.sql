@@ -173,7 +173,7 @@ DECLARE
     columns text := confiture._transition_key(key, alias);
     types text[];
 BEGIN
-    SELECT array_agg(format_type(confiture._base_type(a.atttypid), NULL) ORDER BY k.ordinal) INTO types
+    SELECT array_agg(format_type(confiture._base_type(a.atttypid), -1) ORDER BY k.ordinal) INTO types
     FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
     JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name;
     RETURN concat_ws(' AND ', 'true',

@@ -55,12 +55,12 @@ DECLARE
 BEGIN
     FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes) AS i (name text, "constraint" text, definition text, comment text) LOOP
         IF ix."constraint" IS NOT NULL THEN
-            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', target, ix."constraint", ix.definition);
+            EXECUTE confiture._transition_definition(p.target, ix."constraint", ix.definition);
             IF ix.comment IS NOT NULL THEN
                 EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', ix."constraint", target, ix.comment);
             END IF;
         ELSE
-            EXECUTE ix.definition;
+            EXECUTE confiture._transition_definition(p.target, NULL, ix.definition);
             IF ix.comment IS NOT NULL THEN
                 EXECUTE format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
                     JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment);
@@ -125,7 +125,7 @@ AS $$
     SELECT format('CREATE TABLE %s (%s)', name,
             -- Keys are compared with positions in the source: in its order.
             (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END),
+                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod ELSE -1 END),
                     CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
              FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
              JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name

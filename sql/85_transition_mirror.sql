@@ -47,7 +47,7 @@ BEGIN
     IF truncated > 0 THEN
         PERFORM confiture._transition_fill(p.id, false, format(
             'SELECT %s, %s FROM ONLY %s AS target LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL',
-            (SELECT string_agg(format('target.%I::%s', k.b, format_type(a.atttypid, NULL)), ', ' ORDER BY k.ordinal)
+            (SELECT string_agg(format('target.%I::%s', k.b, format_type(a.atttypid, -1)), ', ' ORDER BY k.ordinal)
              FROM unnest(p.source_key, p.target_key) WITH ORDINALITY AS k (a, b, ordinal)
              JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.a),
             confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.target), source,
@@ -58,7 +58,7 @@ BEGIN
         ' SELECT %s, %s FROM (SELECT DISTINCT %s FROM gone) AS g LEFT JOIN ONLY %s AS source ON %s',
         log, 'WHERE l.k1 IS NOT NULL' || coalesce(' AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE '
             || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''),
-        (SELECT string_agg(format('g.k%s::%s', k.ordinal, format_type(a.atttypid, NULL)), ', ' ORDER BY k.ordinal)
+        (SELECT string_agg(format('g.k%s::%s', k.ordinal, format_type(a.atttypid, -1)), ', ' ORDER BY k.ordinal)
          FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
          JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name),
         confiture._transition_columns(p.source, 'source'), keys, source,
@@ -293,8 +293,8 @@ BEGIN
     END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', confiture._relation_name(p.target), fk.name, fk.definition,
-                CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' END);
+            EXECUTE confiture._transition_definition(p.target, fk.name,
+                fk.definition || CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' ELSE '' END);
         END LOOP;
         UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
     END LOOP;

@@ -209,7 +209,7 @@ BEGIN
             SELECT string_agg(format('(%s)', k.text), ', '), count(*) INTO keys, count
             FROM confiture._transition_differences(p, part.lower, part.upper, NULL) AS d
             CROSS JOIN LATERAL (
-                SELECT string_agg(format('%L::%s', v.value, format_type(a.atttypid, NULL)), ', ' ORDER BY v.ordinal) AS text
+                SELECT string_agg(format('%L::%s', v.value, format_type(a.atttypid, -1)), ', ' ORDER BY v.ordinal) AS text
                 FROM unnest(d.key, p.source_key, p.target_key) WITH ORDINALITY AS v (value, source_column, target_column, ordinal)
                 JOIN pg_attribute AS a ON a.attrelid = CASE "right" WHEN 'target' THEN p.target ELSE p.source END
                     AND a.attname = CASE "right" WHEN 'target' THEN v.target_column ELSE v.source_column END) AS k;

@@ -314,7 +314,7 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
             AND confiture._relation_name(r.target) IS NOT NULL ORDER BY r.ordinal LOOP
         FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', confiture._relation_name(p.target), fk.name, fk.definition);
+            EXECUTE confiture._transition_definition(p.target, fk.name, fk.definition);
         END LOOP;
     END LOOP;
     PERFORM confiture._transition_forget(t.id);

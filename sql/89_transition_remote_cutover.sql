@@ -49,11 +49,12 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format($f$
+#variable_conflict use_column
 DECLARE
-    r record;
+    confiture_row record;
 BEGIN
     IF TG_OP <> 'DELETE' THEN
-        SELECT %1$s INTO r FROM (SELECT %2$s) AS source;
+        SELECT %1$s INTO confiture_row FROM (SELECT %2$s) AS source;
     END IF;
     IF TG_OP = 'INSERT' THEN
         INSERT INTO %3$s (%4$s) VALUES (%5$s);
@@ -76,8 +77,8 @@ $f$,
          FROM pg_attribute AS s WHERE s.attrelid = p.source AND s.attnum > 0 AND NOT s.attisdropped),
         confiture._remote_table(p, 'target'),
         string_agg(quote_ident(g.attname), ', ' ORDER BY g.attnum),
-        string_agg('r.c' || g.attnum, ', ' ORDER BY g.attnum),
-        string_agg(format('%I = r.c%s', g.attname, g.attnum), ', ' ORDER BY g.attnum)
+        string_agg('confiture_row.c' || g.attnum, ', ' ORDER BY g.attnum),
+        string_agg(format('%I = confiture_row.c%s', g.attname, g.attnum), ', ' ORDER BY g.attnum)
             FILTER (WHERE confiture._transition_expression(p.source, 'source', p.columns ->> g.attname, g.atttypid, g.atttypmod)),
         (SELECT string_agg(format('target.%I = OLD.%I', k.t, k.s), ' AND ') FROM unnest(p.target_key, p.source_key) AS k (t, s)))
     FROM pg_attribute AS g WHERE g.attrelid = p.target AND g.attnum > 0 AND NOT g.attisdropped AND g.attgenerated = ''
@@ -183,10 +184,12 @@ BEGIN
     END LOOP;
     FOR item IN SELECT q.source_column, q.used FROM confiture._remote_sequences(p) AS q WHERE q.is_identity LOOP
         EXECUTE format('ALTER VIEW %s ALTER %I SET DEFAULT nextval(%L)', view, item.source_column, confiture._relation_name(item.used));
-        EXECUTE (SELECT string_agg(format('GRANT USAGE ON SEQUENCE %s TO %s', confiture._relation_name(item.used),
+        EXECUTE coalesce((SELECT string_agg(format('GRANT USAGE ON SEQUENCE %s TO %s', confiture._relation_name(item.used),
                 CASE WHEN x.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END), '; ')
             FROM (SELECT e.grantee FROM pg_class AS c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS e
-                WHERE c.oid = p.source AND e.privilege_type = 'INSERT') AS x);
+                WHERE c.oid = p.source AND e.privilege_type = 'INSERT'
+                UNION SELECT e.grantee FROM pg_attribute AS a, aclexplode(a.attacl) AS e
+                WHERE a.attrelid = p.source AND NOT a.attisdropped AND e.privilege_type = 'INSERT') AS x), '');
     END LOOP;
     FOR item IN SELECT format('GRANT %s ON %s TO %s%s', e.privilege_type, view,
                 CASE WHEN e.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(e.grantee)) END,

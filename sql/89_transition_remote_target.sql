@@ -219,7 +219,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(format('k%s %s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-        CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod END)), ', ' ORDER BY k.ordinal)
+        CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod ELSE -1 END)), ', ' ORDER BY k.ordinal)
     FROM unnest(key) WITH ORDINALITY AS k (name, ordinal)
     JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = k.name
 $$;
@@ -350,8 +350,8 @@ BEGIN
     FOR fk IN SELECT p.id, p.source, f.name, f.definition
             FROM confiture.transition_table AS p, jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text)
             WHERE p.transition = t.id ORDER BY p.ordinal, f.name LOOP
-        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', confiture._relation_name(fk.source), fk.name, fk.definition,
-            CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' END);
+        EXECUTE confiture._transition_definition(fk.source, fk.name,
+            fk.definition || CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' ELSE '' END);
     END LOOP;
     UPDATE confiture.transition_table AS p SET foreign_keys = '[]' WHERE p.transition = t.id;
     PERFORM confiture._transition_set_state(t.id, 'mirrored') WHERE t.state = 'captured';
@@ -637,7 +637,7 @@ BEGIN
         FOR fk IN SELECT r.source, f.name, f.definition
                 FROM confiture.transition_table AS r, jsonb_to_recordset(r.foreign_keys) AS f (name text, definition text)
                 WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
-            EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', confiture._relation_name(fk.source), fk.name, fk.definition);
+            EXECUTE confiture._transition_definition(fk.source, fk.name, fk.definition);
         END LOOP;
         EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
     END IF;

@@ -3,7 +3,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE ROLE transition_mover;
 CREATE ROLE transition_other;
@@ -69,12 +69,14 @@ CREATE SCHEMA mine;
 CREATE TABLE mine.trap (id int PRIMARY KEY, name text NOT NULL, changed int NOT NULL);
 SELECT lives_ok(format('CREATE TRIGGER trap AFTER INSERT ON mine.trap FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', :pair, 'mirror'), 'a trigger of another table');
 SELECT throws_ok($$INSERT INTO mine.trap VALUES (1, 'x', 1)$$, 'CF034', NULL, 'does not write the target');
-UPDATE confiture.transition_table SET source = 'mine.trap' WHERE id = :pair;
+SELECT throws_ok(format('UPDATE confiture.transition_table SET source = %L WHERE id = %s', 'mine.trap', :pair), 'CF030', NULL, 'nor does anybody else change the pair');
 RESET ROLE;
+UPDATE confiture.transition_table SET source = 'mine.trap' WHERE id = :pair;
 -- This session forgets what it knows of the pair.
 ALTER TABLE a.parents SET (fillfactor = 90);
 SET ROLE transition_other;
 SELECT throws_ok($$INSERT INTO mine.trap VALUES (1, 'x', 1)$$, '42501', NULL, 'not even when the pair is changed');
+RESET ROLE;
 UPDATE confiture.transition_table SET source = (:source)::oid WHERE id = :pair;
 SET ROLE transition_reader;
 SELECT is(confiture.transition_status('t') ->> 'state', 'planned', 'a reader may look');
