@@ -63,6 +63,18 @@ class Server:
             dbname=database, port=port, application_name=name, autocommit=True, connect_timeout=10
         )
 
+    def connect_again(self, database: str) -> Connection:
+        """Open a connection, once it is to be had: the server may be starting again."""
+        found: list[Connection] = []
+
+        def connected() -> bool:
+            with contextlib.suppress(psycopg.OperationalError):
+                found.append(self.connect(database))
+            return bool(found)
+
+        until(connected, "the server takes connections")
+        return found[0]
+
     @property
     def pid(self) -> int:
         """The postmaster's process."""

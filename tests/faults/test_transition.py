@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +14,7 @@ import pytest
 
 from .conftest import Database
 from .load import TABLE, Load, fill
-from .server import Connection, until
+from .server import Connection, Process, until
 
 WRITERS = 4
 ROWS = 300
@@ -119,10 +116,10 @@ def test_background_workers_outlive_the_client(database: Database) -> None:
         assert background(database) == 3
         until(lambda: state(database) == "copying", "rows are copied")
         victim = database.value("SELECT min(pid) FROM confiture._transition_workers(1)")
-        os.kill(int(str(victim)), signal.SIGKILL)
+        Process(int(str(victim)), "worker").kill()
         until(lambda: broken(database), "the server starts again")
         database.server.wait_ready()
-        database.connection = database.server.connect(database.name)
+        database.connection = database.server.connect_again(database.name)
         assert background(database) == 0
         assert state(database) == "copying"
         database.execute(start)
@@ -381,7 +378,7 @@ def test_kills_at_random_moments(database: Database, seed: int) -> None:
                 for process in (runner, worker):
                     process.kill()
                     process.wait()
-            database.connection = database.server.connect(database.name)
+            database.connection = database.server.connect_again(database.name)
             until(lambda: settled(database), "nobody works on the transition")
             go(database, wanted)
             judge.wait(3)
@@ -424,6 +421,4 @@ def kill(
         except psycopg.OperationalError:
             row = None
         if row is not None:
-            with contextlib.suppress(ProcessLookupError):  # it had done its work
-                os.kill(int(str(row[0])), signal.SIGKILL)
-            time.sleep(0.05)
+            Process(int(str(row[0])), like).kill()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import tempfile
 import threading
@@ -18,7 +17,7 @@ import pytest
 
 from .conftest import Database
 from .load import TABLE, Load, fill
-from .server import Connection, Server, until
+from .server import Connection, Process, Server, until
 
 WRITERS = 4
 ROWS = 300
@@ -269,7 +268,7 @@ def test_writers_that_write_both_servers(pair: Pair) -> None:
             kill(pair, "source")
             pair.source.server.wait_ready()
             judge.wait(20)
-        pair.source.connection = pair.source.server.connect(pair.name)
+        pair.source.connection = pair.source.server.connect_again(pair.name)
         # What the target committed when one of them died, and the source did not, is there alone.
         pair.again("SELECT confiture.transition_repair('t')")
         assert pair.source.execute(validate) == []
@@ -298,7 +297,7 @@ def test_kills_at_random_moments(pair: Pair, seed: int) -> None:
                 pair.server.wait_ready()
                 runner.kill()
                 runner.wait()
-            pair.source.connection = pair.source.server.connect(pair.name)
+            pair.source.connection = pair.source.server.connect_again(pair.name)
             pair.go_on(wanted)
             judge.wait(3)
     assert judge.errors == []
@@ -369,7 +368,7 @@ def test_kills_around_the_cutover(pair: Pair, seed: int) -> None:
                 pair.server.wait_ready()
                 runner.kill()
                 runner.wait()
-                pair.source.connection = pair.source.server.connect(pair.name)
+                pair.source.connection = pair.source.server.connect_again(pair.name)
                 judge.wait(3)
                 pair.again(command)
                 judge.wait(3)
@@ -400,8 +399,7 @@ def kill(pair: Pair, victim: str) -> None:
         except psycopg.OperationalError:
             row = None
         if row is not None:
-            os.kill(int(str(row[0])), signal.SIGKILL)
-            time.sleep(0.05)
+            Process(int(str(row[0])), like).kill()
 
 
 def test_a_row_that_the_target_does_not_take(pair: Pair) -> None:
