@@ -163,6 +163,14 @@ AS $$
     FROM unnest(one_key, other_key) AS k (a, b)
 $$;
 
+-- The names of the key's columns in change logs.
+CREATE OR REPLACE FUNCTION confiture._transition_log_key(p confiture.transition_table) RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg('k' || k ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k
+$$;
+
 -- The condition for the keys behind lower, up to upper.
 CREATE OR REPLACE FUNCTION confiture._transition_range(
     p confiture.transition_table, key text[], alias text, lower text[], upper text[]) RETURNS text
@@ -183,6 +191,23 @@ BEGIN
         CASE WHEN upper IS NOT NULL THEN format('ROW(%s) <= ROW(%s)', columns,
             (SELECT string_agg(format('%L::%s', v.value, v.type), ', ' ORDER BY v.ordinal)
              FROM unnest(upper, types) WITH ORDINALITY AS v (value, type, ordinal))) END);
+END
+$$;
+
+-- The key of the last of so many rows of a source behind lower, as text; NULL: there are fewer. Its callers have
+-- the settings by which text is read back as the same value.
+CREATE OR REPLACE FUNCTION confiture._transition_bound(p confiture.transition_table, lower text[], rows bigint) RETURNS text[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    upper text[];
+BEGIN
+    EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
+        confiture._transition_key(p.source_key, 'source', '::text'), confiture._relation_name(p.source),
+        confiture._transition_range(p, p.source_key, 'source', lower, NULL),
+        confiture._transition_key(p.source_key, 'source'), rows - 1) INTO upper;
+    RETURN upper;
 END
 $$;
 
@@ -246,7 +271,7 @@ AS $$
     FROM jsonb_array_elements(blockers) AS b
 $$;
 
--- Runs one of our functions under locks on all tables of a transition. Waits for each of them no
+-- Runs one of our functions, if any, under locks on all tables of a transition. Waits for each of them no
 -- longer than option lock_timeout, gives everything back and tries again, option lock_retries times.
 CREATE OR REPLACE FUNCTION confiture._transition_locked(t confiture.transition, mode text, work text) RETURNS void
 LANGUAGE plpgsql
@@ -256,31 +281,27 @@ SET row_security = off
 AS $$
 DECLARE
     retries integer := (t.options ->> 'lock_retries')::integer;
+    shared boolean := EXISTS (SELECT FROM confiture.transition_table AS p WHERE p.transition = t.id AND p.shape <> 'single');
+    target_first boolean;
     tables text;
     blockers text;
     told text;
 BEGIN
-    -- As writers lock them: first the side that is written, then the one that mirrors it.
-    SELECT string_agg(confiture._relation_name(r.oid), ', ' ORDER BY r.side, p.ordinal) INTO tables
-    FROM confiture.transition_table AS p,
-        LATERAL (VALUES (1, CASE t.state WHEN 'cut_over' THEN p.target ELSE p.source END),
-            (2, CASE t.state WHEN 'cut_over' THEN p.source ELSE p.target END)) AS r (side, oid)
-    WHERE p.transition = t.id;
     FOR attempt IN 0 .. retries LOOP
-        -- Of tables that are split or merged either side can be the one that is written: turn by turn.
-        IF attempt > 0 AND EXISTS (SELECT FROM confiture.transition_table AS p WHERE p.transition = t.id AND p.shape <> 'single') THEN
-            SELECT string_agg(confiture._relation_name(r.oid), ', ' ORDER BY r.side, p.ordinal) INTO tables
-            FROM confiture.transition_table AS p,
-                LATERAL (VALUES (1, CASE WHEN (t.state = 'cut_over') = (attempt % 2 = 0) THEN p.target ELSE p.source END),
-                    (2, CASE WHEN (t.state = 'cut_over') = (attempt % 2 = 0) THEN p.source ELSE p.target END)) AS r (side, oid)
-            WHERE p.transition = t.id;
-        END IF;
+        -- As writers lock them: first the side that is written, then the one that mirrors it. Of tables that
+        -- are split or merged either side can be the one that is written: turn by turn.
+        target_first := (t.state = 'cut_over') <> (shared AND attempt % 2 = 1);
+        SELECT string_agg(confiture._relation_name(r.oid), ', ' ORDER BY r.is_target <> target_first, p.ordinal) INTO tables
+        FROM confiture.transition_table AS p, LATERAL (VALUES (false, p.source), (true, p.target)) AS r (is_target, oid)
+        WHERE p.transition = t.id;
         BEGIN
             PERFORM set_config('lock_timeout', t.options ->> 'lock_timeout', true);
             IF mode IS NOT NULL AND tables IS NOT NULL THEN
                 EXECUTE format('LOCK TABLE %s IN %s MODE', tables, mode);
             END IF;
-            EXECUTE format('SELECT confiture.%I($1)', work) USING t;
+            IF work IS NOT NULL THEN
+                EXECUTE format('SELECT confiture.%I($1)', work) USING t;
+            END IF;
             RETURN;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             GET STACKED DIAGNOSTICS told = PG_EXCEPTION_HINT;

@@ -44,6 +44,14 @@ BEGIN
 END
 $$;
 
+-- The definition of a foreign key that is made again without looking at the rows.
+CREATE OR REPLACE FUNCTION confiture._transition_unchecked(definition text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT definition || CASE WHEN definition LIKE '% NOT VALID' THEN '' ELSE ' NOT VALID' END
+$$;
+
 -- Puts the secondary indexes back.
 CREATE OR REPLACE FUNCTION confiture._transition_index(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
@@ -51,41 +59,42 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     ix record;
-    target text := confiture._relation_name(p.target);
 BEGIN
     FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes) AS i (name text, "constraint" text, definition text, comment text) LOOP
-        IF ix."constraint" IS NOT NULL THEN
-            EXECUTE confiture._transition_definition(p.target, ix."constraint", ix.definition);
-            IF ix.comment IS NOT NULL THEN
-                EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', ix."constraint", target, ix.comment);
-            END IF;
-        ELSE
-            EXECUTE confiture._transition_definition(p.target, NULL, ix.definition);
-            IF ix.comment IS NOT NULL THEN
-                EXECUTE format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
-                    JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment);
-            END IF;
+        EXECUTE confiture._transition_definition(p.target, ix."constraint", ix.definition);
+        IF ix.comment IS NOT NULL AND ix."constraint" IS NOT NULL THEN
+            EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', ix."constraint", confiture._relation_name(p.target), ix.comment);
+        ELSIF ix.comment IS NOT NULL THEN
+            EXECUTE format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
+                JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment);
         END IF;
     END LOOP;
     UPDATE confiture.transition_table AS t SET indexed = true, indexes = '[]' WHERE t.id = p.id;
 END
 $$;
 
--- The statements that set the triggers of a table to a mode: two pairs can share a table.
+-- The statements that make the triggers of a table call a function; the second of two pairs that share it has its own.
+CREATE OR REPLACE FUNCTION confiture._transition_triggers(relation text, suffix text, called text) RETURNS SETOF text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES (format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION %s',
+            'confiture_transition' || suffix, relation, called)),
+        (format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %s',
+            'confiture_transition_truncate' || suffix, relation, called)),
+        (format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I', relation,
+            'confiture_transition' || suffix, 'confiture_transition_truncate' || suffix))
+$$;
+
+-- Those that set them to a mode.
 CREATE OR REPLACE FUNCTION confiture._transition_trigger_statements(pair integer, relation text, mode text) RETURNS SETOF text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT s.statement
-    FROM (SELECT CASE WHEN p.main THEN '' ELSE '_2' END FROM confiture.transition_table AS p WHERE p.id = pair) AS n (suffix)
-    CROSS JOIN LATERAL (VALUES
-        (1, format('CREATE OR REPLACE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s'
-            ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', 'confiture_transition' || n.suffix, relation, pair, mode)),
-        (2, format('CREATE OR REPLACE TRIGGER %I AFTER TRUNCATE ON %s'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_trigger(%L, %L)', 'confiture_transition_truncate' || n.suffix, relation, pair, mode)),
-        (3, format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I, ENABLE ALWAYS TRIGGER %I', relation,
-            'confiture_transition' || n.suffix, 'confiture_transition_truncate' || n.suffix))) AS s (place, statement)
-    ORDER BY s.place
+    SELECT s.statement FROM confiture.transition_table AS p,
+        confiture._transition_triggers(relation, CASE WHEN p.main THEN '' ELSE '_2' END,
+            format('confiture._transition_trigger(%L, %L)', pair, mode)) AS s (statement)
+    WHERE p.id = pair
 $$;
 
 -- Sets them.
@@ -218,10 +227,7 @@ DECLARE
 BEGIN
     SELECT coalesce(max(c.ordinal), 0) INTO last FROM confiture.transition_chunk AS c WHERE c.pair = p.id;
     FOR i IN 1 .. 4 LOOP
-        EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
-            confiture._transition_key(p.source_key, 'source', '::text'), confiture._relation_name(p.source),
-            confiture._transition_range(p, p.source_key, 'source', at, NULL),
-            confiture._transition_key(p.source_key, 'source'), size - 1) INTO bound;
+        bound := confiture._transition_bound(p, at, size);
         INSERT INTO confiture.transition_chunk (pair, ordinal, lower, upper) VALUES (p.id, last + i, at, bound);
         at := bound;
         EXIT WHEN bound IS NULL;
@@ -234,7 +240,8 @@ $$;
 -- that the copy takes. Rows that are behind all chunks are copied later, as they are then: their
 -- entries just go. Rows of a chunk that is not copied yet keep theirs. The row of the pair is
 -- locked by the caller: nobody cuts chunks meanwhile.
-CREATE OR REPLACE FUNCTION confiture._transition_drain_copied(p confiture.transition_table) RETURNS void
+CREATE OR REPLACE FUNCTION confiture._transition_drain_copied(
+    p confiture.transition_table, t confiture.transition) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET datestyle = 'ISO, YMD'
@@ -245,7 +252,8 @@ AS $$
 DECLARE
     batch CONSTANT bigint := 20000;
     log text := confiture._relation_name(p.log);
-    key text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
+    key text[] := confiture._transition_log_key(p);
+    remote boolean := confiture._transition_is_remote(t.id);
     -- Read before the log is: what is copied by now is copied when entries are taken.
     uncopied text := (SELECT string_agg(format(' AND NOT (%s)', confiture._transition_range(p, key, 'm', c.lower, c.upper)), '')
         FROM confiture.transition_chunk AS c WHERE c.pair = p.id AND c.copied_at IS NULL);
@@ -254,12 +262,12 @@ DECLARE
     waiting bigint;
 BEGIN
     -- On the way to another server the position is not yet committed when the target is: theirs are drained when it is.
-    IF NOT p.cut AND NOT confiture._transition_is_remote(p.transition) THEN
+    IF NOT p.cut AND NOT remote THEN
         EXECUTE format('DELETE FROM %s AS m WHERE m.k1 IS NOT NULL AND %s', log,
             confiture._transition_range(p, key, 'm', p.position, NULL));
     END IF;
     EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS m WHERE %s LIMIT %s) AS w', log, condition, batch) INTO waiting;
-    IF waiting > 0 AND confiture._transition_is_remote(p.transition) THEN
+    IF waiting > 0 AND remote THEN
         PERFORM confiture._remote_drain(p, batch, condition);
     ELSIF waiting > 0 THEN
         PERFORM confiture._transition_drain(p, batch, condition);
@@ -267,7 +275,7 @@ BEGIN
     -- More often when the log is long, but never all the time: rows must be copied too.
     UPDATE confiture.transition_table AS r
     SET drained_at = clock_timestamp() - CASE WHEN waiting < batch THEN 0 ELSE 40 END
-        * (SELECT (t.options ->> 'chunk_ms')::double precision FROM confiture.transition AS t WHERE t.id = p.transition) * interval '1 ms'
+        * (t.options ->> 'chunk_ms')::double precision * interval '1 ms'
     WHERE r.id = p.id;
 END
 $$;
@@ -292,7 +300,7 @@ BEGIN
     WHERE r.transition = t.id AND (r.main OR r.shape <> 'merge') AND coalesce(r.drained_at, t.changed_at) < started - 50 * (t.options ->> 'chunk_ms')::double precision * interval '1 ms'
     ORDER BY r.drained_at NULLS FIRST, r.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-        PERFORM confiture._transition_drain_copied(p);
+        PERFORM confiture._transition_drain_copied(p, t);
         did := 'drained';
         RETURN;
     END IF;

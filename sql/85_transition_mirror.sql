@@ -30,8 +30,8 @@ AS $$
 DECLARE
     log text := confiture._relation_name(p.log);
     source text := confiture._relation_name(p.source);
-    keys text := (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k);
-    log_key text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
+    log_key text[] := confiture._transition_log_key(p);
+    keys text := array_to_string(log_key, ', ');
     -- Values of unique columns may have changed places among the rows.
     mode text := CASE WHEN (p.indexed OR p.shape = 'merge') AND (SELECT count(*) FROM pg_index AS i WHERE i.indrelid = p.target
         AND (i.indisunique OR i.indisexclusion)) > 1 THEN 'replace' ELSE 'put' END
@@ -293,8 +293,7 @@ BEGIN
     END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            EXECUTE confiture._transition_definition(p.target, fk.name,
-                fk.definition || CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' ELSE '' END);
+            EXECUTE confiture._transition_definition(p.target, fk.name, confiture._transition_unchecked(fk.definition));
         END LOOP;
         UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
     END LOOP;

@@ -33,10 +33,7 @@ DECLARE
 BEGIN
     SELECT c.* INTO compared FROM confiture._transition_compared(p) AS c;
     LOOP
-        EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
-            confiture._transition_key(p.source_key, 'source', '::text'), source,
-            confiture._transition_range(p, p.source_key, 'source', lower, NULL),
-            confiture._transition_key(p.source_key, 'source'), range_rows - 1) INTO upper;
+        upper := confiture._transition_bound(p, lower, range_rows);
         EXECUTE format('SELECT s.n, t.n, s.n = t.n AND s.d = t.d FROM'
             ' (SELECT count(*) AS n, confiture._digest(ROW(%s)) AS d FROM ONLY %s AS source WHERE %s) AS s,'
             ' (SELECT count(*) AS n, confiture._digest(ROW(%s)) AS d FROM ONLY %s AS target WHERE %s) AS t',
@@ -69,7 +66,7 @@ SET row_security = off
 AS $$
 DECLARE
     compared record;
-    names text[] := ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k);
+    names text[] := confiture._transition_log_key(p);
     -- Where the second of two tables has no row: whether the wide one says that it should.
     lacks text := 'true';
 BEGIN
@@ -99,6 +96,20 @@ BEGIN
         confiture._transition_range(p, p.target_key, 'target', lower, upper),
         confiture._transition_same_key(names, 's', names, 't'), coalesce(max_rows::text, 'ALL'));
 END
+$$;
+
+-- Stores how a validation has ended, and the state that follows from it.
+CREATE OR REPLACE FUNCTION confiture._transition_set_validation(
+    transition integer, wrong bigint, total bigint, ranges bigint, started timestamptz) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE confiture.transition AS t
+    SET state = CASE WHEN t.state = 'cut_over' THEN t.state WHEN wrong = 0 THEN 'validated' WHEN t.state = 'validated' THEN 'mirrored' ELSE t.state END,
+        changed_at = clock_timestamp(),
+        validation = jsonb_build_object('at', clock_timestamp(), 'equal', wrong = 0, 'rows', total, 'ranges', ranges,
+            'ranges_that_differ', wrong, 'elapsed_ms', round(extract(epoch FROM clock_timestamp() - started) * 1000))
+    WHERE t.id = transition
 $$;
 
 CREATE OR REPLACE FUNCTION confiture.transition_validate(name text, max_rows integer DEFAULT 100)
@@ -144,12 +155,7 @@ BEGIN
             EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(p.target), fk.conname);
         END LOOP;
     END LOOP;
-    UPDATE confiture.transition AS r
-    SET state = CASE WHEN r.state = 'cut_over' THEN r.state WHEN wrong = 0 THEN 'validated' WHEN r.state = 'validated' THEN 'mirrored' ELSE r.state END,
-        changed_at = clock_timestamp(),
-        validation = jsonb_build_object('at', clock_timestamp(), 'equal', wrong = 0, 'rows', total, 'ranges', ranges,
-            'ranges_that_differ', wrong, 'elapsed_ms', round(extract(epoch FROM clock_timestamp() - started) * 1000))
-    WHERE r.id = t.id;
+    PERFORM confiture._transition_set_validation(t.id, wrong, total, ranges, started);
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_validate(text, integer) IS
@@ -168,16 +174,16 @@ DECLARE
     p confiture.transition_table;
     back boolean := t.options ->> 'right' = 'target';
     reads oid;
+    keys text[];
 BEGIN
     SELECT r.* INTO p FROM confiture.transition_table AS r WHERE r.id = (t.options ->> 'pair')::integer;
+    keys := confiture._transition_log_key(p);
     reads := CASE WHEN back THEN p.target ELSE p.source END;
     PERFORM confiture._transition_fill(p.id, back, format(
         'SELECT g.*, %s FROM (VALUES %s) AS g (%s) LEFT JOIN ONLY %s AS r ON %s',
         confiture._transition_columns(reads, 'r'), t.options ->> 'keys',
-        (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k),
-        confiture._relation_name(reads),
-        confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g',
-            CASE WHEN back THEN p.target_key ELSE p.source_key END, 'r')), 'put');
+        array_to_string(keys, ', '), confiture._relation_name(reads),
+        confiture._transition_same_key(keys, 'g', CASE WHEN back THEN p.target_key ELSE p.source_key END, 'r')), 'put');
 END
 $$;
 

@@ -18,47 +18,52 @@ BEGIN
 END
 $$;
 
--- Lets all tables, or the two schemas, change places. Done twice, it is undone.
+-- The statements by which all tables, or the two schemas, change places. Run twice, they undo themselves.
+-- In PL/pgSQL: a session that has run it once, runs it under the lock without planning it again.
+CREATE OR REPLACE FUNCTION confiture._transition_swap_statements(t confiture.transition) RETURNS TABLE (relation text, statement text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    aside name := format('confiture_swap_%s', t.id);
+BEGIN
+    RETURN QUERY
+    WITH p AS (
+        -- Tables that are split or merged keep their names.
+        SELECT r.ordinal, s.relname AS s, g.relname AS g, a.nspname AS source_schema, b.nspname AS target_schema,
+            CASE r.shape WHEN 'single' THEN g.relname ELSE s.relname END AS s_new, CASE r.shape WHEN 'single' THEN s.relname ELSE g.relname END AS g_new
+        FROM confiture.transition_table AS r
+        JOIN pg_class AS s ON s.oid = r.source JOIN pg_namespace AS a ON a.oid = s.relnamespace
+        JOIN pg_class AS g ON g.oid = r.target JOIN pg_namespace AS b ON b.oid = g.relnamespace
+        WHERE r.transition = t.id
+    ), every (swap, phase, ordinal, at, relation, statement) AS (
+        SELECT 'rename', 0, 0, 0, NULL, format('CREATE SCHEMA %I', aside)
+        UNION ALL SELECT 'rename', 1, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.source_schema, p.s, aside) FROM p
+        UNION ALL SELECT 'rename', 1, p.ordinal, 2, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I RENAME TO %I', aside, p.s, p.s_new) FROM p WHERE p.s <> p.s_new
+        UNION ALL SELECT 'rename', 2, p.ordinal, 1, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I SET SCHEMA %I', p.target_schema, p.g, p.source_schema) FROM p
+        UNION ALL SELECT 'rename', 2, p.ordinal, 2, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I RENAME TO %I', p.source_schema, p.g, p.g_new) FROM p WHERE p.g <> p.g_new
+        UNION ALL SELECT 'rename', 3, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', aside, p.s_new, p.target_schema) FROM p
+        UNION ALL SELECT 'rename', 4, 0, 0, NULL, format('DROP SCHEMA %I', aside)
+        UNION ALL SELECT 'schema', 0, 0, 0, NULL, format('ALTER SCHEMA %I RENAME TO %I', t.source_schema, aside)
+        UNION ALL SELECT 'schema', 1, 0, 0, NULL, format('ALTER SCHEMA %I RENAME TO %I', t.target_schema, t.source_schema)
+        UNION ALL SELECT 'schema', 2, 0, 0, NULL, format('ALTER SCHEMA %I RENAME TO %I', aside, t.target_schema)
+    )
+    SELECT e.relation, e.statement FROM every AS e WHERE t.options ->> 'swap' = e.swap
+    GROUP BY e.phase, e.at, e.relation, e.statement ORDER BY e.phase, min(e.ordinal), e.at;
+END
+$$;
+
+-- Runs them.
 CREATE OR REPLACE FUNCTION confiture._transition_swap(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    aside text := format('confiture_swap_%s', t.id);
-    pair record;
-    phase integer;
+    change text;
 BEGIN
-    IF t.options ->> 'swap' = 'schema' THEN
-        EXECUTE format('ALTER SCHEMA %I RENAME TO %I', t.source_schema, aside);
-        EXECUTE format('ALTER SCHEMA %I RENAME TO %I', t.target_schema, t.source_schema);
-        EXECUTE format('ALTER SCHEMA %I RENAME TO %I', aside, t.target_schema);
-        RETURN;
-    END IF;
-    EXECUTE format('CREATE SCHEMA %I', aside);
-    -- Tables that are split or merged keep their names, others change theirs too.
-    FOR pair IN SELECT one.phase, CASE WHEN one.phase = 2 THEN 'target' ELSE 'source' END AS side, c.oid, a.nspname AS here, b.nspname AS there,
-                c.relname AS name, CASE WHEN p.shape = 'single' THEN d.relname ELSE c.relname END AS new_name, min(p.ordinal) AS ordinal
-            FROM (VALUES (1), (2), (3)) AS one (phase)
-            CROSS JOIN confiture.transition_table AS p
-            JOIN pg_class AS c ON c.oid = CASE WHEN one.phase = 2 THEN p.target ELSE p.source END JOIN pg_namespace AS a ON a.oid = c.relnamespace
-            JOIN pg_class AS d ON d.oid = CASE WHEN one.phase = 2 THEN p.source ELSE p.target END JOIN pg_namespace AS b ON b.oid = d.relnamespace
-            WHERE p.transition = t.id GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY one.phase, min(p.ordinal) LOOP
-        CASE pair.phase
-            WHEN 1 THEN
-                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.here, pair.name, aside);
-                IF pair.name <> pair.new_name THEN
-                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', aside, pair.name, pair.new_name);
-                END IF;
-            WHEN 2 THEN
-                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', pair.here, pair.name, pair.there);
-                IF pair.name <> pair.new_name THEN
-                    EXECUTE format('ALTER TABLE %I.%I RENAME TO %I', pair.there, pair.name, pair.new_name);
-                END IF;
-            ELSE
-                EXECUTE format('ALTER TABLE %I.%I SET SCHEMA %I', aside, pair.new_name, pair.there);
-        END CASE;
+    FOR change IN SELECT s.statement FROM confiture._transition_swap_statements(t) AS s LOOP
+        EXECUTE change;
     END LOOP;
-    EXECUTE format('DROP SCHEMA %I', aside);
 END
 $$;
 

@@ -77,41 +77,6 @@ AS $$
     FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE i.indexrelid = index
 $$;
 
--- The statements of a cutover that lets tables change places, as it will run them.
-CREATE OR REPLACE FUNCTION confiture._transition_swap_statements(t confiture.transition) RETURNS TABLE (relation text, statement text)
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH p AS (
-        -- Tables that are split or merged keep their names.
-        SELECT r.ordinal, s.relname AS s, g.relname AS g, a.nspname AS source_schema, b.nspname AS target_schema,
-            format('confiture_swap_%s', t.id) AS aside,
-            CASE r.shape WHEN 'single' THEN g.relname ELSE s.relname END AS s_new, CASE r.shape WHEN 'single' THEN s.relname ELSE g.relname END AS g_new
-        FROM confiture.transition_table AS r
-        JOIN pg_class AS s ON s.oid = r.source JOIN pg_namespace AS a ON a.oid = s.relnamespace
-        JOIN pg_class AS g ON g.oid = r.target JOIN pg_namespace AS b ON b.oid = g.relnamespace
-        WHERE r.transition = t.id
-    ), every (phase, ordinal, at, relation, statement) AS (
-        SELECT 0, 0, 0, NULL, format('CREATE SCHEMA %I', format('confiture_swap_%s', t.id))
-        UNION ALL SELECT 1, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.source_schema, p.s, p.aside) FROM p
-        UNION ALL SELECT 1, p.ordinal, 2, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I RENAME TO %I', p.aside, p.s, p.s_new) FROM p WHERE p.s <> p.s_new
-        UNION ALL SELECT 2, p.ordinal, 1, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I SET SCHEMA %I', p.target_schema, p.g, p.source_schema) FROM p
-        UNION ALL SELECT 2, p.ordinal, 2, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I RENAME TO %I', p.source_schema, p.g, p.g_new) FROM p WHERE p.g <> p.g_new
-        UNION ALL SELECT 3, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.aside, p.s_new, p.target_schema) FROM p
-        UNION ALL SELECT 4, 0, 0, NULL, format('DROP SCHEMA %I', format('confiture_swap_%s', t.id))
-    ), line AS (
-        SELECT e.phase, min(e.ordinal) AS ordinal, e.at, e.relation, e.statement FROM every AS e GROUP BY e.phase, e.at, e.relation, e.statement
-        ORDER BY e.phase, min(e.ordinal), e.at
-    )
-    SELECT l.relation, l.statement FROM line AS l WHERE t.options ->> 'swap' = 'rename'
-    UNION ALL
-    SELECT NULL, s.statement FROM (VALUES
-        (format('ALTER SCHEMA %I RENAME TO %I', t.source_schema, format('confiture_swap_%s', t.id))),
-        (format('ALTER SCHEMA %I RENAME TO %I', t.target_schema, t.source_schema)),
-        (format('ALTER SCHEMA %I RENAME TO %I', format('confiture_swap_%s', t.id), t.target_schema))) AS s (statement)
-    WHERE t.options ->> 'swap' = 'schema'
-$$;
-
 -- A measured time, for another number of rows.
 CREATE OR REPLACE FUNCTION confiture._transition_scaled(measured jsonb, part text, rows bigint, growth text)
 RETURNS TABLE (ms double precision, said text)
@@ -179,8 +144,7 @@ BEGIN
             'AccessShareLock on the source: nobody waits', p.m, 'copy', 'rows', p.n FROM p
         UNION ALL SELECT 5, 30, p.ordinal, 1, 'catch_up', p.g, format('DELETE FROM %s, and the rows with those keys, as they are then', p.l),
             'AccessShareLock on the source: nobody waits', NULL, NULL, 'as many as are written meanwhile', NULL FROM p
-        UNION ALL SELECT 5, 31, p.ordinal, row_number() OVER (), 'catch_up', p.g, CASE WHEN i."constraint" IS NOT NULL
-                THEN format('ALTER TABLE %s ADD CONSTRAINT %I %s', p.g, i."constraint", i.definition) ELSE i.definition END,
+        UNION ALL SELECT 5, 31, p.ordinal, row_number() OVER (), 'catch_up', p.g, confiture._transition_definition(p.target, i."constraint", i.definition),
             'ShareLock on the target, which nobody uses', p.m, coalesce(i.index::text, 'indexed'), 'sorted', p.n
             FROM p, LATERAL (SELECT o."constraint"::text, o.definition, o.index FROM confiture._transition_taken_off(p.pair) AS o WHERE o.kind = 'index' AND done = 1
                 UNION ALL SELECT j ->> 'constraint', j ->> 'definition', NULL FROM jsonb_array_elements(p.indexes) AS j) AS i
@@ -191,7 +155,7 @@ BEGIN
             FROM p, LATERAL confiture._transition_trigger_statements(p.id, p.s, 'mirror') WITH ORDINALITY AS x (s, ordinality)
         UNION ALL SELECT 5, 42, p.ordinal, x.ordinality, 'mirror', p.g, x.s, 'ShareRowExclusiveLock on the target, which nobody uses', p.m, 'trigger', 'none', p.n
             FROM p, LATERAL confiture._transition_trigger_statements(p.id, p.g, 'back') WITH ORDINALITY AS x (s, ordinality)
-        UNION ALL SELECT 5, 43, p.ordinal, row_number() OVER (), 'mirror', p.g, format('ALTER TABLE %s ADD CONSTRAINT %I %s NOT VALID', p.g, f.name, f.definition),
+        UNION ALL SELECT 5, 43, p.ordinal, row_number() OVER (), 'mirror', p.g, confiture._transition_definition(p.target, f.name, confiture._transition_unchecked(f.definition)),
             'ShareRowExclusiveLock on the target and on the table it refers to', p.m, 'trigger', 'none', p.n FROM p, LATERAL (
                 SELECT o.name::text, o.definition FROM confiture._transition_taken_off(p.pair) AS o WHERE o.kind = 'foreign key' AND done = 1
                 UNION ALL SELECT j ->> 'name', j ->> 'definition' FROM jsonb_array_elements(p.foreign_keys) AS j) AS f

@@ -376,10 +376,6 @@ BEGIN
                 DETAIL = format('Table %I.%I has another shape there.', source_schema, pair.source),
                 HINT = 'Split or merge it in one of the two databases, before or after.';
         END IF;
-        IF pair.shape <> 'single' THEN
-            RAISE EXCEPTION 'splitting or merging tables on the way to another server is not supported'
-                USING ERRCODE = 'feature_not_supported', HINT = 'Split or merge them in this database, before or after.';
-        END IF;
         SELECT s.oid INTO found FROM pg_class AS s WHERE s.relname = pair.source AND s.relkind IN ('r', 'p', 'f')
             AND s.relnamespace = (SELECT a.oid FROM pg_namespace AS a WHERE a.nspname = source_schema);
         n := n + 1;

@@ -25,12 +25,12 @@ AS $$
     SELECT format('%I.%s_%s', confiture._remote_schema(p.transition), kind, p.id)
 $$;
 
--- The names of the key's columns in logs.
-CREATE OR REPLACE FUNCTION confiture._remote_log_key(p confiture.transition_table) RETURNS text[]
-LANGUAGE sql IMMUTABLE
+-- The number of a pair's half on the target.
+CREATE OR REPLACE FUNCTION confiture._remote_half(pair integer) RETURNS integer
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT array_agg('k' || k ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k
+    SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = _remote_half.pair
 $$;
 
 -- Copies a range of keys.
@@ -56,7 +56,7 @@ AS $$
 DECLARE
     e record;
     log text := confiture._relation_name(p.log);
-    log_key text[] := confiture._remote_log_key(p);
+    log_key text[] := confiture._transition_log_key(p);
     keys text := array_to_string(log_key, ', ');
     there text := confiture._transition_same_key(log_key, 'g', p.source_key, 'source');
     replace boolean := p.indexed AND (SELECT m.unique_indexes > 1 FROM confiture.transition_remote_table AS m WHERE m.pair = p.id);
@@ -136,8 +136,7 @@ BEGIN
         END IF;
         UPDATE confiture.transition_table AS r SET caught_up_at = clock_timestamp() WHERE r.id = p.id;
         IF NOT p.indexed THEN
-            PERFORM confiture._remote_call(t.id, 'index', jsonb_build_object('half',
-                (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id)));
+            PERFORM confiture._remote_call(t.id, 'index', jsonb_build_object('half', confiture._remote_half(p.id)));
             UPDATE confiture.transition_table AS r SET indexed = true, indexes = '[]' WHERE r.id = p.id;
             RETURN NULL;
         END IF;

@@ -100,19 +100,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    sync text;
-    source text;
+    statement text;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         PERFORM confiture._remote_drain(p, NULL);
-        sync := confiture._remote_table(p, 'sync');
-        source := confiture._relation_name(p.source);
-        EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition AFTER INSERT OR UPDATE OR DELETE ON %s'
-            ' FOR EACH ROW EXECUTE FUNCTION %s()', source, sync);
-        EXECUTE format('CREATE OR REPLACE TRIGGER confiture_transition_truncate AFTER TRUNCATE ON %s'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION %s()', source, sync);
-        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER confiture_transition,'
-            ' ENABLE ALWAYS TRIGGER confiture_transition_truncate', source);
+        FOR statement IN SELECT x FROM confiture._transition_triggers(confiture._relation_name(p.source), '',
+                confiture._remote_table(p, 'sync') || '()') AS x LOOP
+            EXECUTE statement;
+        END LOOP;
     END LOOP;
     PERFORM confiture._transition_set_state(t.id, 'mirrored');
 END
@@ -141,13 +136,6 @@ BEGIN
 END
 $$;
 
--- For a lock by itself.
-CREATE OR REPLACE FUNCTION confiture._remote_sync_do_nothing(t confiture.transition) RETURNS void
-LANGUAGE sql
-SET search_path = pg_catalog, pg_temp
-AS $$
-$$;
-
 -- Whether a range is equal on both sides, of which the digests differ: the transaction on the target does not
 -- see what was written since it began. Stops the writers until the end of the transaction, and looks again.
 CREATE OR REPLACE FUNCTION confiture._remote_sync_equal(
@@ -160,16 +148,8 @@ SET extra_float_digits = 3
 SET timezone = 'UTC'
 SET row_security = off
 AS $$
-DECLARE
-    compared record;
-    here jsonb;
 BEGIN
-    PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_remote_sync_do_nothing');
-    SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
-    EXECUTE format('SELECT jsonb_build_object(''rows'', count(*), ''digest'', confiture._digest(ROW(%s))::text) FROM ONLY %s AS source WHERE %s',
-        compared.expressions, confiture._relation_name(p.source), confiture._transition_range(p, p.source_key, 'source', lower, upper)) INTO here;
-    RETURN here = confiture._remote_call(t.id, 'digest', jsonb_build_object('half',
-        (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id),
-        'columns', compared.columns, 'lower', lower, 'upper', upper, 'latest', true));
+    PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', NULL);
+    RETURN (SELECT d.equal FROM confiture._remote_digests(p, lower, upper, true) AS d);
 END
 $$;

@@ -241,7 +241,8 @@ AS $$
 DECLARE
     keys text := confiture._half_key_columns(p.source, p.source_key);
     real text := confiture._relation_name(p.source);
-    key_names text := (SELECT string_agg('k' || k, ', ' ORDER BY k) FROM generate_subscripts(p.source_key, 1) AS k);
+    log_key text[] := confiture._transition_log_key(p);
+    key_names text := array_to_string(log_key, ', ');
     rows text;
 BEGIN
     EXECUTE format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
@@ -258,7 +259,7 @@ BEGIN
     rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL AND batch > confiture._half_taken(%s, ''seen'', 0)) AS g'
         ' LEFT JOIN ONLY %s AS t ON %s',
         confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, real,
-        confiture._transition_same_key(ARRAY(SELECT 'k' || k FROM generate_subscripts(p.source_key, 1) AS k ORDER BY k), 'g', p.source_key, 't'));
+        confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
     EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
         FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
     EXECUTE format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
@@ -290,8 +291,7 @@ BEGIN
         IF problems <> '[]' THEN
             RETURN jsonb_build_object('problems', problems);
         END IF;
-        EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal))
-            FROM confiture.transition_table AS r WHERE r.transition = t.id);
+        PERFORM confiture._half_lock(t);
     ELSIF t.state <> 'captured' THEN
         RAISE EXCEPTION 'the target''s half of transition % is %', quote_literal(t.name), t.state USING ERRCODE = 'CF031';
     END IF;
@@ -350,8 +350,7 @@ BEGIN
     FOR fk IN SELECT p.id, p.source, f.name, f.definition
             FROM confiture.transition_table AS p, jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text)
             WHERE p.transition = t.id ORDER BY p.ordinal, f.name LOOP
-        EXECUTE confiture._transition_definition(fk.source, fk.name,
-            fk.definition || CASE WHEN fk.definition NOT LIKE '% NOT VALID' THEN ' NOT VALID' ELSE '' END);
+        EXECUTE confiture._transition_definition(fk.source, fk.name, confiture._transition_unchecked(fk.definition));
     END LOOP;
     UPDATE confiture.transition_table AS p SET foreign_keys = '[]' WHERE p.transition = t.id;
     PERFORM confiture._transition_set_state(t.id, 'mirrored') WHERE t.state = 'captured';
@@ -613,7 +612,7 @@ BEGIN
         SELECT string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal) INTO tables
         FROM confiture.transition_table AS r WHERE r.transition = t.id;
         IF tables IS NOT NULL THEN
-            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tables);
+            PERFORM confiture._half_lock(t);
         END IF;
         FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
                 AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP

@@ -33,7 +33,7 @@ SET row_security = off
 AS $$
 DECLARE
     compared record;
-    names text[] := confiture._remote_log_key(p);
+    names text[] := confiture._transition_log_key(p);
     first text := format_type((SELECT confiture._base_type(a.atttypid) FROM pg_attribute AS a
         WHERE a.attrelid = p.source AND a.attname = p.source_key[1]), -1);
 BEGIN
@@ -63,6 +63,28 @@ BEGIN
 END
 $$;
 
+-- Counts and digests a range of keys on both servers; latest: with what is committed now, on the target too. Its
+-- callers have the settings of digests.
+CREATE OR REPLACE FUNCTION confiture._remote_digests(
+    p confiture.transition_table, lower text[], upper text[], latest boolean, OUT source_rows bigint, OUT equal boolean)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $$
+DECLARE
+    compared record;
+    digest text;
+BEGIN
+    SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
+    EXECUTE format('SELECT count(*), confiture._digest(ROW(%s))::text FROM ONLY %s AS source WHERE %s',
+        compared.expressions, confiture._relation_name(p.source), confiture._transition_range(p, p.source_key, 'source', lower, upper))
+    INTO source_rows, digest;
+    equal := confiture._remote_call(p.transition, 'digest', jsonb_build_object('half', confiture._remote_half(p.id),
+            'columns', compared.columns, 'lower', lower, 'upper', upper, 'latest', latest))
+        = jsonb_build_object('rows', source_rows, 'digest', digest);
+END
+$$;
+
 -- Compares the rows of a pair, a range of keys at a time. Returns all ranges, with what differs.
 CREATE OR REPLACE FUNCTION confiture._remote_compare(
     p confiture.transition_table, range_rows integer,
@@ -76,27 +98,12 @@ SET extra_float_digits = 3
 SET timezone = 'UTC'
 SET row_security = off
 AS $$
-DECLARE
-    compared record;
-    digest text;
-    there jsonb;
-    half integer := (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id);
-    source text := confiture._relation_name(p.source);
 BEGIN
-    SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
     LOOP
-        EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
-            confiture._transition_key(p.source_key, 'source', '::text'), source,
-            confiture._transition_range(p, p.source_key, 'source', lower, NULL),
-            confiture._transition_key(p.source_key, 'source'), range_rows - 1) INTO upper;
+        upper := confiture._transition_bound(p, lower, range_rows);
         PERFORM confiture._remote_drain(p, NULL);
-        EXECUTE format('SELECT count(*), confiture._digest(ROW(%s))::text FROM ONLY %s AS source WHERE %s',
-            compared.expressions, source, confiture._transition_range(p, p.source_key, 'source', lower, upper))
-        INTO source_rows, digest;
-        there := confiture._remote_call(p.transition, 'digest', jsonb_build_object('half', half,
-            'columns', compared.columns, 'lower', lower, 'upper', upper));
-        equal := there = jsonb_build_object('rows', source_rows, 'digest', digest)
-            OR NOT EXISTS (SELECT FROM confiture._remote_differences(p, lower, upper, 1));
+        SELECT d.* INTO source_rows, equal FROM confiture._remote_digests(p, lower, upper, false) AS d;
+        equal := equal OR NOT EXISTS (SELECT FROM confiture._remote_differences(p, lower, upper, 1));
         RETURN NEXT;
         EXIT WHEN upper IS NULL;
         lower := upper;
@@ -150,12 +157,7 @@ BEGIN
     IF wrong = 0 THEN
         PERFORM confiture._remote_call(t.id, 'check');
     END IF;
-    UPDATE confiture.transition AS r
-    SET state = CASE WHEN wrong = 0 THEN 'validated' WHEN r.state = 'validated' THEN 'mirrored' ELSE r.state END,
-        changed_at = clock_timestamp(),
-        validation = jsonb_build_object('at', clock_timestamp(), 'equal', wrong = 0, 'rows', total, 'ranges', ranges,
-            'ranges_that_differ', wrong, 'elapsed_ms', round(extract(epoch FROM clock_timestamp() - started) * 1000))
-    WHERE r.id = t.id;
+    PERFORM confiture._transition_set_validation(t.id, wrong, total, ranges, started);
 END
 $$;
 
