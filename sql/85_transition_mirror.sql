@@ -297,8 +297,8 @@ BEGIN
         END LOOP;
         UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
     END LOOP;
-    UPDATE confiture.transition AS r SET state = 'mirrored', mirrored_by = pg_current_xact_id(), changed_at = clock_timestamp()
-    WHERE r.id = t.id;
+    PERFORM confiture._transition_set_state(t.id, 'mirrored');
+    UPDATE confiture.transition AS r SET mirrored_by = pg_current_xact_id() WHERE r.id = t.id;
 END
 $$;
 

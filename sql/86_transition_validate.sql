@@ -106,7 +106,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE confiture.transition AS t
     SET state = CASE WHEN t.state = 'cut_over' THEN t.state WHEN wrong = 0 THEN 'validated' WHEN t.state = 'validated' THEN 'mirrored' ELSE t.state END,
-        changed_at = clock_timestamp(),
+        changed_at = clock_timestamp(), failure = NULL,
         validation = jsonb_build_object('at', clock_timestamp(), 'equal', wrong = 0, 'rows', total, 'ranges', ranges,
             'ranges_that_differ', wrong, 'elapsed_ms', round(extract(epoch FROM clock_timestamp() - started) * 1000))
     WHERE t.id = transition

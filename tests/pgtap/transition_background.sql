@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(29);
+SELECT plan(33);
 
 CREATE ROLE transition_mover LOGIN;
 CREATE ROLE transition_reader LOGIN;
@@ -102,6 +102,19 @@ SELECT is(confiture.transition_status('t') -> 'failure', 'null', 'what failed is
 SELECT throws_ok($$SELECT confiture.transition_start('t')$$, 'CF031', NULL, 'nothing is left to do');
 SELECT is((SELECT sum(v) FROM b.t), (SELECT sum(v) FROM a.t), 'all is copied');
 SELECT confiture.transition_abort('t') AS aborted \gset
+
+-- Who goes on in a session of his own gets over it too.
+SELECT confiture.transition_create('s', 'a', 'b') AS id \gset
+CALL confiture.transition_run('s', 'catching_up');
+INSERT INTO a.t VALUES (30000, 7777);
+SELECT confiture.transition_start('s') AS started \gset
+SELECT ok(ended(), 'a row of the change log that does not fit ends a worker');
+SELECT is(confiture.transition_status('s') #>> '{failure,sqlstate}', '23514', 'and is told');
+DELETE FROM a.t WHERE id = 30000;
+CALL confiture.transition_run('s');
+SELECT is(confiture.transition_status('s') ->> 'state', 'validated', 'when it is mended');
+SELECT is(confiture.transition_status('s') -> 'failure', 'null', 'a run of somebody else forgets it');
+SELECT confiture.transition_abort('s') AS aborted \gset
 SELECT * FROM finish();
 DROP SCHEMA a, b CASCADE;
 RESET SESSION AUTHORIZATION;
