@@ -135,7 +135,7 @@ capture(TriggerData *data, CfRoute *route)
 	Relation log = cf_relation_again(route->to);
 	HeapTuple before, after;
 
-	cf_check_log(rel, log, route->from_key, route->nkeys);
+	check_owners(rel, log);
 	if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
 	{
 		Datum values[INDEX_MAX_KEYS] = {0};

@@ -165,19 +165,14 @@ lock_parent(CfSink *sink, const ForeignKeyCacheInfo *fk)
 void
 cf_lock_parents(CfSink *sink)
 {
-	List *keys = RelationGetFKeyList(sink->rel);
+	List *keys = NIL;
 	ListCell *lc;
 
-	if (keys == NIL)
-		return;
-	/* Opening tables may make the relation cache forget its own list. */
-	keys = copyObject(keys);
+	/* Copies: opening tables may make the relation cache forget its own list. */
+	foreach (lc, RelationGetFKeyList(sink->rel))
+		if (refers_anew(sink, lfirst_node(ForeignKeyCacheInfo, lc)))
+			keys = lappend(keys, copyObject(lfirst(lc)));
 	foreach (lc, keys)
-	{
-		ForeignKeyCacheInfo *fk = lfirst_node(ForeignKeyCacheInfo, lc);
-
-		if (refers_anew(sink, fk))
-			lock_parent(sink, fk);
-	}
+		lock_parent(sink, lfirst_node(ForeignKeyCacheInfo, lc));
 	list_free_deep(keys);
 }

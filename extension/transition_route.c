@@ -423,7 +423,9 @@ build(int32 pair, CfRouteKind kind)
 	to = table_open(route->to, RowExclusiveLock);
 	route->nkeys = list_length(row.source_key);
 	route->from_key = column_numbers(route->from, back ? row.target_key : row.source_key);
-	if (kind != CF_ROUTE_LOG)
+	if (kind == CF_ROUTE_LOG)
+		cf_check_log(from, to, route->from_key, route->nkeys);
+	else
 	{
 		route->to_key = column_numbers(route->to, back ? row.source_key : row.target_key);
 		route->from_index = key_index(from, route->from_key, route->nkeys, &route->from_scan);
