@@ -413,6 +413,19 @@ BEGIN
 END
 $$;
 
+-- Raises the error for what stands in the way, if anything does.
+CREATE OR REPLACE FUNCTION confiture._transition_refused(t confiture.transition, problems text, advice text, count bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF problems IS NOT NULL THEN
+        RAISE EXCEPTION 'transition % is refused: % problem(s)', quote_literal(t.name), count
+            USING ERRCODE = 'CF030', DETAIL = problems, HINT = advice;
+    END IF;
+END
+$$;
+
 -- Raises all of it as one error.
 CREATE OR REPLACE FUNCTION confiture._transition_refuse(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
@@ -428,10 +441,27 @@ BEGIN
     INTO problems, advice, count
     FROM (SELECT y.relation, y.problem, y.hint, min(y.n) AS n
         FROM confiture._transition_problems(t) WITH ORDINALITY AS y (relation, problem, hint, n) GROUP BY 1, 2, 3) AS x;
-    IF problems IS NOT NULL THEN
-        RAISE EXCEPTION 'transition % is refused: % problem(s)', quote_literal(t.name), count
-            USING ERRCODE = 'CF030', DETAIL = problems, HINT = advice;
+    PERFORM confiture._transition_refused(t, problems, advice, count);
+END
+$$;
+
+-- A new transition, without tables yet.
+CREATE OR REPLACE FUNCTION confiture._transition_new(
+    name text, source_schema text, target_schema text, options jsonb, place text DEFAULT '') RETURNS confiture.transition
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+BEGIN
+    IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = _transition_new.name AND r.live) THEN
+        RAISE EXCEPTION 'transition % exists%', quote_literal(name), place
+            USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';
     END IF;
+    INSERT INTO confiture.transition (name, source_schema, target_schema, options)
+    VALUES (_transition_new.name, _transition_new.source_schema, _transition_new.target_schema, _transition_new.options)
+    RETURNING * INTO t;
+    RETURN t;
 END
 $$;
 
@@ -468,13 +498,7 @@ BEGIN
     options := confiture._transition_options(options);
     -- One at a time: two can't both miss that they want the same table.
     LOCK TABLE confiture.transition IN SHARE ROW EXCLUSIVE MODE;
-    IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = transition_create.name AND r.live) THEN
-        RAISE EXCEPTION 'transition % exists', quote_literal(name)
-            USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';
-    END IF;
-    INSERT INTO confiture.transition (name, source_schema, target_schema, options)
-    VALUES (transition_create.name, transition_create.source_schema, transition_create.target_schema, transition_create.options)
-    RETURNING * INTO t;
+    t := confiture._transition_new(name, source_schema, target_schema, options);
     FOR pair IN SELECT m.* FROM confiture._transition_pairs(source_schema, target_schema, mapping) AS m LOOP
         SELECT s.oid AS source, g.oid AS target INTO found
         FROM (VALUES (1)) AS one

@@ -52,6 +52,30 @@ BEGIN
 END
 $$;
 
+-- The query for the rows of a range that differ: the key, how, both rows. Where is the target's range, among the rows
+-- target; lacks, a condition on each side: a row alone is a difference; counts, on s and t: it does.
+CREATE OR REPLACE FUNCTION confiture._transition_differences_query(
+    p confiture.transition_table, lower text[], upper text[], source_columns text, target_columns text, target text,
+    target_range text, source_lacks text, target_lacks text, counts text, max_rows integer) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(
+        'SELECT ARRAY[%s], CASE WHEN s.k1 IS NULL THEN ''only in the target'''
+        ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole'
+        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared, %s AS lacks FROM ONLY %s AS source WHERE %s) AS s'
+        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared, %s AS lacks FROM %s AS target WHERE %s) AS t ON %s'
+        ' WHERE CASE WHEN s.k1 IS NULL THEN t.lacks WHEN t.k1 IS NULL THEN s.lacks ELSE (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
+        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v) END AND %s ORDER BY 1 LIMIT %s',
+        string_agg(format('coalesce(s.%1$I::text, t.%1$I::text)', n.name), ', ' ORDER BY n.ordinal),
+        string_agg(format('source.%I AS %I', n.a, n.name), ', ' ORDER BY n.ordinal), source_columns, source_lacks,
+        confiture._relation_name(p.source), confiture._transition_range(p, p.source_key, 'source', lower, upper),
+        string_agg(format('target.%I AS %I', n.b, n.name), ', ' ORDER BY n.ordinal), target_columns, target_lacks, target, target_range,
+        confiture._transition_same_key(confiture._transition_log_key(p), 's', confiture._transition_log_key(p), 't'),
+        counts, coalesce(max_rows::text, 'ALL'))
+    FROM unnest(p.source_key, p.target_key, confiture._transition_log_key(p)) WITH ORDINALITY AS n (a, b, name, ordinal)
+$$;
+
 -- The rows of a range that differ, at most so many.
 CREATE OR REPLACE FUNCTION confiture._transition_differences(
     p confiture.transition_table, lower text[], upper text[], max_rows integer,
@@ -66,7 +90,6 @@ SET row_security = off
 AS $$
 DECLARE
     compared record;
-    names text[] := confiture._transition_log_key(p);
     -- Where the second of two tables has no row: whether the wide one says that it should.
     lacks text := 'true';
 BEGIN
@@ -79,22 +102,10 @@ BEGIN
         JOIN pg_attribute AS a ON a.attrelid = CASE p.shape WHEN 'split' THEN p.source ELSE p.target END AND a.attname = m.key AND a.attnum > 0;
     END IF;
     SELECT c.* INTO compared FROM confiture._transition_compared(p) AS c;
-    RETURN QUERY EXECUTE format(
-        'SELECT ARRAY[%s], CASE WHEN s.k1 IS NULL THEN ''only in the target'''
-        ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole'
-        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared, %s AS lacks FROM ONLY %s AS source WHERE %s) AS s'
-        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared, %s AS lacks FROM ONLY %s AS target WHERE %s) AS t ON %s'
-        ' WHERE CASE WHEN s.k1 IS NULL THEN t.lacks WHEN t.k1 IS NULL THEN s.lacks ELSE (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
-        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v) END ORDER BY 1 LIMIT %s',
-        (SELECT string_agg(format('coalesce(s.%1$I::text, t.%1$I::text)', n.name), ', ' ORDER BY n.ordinal)
-         FROM unnest(names) WITH ORDINALITY AS n (name, ordinal)),
-        (SELECT string_agg(format('source.%I AS %I', n.a, n.name), ', ') FROM unnest(p.source_key, names) AS n (a, name)),
-        compared.source_columns, CASE WHEN p.main OR p.shape = 'split' THEN lacks ELSE 'false' END, confiture._relation_name(p.source),
-        confiture._transition_range(p, p.source_key, 'source', lower, upper),
-        (SELECT string_agg(format('target.%I AS %I', n.a, n.name), ', ') FROM unnest(p.target_key, names) AS n (a, name)),
-        compared.target_columns, CASE WHEN p.main OR p.shape = 'merge' THEN lacks ELSE 'false' END, confiture._relation_name(p.target),
-        confiture._transition_range(p, p.target_key, 'target', lower, upper),
-        confiture._transition_same_key(names, 's', names, 't'), coalesce(max_rows::text, 'ALL'));
+    RETURN QUERY EXECUTE confiture._transition_differences_query(p, lower, upper, compared.source_columns, compared.target_columns,
+        'ONLY ' || confiture._relation_name(p.target), confiture._transition_range(p, p.target_key, 'target', lower, upper),
+        CASE WHEN p.main OR p.shape = 'split' THEN lacks ELSE 'false' END, CASE WHEN p.main OR p.shape = 'merge' THEN lacks ELSE 'false' END,
+        'true', max_rows);
 END
 $$;
 

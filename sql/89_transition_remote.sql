@@ -278,8 +278,7 @@ BEGIN
             WHERE q.transition = t.id ORDER BY q.id DESC LOOP
         problems := replace(problems, p.shape, p.real);
     END LOOP;
-    RAISE EXCEPTION 'transition % is refused: % problem(s)', quote_literal(t.name), count
-        USING ERRCODE = 'CF030', DETAIL = problems, HINT = advice;
+    PERFORM confiture._transition_refused(t, problems, advice, count);
 END
 $$;
 
@@ -356,13 +355,7 @@ BEGIN
         RAISE EXCEPTION 'option "swap" can''t be %', options -> 'swap' USING ERRCODE = 'invalid_parameter_value',
             HINT = 'When the target is on another server, a view takes the place of each table.';
     END IF;
-    IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = _remote_create.name AND r.live) THEN
-        RAISE EXCEPTION 'transition % exists', quote_literal(name)
-            USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';
-    END IF;
-    INSERT INTO confiture.transition (name, source_schema, target_schema, options)
-    VALUES (_remote_create.name, _remote_create.source_schema, _remote_create.target_schema, _remote_create.options)
-    RETURNING * INTO t;
+    t := confiture._transition_new(name, source_schema, target_schema, options);
     INSERT INTO confiture.transition_remote (transition, side, server, mode, token)
     VALUES (t.id, 'source', server, mode, gen_random_uuid());
     schema := confiture._remote_schema(t.id);

@@ -180,13 +180,8 @@ DECLARE
 BEGIN
     PERFORM confiture._check_writable('transitions');
     LOCK TABLE confiture.transition IN SHARE ROW EXCLUSIVE MODE;
-    IF EXISTS (SELECT FROM confiture.transition AS r WHERE r.name = argument ->> 'name' AND r.live) THEN
-        RAISE EXCEPTION 'transition % exists on the target', quote_literal(argument ->> 'name')
-            USING ERRCODE = 'CF032', HINT = 'Choose another name, or end that one: contract or abort.';
-    END IF;
-    INSERT INTO confiture.transition (name, source_schema, target_schema, options)
-    VALUES (argument ->> 'name', (argument ->> 'source_schema')::name, (argument ->> 'target_schema')::name, argument -> 'options')
-    RETURNING * INTO t;
+    t := confiture._transition_new(argument ->> 'name', argument ->> 'source_schema', argument ->> 'target_schema',
+        argument -> 'options', ' on the target');
     INSERT INTO confiture.transition_remote (transition, side, token, peer, about_peer, contact_at)
     VALUES (t.id, 'target', (argument ->> 'token')::uuid, (argument ->> 'transition')::integer, argument ->> 'about', clock_timestamp());
     FOR pair IN SELECT r.* FROM jsonb_to_recordset(argument -> 'tables') AS r (pair integer, "table" text) LOOP

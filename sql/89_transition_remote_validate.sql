@@ -38,28 +38,14 @@ DECLARE
         WHERE a.attrelid = p.source AND a.attname = p.source_key[1]), -1);
 BEGIN
     SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
-    RETURN QUERY EXECUTE format(
-        'SELECT ARRAY[%s], CASE WHEN s.k1 IS NULL THEN ''only in the target'''
-        ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole'
-        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared FROM ONLY %s AS source WHERE %s) AS s'
-        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared FROM %s AS target WHERE %s) AS t ON %s'
-        ' WHERE (s.k1 IS NULL OR t.k1 IS NULL OR (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
-        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v))'
-        ' AND NOT EXISTS (SELECT FROM %s AS l WHERE (%s) OR (%s) OR l.k1 IS NULL) ORDER BY 1 LIMIT %s',
-        (SELECT string_agg(format('coalesce(s.%1$I::text, t.%1$I::text)', n.name), ', ' ORDER BY n.ordinal)
-         FROM unnest(names) WITH ORDINALITY AS n (name, ordinal)),
-        (SELECT string_agg(format('source.%I AS %I', n.a, n.name), ', ') FROM unnest(p.source_key, names) AS n (a, name)),
-        compared.expressions, confiture._relation_name(p.source),
-        confiture._transition_range(p, p.source_key, 'source', lower, upper),
-        (SELECT string_agg(format('target.%I AS %I', n.a, n.name), ', ') FROM unnest(p.target_key, names) AS n (a, name)),
+    RETURN QUERY EXECUTE confiture._transition_differences_query(p, lower, upper, compared.expressions,
         confiture._remote_digest_columns(p.target, 'target', compared.columns), confiture._remote_table(p, 'target'),
         -- a comparison of rows is not sent to the target: the first column is
         concat_ws(' AND ', confiture._transition_range(p, p.target_key, 'target', lower, upper),
             CASE WHEN lower IS NOT NULL THEN format('target.%I >= %L::%s', p.target_key[1], lower[1], first) END,
             CASE WHEN upper IS NOT NULL THEN format('target.%I <= %L::%s', p.target_key[1], upper[1], first) END),
-        confiture._transition_same_key(names, 's', names, 't'), confiture._relation_name(p.log),
-        confiture._transition_same_key(names, 'l', names, 's'), confiture._transition_same_key(names, 'l', names, 't'),
-        coalesce(max_rows::text, 'ALL'));
+        'true', 'true', format('NOT EXISTS (SELECT FROM %s AS l WHERE (%s) OR (%s) OR l.k1 IS NULL)', confiture._relation_name(p.log),
+            confiture._transition_same_key(names, 'l', names, 's'), confiture._transition_same_key(names, 'l', names, 't')), max_rows);
 END
 $$;
 
