@@ -224,6 +224,20 @@ AS $$
     SELECT b.oid FROM below AS b WHERE b.typbasetype = 0
 $$;
 
+-- The columns of a table that holds keys: k1 bigint, k2 text; with their collations, where their order counts.
+CREATE OR REPLACE FUNCTION confiture._transition_key_columns(relation oid, key text[], collated boolean DEFAULT false) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
+            CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod ELSE -1 END),
+            CASE WHEN collated AND o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
+    FROM unnest(key) WITH ORDINALITY AS k (name, ordinal)
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = k.name
+    LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
+    LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace
+$$;
+
 -- The sequence that fills a column: of an identity, or of a default.
 CREATE OR REPLACE FUNCTION confiture._transition_sequence(relation oid, attnum smallint) RETURNS oid
 LANGUAGE sql STABLE

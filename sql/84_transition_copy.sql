@@ -131,15 +131,8 @@ CREATE OR REPLACE FUNCTION confiture._transition_log_statement(p confiture.trans
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('CREATE TABLE %s (%s)', name,
-            -- Keys are compared with positions in the source: in its order.
-            (SELECT string_agg(format('k%s %s%s', k.ordinal, format_type(confiture._base_type(a.atttypid),
-                    CASE WHEN a.atttypid = confiture._base_type(a.atttypid) THEN a.atttypmod ELSE -1 END),
-                    CASE WHEN o.oid IS NOT NULL THEN format(' COLLATE %I.%I', n.nspname, o.collname) END), ', ' ORDER BY k.ordinal)
-             FROM unnest(p.source_key) WITH ORDINALITY AS k (name, ordinal)
-             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
-             LEFT JOIN pg_collation AS o ON o.oid = a.attcollation
-             LEFT JOIN pg_namespace AS n ON n.oid = o.collnamespace))
+    -- Keys are compared with positions in the source: in its order.
+    SELECT format('CREATE TABLE %s (%s)', name, confiture._transition_key_columns(p.source, p.source_key, true))
 $$;
 
 -- Under the locks: change logs, triggers, and what is taken off the targets.

@@ -152,7 +152,7 @@ BEGIN
     FOR item IN SELECT k.kind FROM (VALUES ('pull'), ('fenced')) AS k (kind) LOOP
         EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', confiture._remote_table(p, item.kind));
         EXECUTE format('CREATE FOREIGN TABLE %s (%s, %s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
-            confiture._remote_table(p, item.kind), confiture._half_key_columns(p.target, p.target_key),
+            confiture._remote_table(p, item.kind), confiture._transition_key_columns(p.target, p.target_key),
             (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
              FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped),
             server, confiture._remote_schema((SELECT r.peer FROM confiture.transition_remote AS r WHERE r.transition = p.transition)),

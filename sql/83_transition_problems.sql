@@ -1,0 +1,259 @@
+-- Transitions: what stands in the way of one.
+
+-- What stands in the way of a pair: its columns and expressions.
+CREATE OR REPLACE FUNCTION confiture._transition_column_problems(p confiture.transition_table)
+RETURNS TABLE (relation text, problem text, hint text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    side record;
+    col record;
+    message text;
+    advice text;
+BEGIN
+    FOR side IN SELECT * FROM (VALUES
+            (p.source, p.target, 'source', p.columns, 'columns'), (p.target, p.source, 'target', p.back, 'back'))
+            AS s (reads, writes, alias, mapping, key) LOOP
+        relation := confiture._relation_name(side.writes);
+        FOR col IN SELECT a.attname, a.atttypid, a.atttypmod, a.attgenerated
+                FROM pg_attribute AS a
+                WHERE a.attrelid = side.writes AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LOOP
+            IF col.attgenerated <> '' THEN
+                IF side.mapping ? col.attname THEN
+                    problem := format('column %I is generated and has an expression', col.attname);
+                    hint := 'Leave it out of the mapping.';
+                    RETURN NEXT;
+                END IF;
+                CONTINUE;
+            END IF;
+            IF NOT side.mapping ? col.attname THEN
+                -- Of a table that two pairs share, each has only what it owns.
+                CONTINUE WHEN side.key = CASE p.shape WHEN 'split' THEN 'back' WHEN 'merge' THEN 'columns' END;
+                problem := format('column %I has no counterpart in %s', col.attname, confiture._relation_name(side.reads));
+                hint := format('Give an expression for it in "%s": NULL, for example.', side.key);
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+            BEGIN
+                PERFORM confiture._transition_expression(
+                    side.reads, side.alias, side.mapping ->> col.attname, col.atttypid, col.atttypmod);
+            EXCEPTION WHEN OTHERS THEN
+                GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT;
+                problem := format('column %I: %s', col.attname, message);
+                hint := coalesce(nullif(advice, ''), format('Correct it in "%s".', side.key));
+                RETURN NEXT;
+            END;
+        END LOOP;
+        RETURN QUERY SELECT relation, format('there is no column %I, which "%s" names', m.key, side.key), 'Correct the mapping.'
+            FROM jsonb_object_keys(side.mapping) AS m (key)
+            WHERE NOT EXISTS (SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = side.writes AND a.attname = m.key AND a.attnum > 0 AND NOT a.attisdropped);
+    END LOOP;
+    -- A value from a sequence must have one on the other side.
+    RETURN QUERY
+    SELECT confiture._relation_name(CASE WHEN s.source_seq IS NULL THEN p.source ELSE p.target END),
+        format('column %I has no sequence, but its counterpart has',
+            CASE WHEN s.source_seq IS NULL THEN s.source_column ELSE s.target_column END),
+        'Give both sides a sequence, an identity for example, or neither.'
+    FROM confiture._transition_sequences(p) AS s WHERE (s.source_seq IS NULL) <> (s.target_seq IS NULL);
+END
+$$;
+
+-- What stands in the way of a pair: its keys.
+CREATE OR REPLACE FUNCTION confiture._transition_key_problems(p confiture.transition_table)
+RETURNS TABLE (relation text, problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF p.source_key = '{}' THEN
+        relation := confiture._relation_name(p.source);
+        IF NOT EXISTS (SELECT FROM confiture._transition_keys(p.source)) THEN
+            problem := 'it has neither a primary key nor a unique index over columns that are NOT NULL';
+            hint := 'Give it one.';
+        ELSE
+            relation := confiture._relation_name(p.target);
+            problem := 'it has no unique key over the columns that hold the key of the source';
+            hint := 'Give it a primary key over them; they must be taken over as they are.';
+        END IF;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT confiture._relation_name(p.source),
+        format('key column %I: %s', k.a, c.problem), c.hint
+    FROM unnest(p.source_key, p.target_key) AS k (a, b)
+    JOIN pg_attribute AS s ON s.attrelid = p.source AND s.attname = k.a
+    JOIN pg_attribute AS t ON t.attrelid = p.target AND t.attname = k.b
+    JOIN pg_type AS st ON st.oid = confiture._base_type(s.atttypid)
+    JOIN pg_type AS tt ON tt.oid = confiture._base_type(t.atttypid)
+    LEFT JOIN pg_collation AS o ON o.oid = s.attcollation
+    CROSS JOIN LATERAL (VALUES
+        (st.typnamespace <> 'pg_catalog'::regnamespace AND st.typtype <> 'e',
+         format('its type %s is not one of the server''s own', st.typname), 'Use a key of another type.'),
+        (st.oid <> tt.oid AND NOT (st.typname IN ('int2', 'int4', 'int8') AND tt.typname IN ('int2', 'int4', 'int8'))
+            AND NOT (st.typname IN ('text', 'varchar') AND tt.typname IN ('text', 'varchar')),
+         format('its type is %s here and %s in the target', st.typname, tt.typname),
+         'Keep the type: among the integer types, and between text and varchar, it may change.'),
+        (s.attcollation <> t.attcollation, 'its collation is another one in the target', 'Keep the collation of the key.'),
+        (o.collisdeterministic = false, 'its collation is not deterministic', 'Use a key with another collation.'))
+        AS c (wrong, problem, hint)
+    WHERE c.wrong;
+END
+$$;
+
+-- What stands in the way of a pair: the tables as they are.
+CREATE OR REPLACE FUNCTION confiture._transition_table_problems(p confiture.transition_table, swap text)
+RETURNS TABLE (relation text, problem text, hint text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT confiture._relation_name(c.oid), w.problem, w.hint
+    FROM (VALUES (p.source, 'source'), (p.target, 'target')) AS r (oid, side)
+    JOIN pg_class AS c ON c.oid = r.oid
+    CROSS JOIN LATERAL (VALUES
+        (c.relkind = 'p', 'it is partitioned', 'Partitioned tables are not supported.'),
+        (c.relkind = 'f', 'it is a foreign table', 'Only tables of this server are supported.'),
+        (c.relpersistence <> 'p', CASE c.relpersistence WHEN 'u' THEN 'it is unlogged' ELSE 'it is temporary' END,
+            'ALTER TABLE ... SET LOGGED.'),
+        (c.relispartition OR EXISTS (SELECT FROM pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent)),
+            'it is a partition, or inherits', 'Tables with parents or children are not supported.'),
+        (c.relhasrules AND EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid), 'it has rules', 'Drop them.'),
+        (NOT pg_has_role(c.relowner, 'USAGE'), 'you do not own it', 'Run the transition as the owner of both tables, or as a superuser.'),
+        (row_security_active(c.oid), 'row security hides rows of it from you', 'Run the transition as a role with BYPASSRLS.'),
+        (EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
+            AND g.tgname LIKE 'confiture\_transition%' AND p.log IS NULL),
+            'it has triggers of an earlier transition', 'Drop the triggers confiture_transition and confiture_transition_truncate.'),
+        (EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND g.tgenabled IN ('A', 'R') AND NOT g.tgisinternal
+            AND g.tgname NOT LIKE 'confiture\_transition%'),
+            'it has triggers that are ENABLE ALWAYS or ENABLE REPLICA', 'ALTER TABLE ... ENABLE TRIGGER.'),
+        (EXISTS (SELECT FROM pg_constraint AS o WHERE o.conrelid = c.oid AND o.contype IN ('p', 'u', 'x') AND o.condeferrable),
+            'it has a unique or exclusion constraint that is DEFERRABLE', 'Make it NOT DEFERRABLE.'),
+        (EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attgenerated = 'v'),
+            'it has a virtual generated column', 'Make it STORED.'),
+        -- Only what the transition handles itself may look at the tables from outside.
+        (EXISTS (SELECT FROM pg_constraint AS o WHERE o.contype = 'f' AND o.confrelid = c.oid AND NOT EXISTS (
+            SELECT FROM confiture.transition_table AS q WHERE q.transition = p.transition
+                AND o.conrelid = CASE r.side WHEN 'source' THEN q.source ELSE q.target END)),
+            'a table that is not part of the transition has a foreign key to it: '
+            || (SELECT string_agg(format('%s of %s', quote_ident(o.conname), confiture._relation_name(o.conrelid)), ', ' ORDER BY o.conname)
+                FROM pg_constraint AS o WHERE o.contype = 'f' AND o.confrelid = c.oid),
+            'Move that table too, or drop the foreign key until after the contract.'),
+        (EXISTS (SELECT FROM pg_publication AS b WHERE b.puballtables),
+            'a publication is FOR ALL TABLES: it would send the change log to its subscribers', 'Name the tables in the publication.'),
+        (EXISTS (SELECT FROM pg_publication_namespace AS b WHERE b.pnnspid = c.relnamespace),
+            'a publication sends all tables of its schema, the change log too', 'Name the tables in the publication.'),
+        (r.side = 'source' AND EXISTS (SELECT FROM pg_publication_rel AS b WHERE b.prrelid = c.oid
+            AND (b.prqual IS NOT NULL OR b.prattrs IS NOT NULL)),
+            'a publication sends only some of its rows or columns', 'Take it out of the publication during the transition.'),
+        (r.side = 'source' AND (c.relrowsecurity OR c.relforcerowsecurity) AND EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = c.oid)
+            AND NOT EXISTS (SELECT FROM pg_policy AS y WHERE y.polrelid = p.target)
+            AND EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                AND NOT EXISTS (SELECT FROM pg_attribute AS b WHERE b.attrelid = p.target AND b.attname = a.attname)),
+            'its policies speak of columns that the target does not have', 'Make the policies of the target yourself.'),
+        (NOT has_schema_privilege(c.relnamespace, 'CREATE, USAGE') OR NOT has_schema_privilege(c.relnamespace, 'USAGE'),
+            'you may not create in its schema', 'GRANT CREATE, USAGE ON SCHEMA.'),
+        (swap = 'rename' AND NOT has_database_privilege(current_database(), 'CREATE'),
+            'you may not create schemas, which swap "rename" does for a moment', 'GRANT CREATE ON DATABASE.'),
+        (swap = 'schema' AND NOT (SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.oid = c.relnamespace),
+            'you do not own its schema, which swap "schema" renames', 'Choose {"swap": "rename"}.'))
+        AS w (wrong, problem, hint)
+    WHERE w.wrong
+    UNION ALL
+    -- What one side checks, the other must check too: a mirror writes without triggers.
+    SELECT confiture._relation_name(f.conrelid),
+        format('foreign key %I has no counterpart in %s', f.conname, confiture._relation_name(f.other)),
+        'Both sides need it, valid: columns and the table that it refers to must correspond.'
+    FROM (
+        SELECT o.oid, o.conname, o.conrelid, o.confrelid, p.target AS other, confiture._transition_fk(p.transition, o.oid, p, true) AS shape
+        FROM pg_constraint AS o WHERE o.contype = 'f' AND o.conrelid = p.source
+        UNION ALL
+        SELECT o.oid, o.conname, o.conrelid, o.confrelid, p.source, confiture._transition_fk(p.transition, o.oid, p, false)
+        FROM pg_constraint AS o WHERE o.contype = 'f' AND o.conrelid = p.target
+    ) AS f
+    WHERE p.log IS NULL AND NOT EXISTS (
+        SELECT FROM pg_constraint AS o WHERE o.contype = 'f' AND o.conrelid = f.other AND o.convalidated
+            AND confiture._transition_fk(p.transition, o.oid, p, f.other = p.source) = f.shape)
+        AND NOT EXISTS (SELECT FROM confiture.transition_table AS q WHERE q.id = p.sibling
+            AND (confiture._transition_fk_within(f.conrelid, f.confrelid, p, q)
+                OR f.conrelid IN (q.source, q.target) AND EXISTS (SELECT FROM pg_constraint AS o
+                    WHERE o.contype = 'f' AND o.convalidated AND o.conrelid = CASE f.conrelid WHEN q.source THEN q.target ELSE q.source END
+                        AND confiture._transition_fk(p.transition, o.oid, q, o.conrelid = q.source)
+                            = confiture._transition_fk(p.transition, f.oid, q, f.conrelid = q.source))))
+$$;
+
+-- Everything that stands in the way of a transition.
+CREATE OR REPLACE FUNCTION confiture._transition_problems(t confiture.transition)
+RETURNS TABLE (relation text, problem text, hint text)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table;
+    needed bigint := 0;
+BEGIN
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.source) OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.target) THEN
+            RETURN QUERY SELECT p.source_name, 'it or its target was dropped', 'SELECT confiture.transition_abort(name).';
+            CONTINUE;
+        END IF;
+        RETURN QUERY SELECT x.* FROM confiture._transition_table_problems(p, t.options ->> 'swap') AS x;
+        RETURN QUERY SELECT x.* FROM confiture._transition_column_problems(p) AS x;
+        RETURN QUERY SELECT x.* FROM confiture._transition_key_problems(p) AS x;
+        RETURN QUERY SELECT x.* FROM confiture.transition_table AS q, confiture._transition_shared_problems(p, q, t.options ->> 'swap') AS x
+            WHERE q.id = p.sibling AND p.main;
+        RETURN QUERY SELECT confiture._relation_name(o.relation), format('transition %s already works on it', quote_literal(l.name)),
+                'End that one first: contract or abort.'
+            FROM (VALUES (p.source), (p.target)) AS o (relation)
+            JOIN confiture.transition_table AS q ON o.relation IN (q.source, q.target) AND q.transition <> t.id
+            JOIN confiture.transition AS l ON l.id = q.transition AND l.live;
+        IF t.state = 'planned' AND (SELECT c.relkind IN ('r', 'p') AND has_table_privilege(c.oid, 'SELECT') FROM pg_class AS c WHERE c.oid = p.target) THEN
+            EXECUTE format('SELECT %L, %L, %L WHERE EXISTS (SELECT FROM %s)', confiture._relation_name(p.target),
+                'it is not empty', 'TRUNCATE it: the transition fills it.', confiture._relation_name(p.target))
+            INTO relation, problem, hint;
+            IF relation IS NOT NULL THEN
+                RETURN NEXT;
+            END IF;
+        END IF;
+        needed := needed + pg_total_relation_size(p.source);
+    END LOOP;
+    IF t.state = 'planned' AND (t.options ->> 'disk')::boolean AND needed > confiture._free_bytes() THEN
+        RETURN QUERY SELECT t.source_schema::text, format('there is no room for a copy: %s are needed, %s are free',
+            pg_size_pretty(needed), pg_size_pretty(confiture._free_bytes())),
+            'Make room; {"disk": false} if the target is on another disk.';
+    END IF;
+END
+$$;
+
+-- Raises the error for what stands in the way, if anything does.
+CREATE OR REPLACE FUNCTION confiture._transition_refused(t confiture.transition, problems text, advice text, count bigint) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF problems IS NOT NULL THEN
+        RAISE EXCEPTION 'transition % is refused: % problem(s)', quote_literal(t.name), count
+            USING ERRCODE = 'CF030', DETAIL = problems, HINT = advice;
+    END IF;
+END
+$$;
+
+-- Raises all of it as one error.
+CREATE OR REPLACE FUNCTION confiture._transition_refuse(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    problems text;
+    advice text;
+    count bigint;
+BEGIN
+    SELECT string_agg(format('%s: %s.', x.relation, x.problem), E'\n' ORDER BY x.n),
+        string_agg(DISTINCT x.hint, E'\n'), count(*)
+    INTO problems, advice, count
+    FROM (SELECT y.relation, y.problem, y.hint, min(y.n) AS n
+        FROM confiture._transition_problems(t) WITH ORDINALITY AS y (relation, problem, hint, n) GROUP BY 1, 2, 3) AS x;
+    PERFORM confiture._transition_refused(t, problems, advice, count);
+END
+$$;
