@@ -103,6 +103,16 @@ class Server:
                 return process
         return None
 
+    def kill_query(self, database: str, like: str) -> None:
+        """Kill the backend that runs such a query, if there is one, the hard way."""
+        row = None
+        with contextlib.suppress(psycopg.OperationalError), self.connect(database) as connection:
+            row = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()", [like]
+            ).fetchone()
+        if row is not None:
+            Process(int(str(row[0])), like).kill()
+
     def worker(self) -> Process | None:
         """The worker of Confiture that is at work."""
         return next((process for process in self.processes() if process.is_worker), None)

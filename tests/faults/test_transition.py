@@ -413,12 +413,4 @@ def kill(
         like = (
             "CALL confiture.transition_run%" if victim == "backend" else "CALL confiture.transition_worker%"
         )
-        try:
-            with database.server.connect(database.name) as connection:
-                row = connection.execute(
-                    "SELECT pid FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()", [like]
-                ).fetchone()
-        except psycopg.OperationalError:
-            row = None
-        if row is not None:
-            Process(int(str(row[0])), like).kill()
+        database.server.kill_query(database.name, like)

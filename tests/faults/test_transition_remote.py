@@ -17,7 +17,7 @@ import pytest
 
 from .conftest import Database
 from .load import TABLE, Load, fill
-from .server import Connection, Process, Server, until
+from .server import Connection, Server, until
 
 WRITERS = 4
 ROWS = 300
@@ -391,15 +391,7 @@ def kill(pair: Pair, victim: str) -> None:
             if victim == "backend"
             else (pair.server, "%confiture_remote%")
         )
-        try:
-            with server.connect(pair.name) as connection:
-                row = connection.execute(
-                    "SELECT pid FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()", [like]
-                ).fetchone()
-        except psycopg.OperationalError:
-            row = None
-        if row is not None:
-            Process(int(str(row[0])), like).kill()
+        server.kill_query(pair.name, like)
 
 
 def test_a_row_that_the_target_does_not_take(pair: Pair) -> None:

@@ -1,19 +1,8 @@
 -- Transitions to another server: what is refused, and what comes over. The other server is this one,
 -- with another database.
-\set ON_ERROR_STOP on
-\set QUIET on
-SET client_min_messages = error;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION confiture;
-CREATE EXTENSION postgres_fdw;
-CREATE EXTENSION dblink;
+\ir lib/loopback.psql
 SELECT plan(53);
 
-SELECT current_database() AS here, current_database() || '_target' AS there,
-    split_part(current_setting('unix_socket_directories'), ',', 1) AS host, current_setting('port') AS port \gset
-DROP DATABASE IF EXISTS :there WITH (FORCE);
-CREATE DATABASE :there;
-CREATE SERVER target FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port :'port', dbname :'there');
 CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port :'port', dbname :'here');
 CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port '1', dbname :'there');
 CREATE FOREIGN DATA WRAPPER wrapper;
@@ -21,13 +10,6 @@ CREATE SERVER other FOREIGN DATA WRAPPER wrapper;
 CREATE USER MAPPING FOR CURRENT_USER SERVER loop;
 CREATE USER MAPPING FOR CURRENT_USER SERVER away;
 SET search_path = public, pg_catalog;
-
--- Runs statements in the database of the target.
-SELECT set_config('test.there', format('host=%s port=%s dbname=%s', :'host', :'port', :'there'), false) IS NULL AS connected \gset
-CREATE FUNCTION there(statements text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM dblink_exec(current_setting('test.there'), statements);
-END $$;
 
 -- Creates a transition, and tells what stands in its way.
 CREATE FUNCTION refusal(server name, mapping jsonb DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$

@@ -1,25 +1,9 @@
 -- Transitions to another server: the cutover, what old sessions see then, the way back and the end.
 -- The other server is this one, with another database.
-\set ON_ERROR_STOP on
-\set QUIET on
-SET client_min_messages = error;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION confiture;
-CREATE EXTENSION postgres_fdw;
-CREATE EXTENSION dblink;
+\ir lib/loopback.psql
 SELECT plan(45);
 
-SELECT current_database() AS here, current_database() || '_target' AS there,
-    split_part(current_setting('unix_socket_directories'), ',', 1) AS host, current_setting('port') AS port \gset
-DROP DATABASE IF EXISTS :there WITH (FORCE);
-CREATE DATABASE :there;
-CREATE SERVER target FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port :'port', dbname :'there');
 CREATE USER MAPPING FOR CURRENT_USER SERVER target;
-SELECT set_config('test.there', format('host=%s port=%s dbname=%s', :'host', :'port', :'there'), false) IS NULL AS connected \gset
-CREATE FUNCTION there(statements text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM dblink_exec(current_setting('test.there'), statements);
-END $$;
 CREATE ROLE remote_app;
 CREATE ROLE remote_reader;
 

@@ -1,18 +1,7 @@
 -- Transitions to another server: a view that writes columns called as variables of its trigger, for roles
 -- that may insert some columns only.
-\set ON_ERROR_STOP on
-\set QUIET on
-SET client_min_messages = error;
-CREATE EXTENSION IF NOT EXISTS pgtap;
-CREATE EXTENSION confiture;
-CREATE EXTENSION postgres_fdw;
-CREATE EXTENSION dblink;
+\ir lib/loopback.psql
 SELECT plan(5);
-SELECT current_database() AS here, current_database() || '_target' AS there,
-    split_part(current_setting('unix_socket_directories'), ',', 1) AS host, current_setting('port') AS port \gset
-DROP DATABASE IF EXISTS :there WITH (FORCE);
-CREATE DATABASE :there;
-CREATE SERVER target FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port :'port', dbname :'there');
 CREATE USER MAPPING FOR CURRENT_USER SERVER target;
 CREATE ROLE review_writer;
 CREATE SCHEMA a;

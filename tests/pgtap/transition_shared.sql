@@ -4,31 +4,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
 SELECT plan(67);
 
--- Creates a transition, and tells what stands in its way.
-CREATE FUNCTION refusal(mapping jsonb, options jsonb DEFAULT '{}') RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    detail text;
-BEGIN
-    PERFORM confiture.transition_create('t', 'a', 'b', mapping, options => options);
-    PERFORM * FROM confiture.transition_plan('t');
-    PERFORM confiture.transition_abort('t');
-    RETURN NULL;
-EXCEPTION WHEN SQLSTATE 'CF030' THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    RETURN detail;
-END $$;
-CREATE FUNCTION tables(source text, target text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    DROP SCHEMA IF EXISTS a CASCADE;
-    DROP SCHEMA IF EXISTS b CASCADE;
-    CREATE SCHEMA a;
-    CREATE SCHEMA b;
-    SET LOCAL search_path = a, pg_catalog;
-    EXECUTE source;
-    SET LOCAL search_path = b, pg_catalog;
-    EXECUTE target;
-    SET LOCAL search_path = public;
-END $$;
+\ir lib/transition.psql
 -- The mapping of a split of w into p and q; parts of it are added to both.
 CREATE FUNCTION split(first jsonb DEFAULT '{}', second jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object('tables', jsonb_build_object('w', jsonb_build_object('targets',

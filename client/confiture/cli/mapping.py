@@ -1,4 +1,4 @@
-"""Options of the commands that plan a transition, and how their values are read."""
+"""Options of the commands that plan and drive a transition, and how their values are read."""
 
 from __future__ import annotations
 
@@ -21,6 +21,26 @@ OPTIONS = (
         "--option", "options", multiple=True, metavar="NAME=VALUE", help="Another option: max_rate=5000."
     ),
 )
+
+
+MOVES = (
+    click.option(
+        "--until", type=click.Choice(STATES), default="validated", show_default=True, help="Where to stop."
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions that copy at once."
+    ),
+    click.option(
+        "--background", is_flag=True, help="Let background workers of the server do it; return at once."
+    ),
+)
+
+
+def with_move(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --until, --jobs and --background: how far, and by whom."""
+    for option in reversed(MOVES):
+        command = option(command)
+    return command
 
 
 def with_mapping(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from confiture.cli.mapping import STATES, read_json, read_options, with_mapping
+from confiture.cli.mapping import read_json, read_options, with_mapping, with_move
 from confiture.cli.options import (
     YES,
     RunOptions,
@@ -337,15 +337,7 @@ def history(session: Session, limit: int) -> None:
     type=click.Choice(["local", "fdw"]),
     help="local: in this database; fdw: to another server. Default: fdw with --server.",
 )
-@click.option(
-    "--until", type=click.Choice(STATES), default="validated", show_default=True, help="Where to stop."
-)
-@click.option(
-    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions that copy at once."
-)
-@click.option(
-    "--background", is_flag=True, help="Let background workers of the server do it; return at once."
-)
+@with_move
 @with_database
 def schema_to_schema(
     session: Session,

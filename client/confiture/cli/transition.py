@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confiture import exit_codes
-from confiture.cli.mapping import STATES, read_json, read_options, with_mapping
+from confiture.cli.mapping import read_json, read_options, with_mapping, with_move
 from confiture.cli.options import YES, Session, with_database
 
 if TYPE_CHECKING:
@@ -119,15 +119,7 @@ def plan(session: Session, name: str, sample_rows: int) -> None:
 
 @transition.command()
 @NAME
-@click.option(
-    "--until", type=click.Choice(STATES), default="validated", show_default=True, help="Where to stop."
-)
-@click.option(
-    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Sessions that copy at once."
-)
-@click.option(
-    "--background", is_flag=True, help="Let background workers of the server do it; return at once."
-)
+@with_move
 @with_database
 def run(session: Session, name: str, until: str, jobs: int, background: bool) -> None:
     """Move a transition on to a state.
