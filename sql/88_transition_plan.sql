@@ -14,6 +14,9 @@ DECLARE
     made text := format('%I.%I', place, 'confiture_sample_' || p.id);
     indexed text := format('%I.%I', place, 'confiture_indexed_' || p.id);
     target text := confiture._relation_name(p.target);
+    -- Of two tables that are merged only the main one is measured: what the other has is NULL in the sample.
+    loosen text := (SELECT string_agg(format('ALTER %I DROP NOT NULL', a.attname), ', ') FROM pg_attribute AS a
+        WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull AND a.attgenerated = '' AND NOT p.columns ? a.attname);
     step record;
     started timestamptz;
     count bigint;
@@ -24,6 +27,7 @@ BEGIN
     END IF;
     FOR step IN SELECT * FROM (VALUES
             ('table', format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING STORAGE INCLUDING CONSTRAINTS)', made, target)),
+            ('loosen', 'ALTER TABLE ' || made || ' ' || loosen),
             ('trigger', (SELECT s FROM confiture._transition_trigger_statements(p.id, made, 'guard') AS s LIMIT 1)),
             ('untrigger', format('DROP TRIGGER %I ON %s', 'confiture_transition' || CASE WHEN p.main THEN '' ELSE '_2' END, made)),
             ('key', format('CREATE UNIQUE INDEX ON %s (%s)', made,
@@ -35,11 +39,12 @@ BEGIN
             ('analyze', format('ANALYZE %s', made)),
             ('digest', format('SELECT count(*), confiture._digest(r) FROM %s AS r', made)),
             ('indexed', format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING INDEXES)', indexed, target)),
+            ('loosen', 'ALTER TABLE ' || indexed || ' ' || loosen),
             ('fill', format('INSERT INTO %s (%s) SELECT %2$s FROM %s', indexed,
                 (SELECT string_agg(quote_ident(c.key), ', ' ORDER BY c.ordinality) FROM jsonb_each_text(p.columns) WITH ORDINALITY AS c), made)),
             ('rename', format('ALTER TABLE %s RENAME TO %I', indexed, 'confiture_renamed_' || p.id)),
             ('back', format('ALTER TABLE %I.%I RENAME TO %I', place, 'confiture_renamed_' || p.id, 'confiture_indexed_' || p.id))
-        ) AS s (part, statement) LOOP
+        ) AS s (part, statement) WHERE s.statement IS NOT NULL LOOP
         started := clock_timestamp();
         EXECUTE step.statement;
         GET DIAGNOSTICS count = ROW_COUNT;

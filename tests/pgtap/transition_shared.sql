@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(67);
+SELECT plan(68);
 
 \ir lib/transition.psql
 -- The mapping of a split of w into p and q; parts of it are added to both.
@@ -210,4 +210,10 @@ SELECT is((SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'confiture%') + (SE
 DROP VIEW differences;
 DROP SCHEMA a CASCADE;
 DROP SCHEMA b CASCADE;
+-- The plan of a merge measures the main table, also where the other one fills columns that are NOT NULL.
+SELECT tables('CREATE TABLE p (id int PRIMARY KEY, x int); CREATE TABLE q (id int PRIMARY KEY, y int NOT NULL); INSERT INTO p SELECT generate_series(1, 100)',
+    'CREATE TABLE w (id int PRIMARY KEY, x int, y int NOT NULL)');
+SELECT confiture.transition_create('m', 'a', 'b', merge(second => '{"absent": {"y": "0"}}')) IS NOT NULL AS made \gset
+SELECT matches((SELECT estimate FROM confiture.transition_plan('m') WHERE step = 'copy' AND relation = 'a.p'), '^100 rows; 100 of them took', 'it is measured');
+SELECT confiture.transition_abort('m') AS aborted \gset
 SELECT * FROM finish();
