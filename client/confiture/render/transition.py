@@ -34,6 +34,8 @@ def show_status(terminal: Terminal, status: Document) -> None:
             for each in status["tables"]
         ],
     )
+    if "side" in status:
+        _show_other_side(terminal, status)
     for each in status["workers"]:
         what = "drives" if each["drives"] else "copies"
         terminal.line(f"In the background: process {each['pid']} {what}.")
@@ -50,6 +52,16 @@ def show_status(terminal: Terminal, status: Document) -> None:
             f" holds {each['mode']} on {each['relation']}, {each['state']}."
         )
     terminal.line(str(status["next"]))
+
+
+def _show_other_side(terminal: Terminal, status: Document) -> None:
+    """Show where the other side is, who writes it, and what keeps the worker from that."""
+    if status["side"] == "source":
+        terminal.line(f"On server {status['server']} ({status['peer']}), {status['mode']}.")
+    else:
+        terminal.line(f"From another server ({status['peer']}).")
+    if status["problem"]:
+        terminal.line(f"Tried again each second: {status['problem']}", "bold red")
 
 
 class Progress:
