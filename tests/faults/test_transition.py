@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from .conftest import Database
+from .conftest import Database, small_tablespace
 from .load import TABLE, Load, fill
 from .server import Connection, Process, until
 
@@ -304,22 +303,9 @@ def test_an_old_snapshot_stops_the_cutover(database: Database, idle: Connection)
 
 @pytest.fixture
 def small_disk(database: Database, tmp_path: Path) -> Iterator[Callable[[str], None]]:
-    """A tablespace that is soon full; call it to give it another size."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    for folder in (place, *list(place.parents)[:3]):
-        folder.chmod(0o755)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("a small file system can't be mounted here")
-    try:
-        shutil.chown(place, "postgres")
-        database.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
-        yield lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", place], check=True)
-        database.execute("DROP SCHEMA app_new CASCADE")
-        database.execute("DROP TABLESPACE small")
-    finally:
-        subprocess.run(["umount", "-l", place], check=True)
+    """Make tablespace small."""
+    with small_tablespace(database.execute, tmp_path / "disk") as resize:
+        yield resize
 
 
 def test_a_full_disk_under_the_target(database: Database, small_disk: Callable[[str], None]) -> None:

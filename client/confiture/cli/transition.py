@@ -55,6 +55,7 @@ def create(
     target: str,
     mapping: str | None,
     swap: str | None,
+    mode: str | None,
     options: tuple[str, ...],
     server: str | None,
 ) -> None:
@@ -67,6 +68,7 @@ def create(
       confiture transition create to_v2 --from app --to app_v2
       confiture transition create to_v2 --from app --to app_v2 --mapping @mapping.json
       confiture transition create to_v2 --from app --to app_v2 --swap schema --option max_rate=5000
+      confiture transition create to_v2 --from app --to app_v2 --server next --mode synchronous
     """
     _show(
         session,
@@ -75,7 +77,7 @@ def create(
             source,
             target,
             mapping=read_json(mapping, "mapping"),
-            options=read_options(options, swap),
+            options=read_options(options, swap=swap, mode=mode),
             server=server,
         ),
     )

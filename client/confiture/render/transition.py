@@ -48,6 +48,8 @@ def show_status(terminal: Terminal, status: Document) -> None:
             for each in status["tables"]
         ],
     )
+    if "side" in status:
+        _show_other_side(terminal, status)
     _show_workers(terminal, status)
     failure = status["failure"]
     if failure:
@@ -84,6 +86,16 @@ def _next(status: Document) -> str:
         return str(status["next"])
     name = shlex.quote(status["name"])
     return "Next: " + ", or ".join(f"confiture transition {step} {name}" for step in NEXT[status["state"]])
+
+
+def _show_other_side(terminal: Terminal, status: Document) -> None:
+    """Show where the other side is, who writes it, and what keeps the worker from that."""
+    if status["side"] == "source":
+        terminal.line(f"On server {status['server']} ({status['peer']}), {status['mode']}.")
+    else:
+        terminal.line(f"From another server ({status['peer']}).")
+    if status["problem"]:
+        terminal.line(f"Tried again each second: {status['problem']}", "bold red")
 
 
 class Progress:
