@@ -116,7 +116,8 @@ struct CfdFact
 	const char *role;
 	const char *above; /* the identity of its parent, which may be no fact */
 	const char *hash;
-	int position; /* of a column, from 1 */
+	int position;  /* of a column, from 1 */
+	bool unfilled; /* a materialized view without rows, not even none */
 	JsonbContainer *payload;
 	CfdFact *parent;  /* or NULL */
 	List *children;	  /* CfdFact *, in the order of the snapshot: columns by position */
@@ -341,6 +342,9 @@ extern void cfd_order_by_logging(const CfdFact *fact);
 /* differ_index.c */
 extern void cfd_order_incomplete(const CfdFact *fact);
 extern bool cfd_belongs_to_incomplete(CfdPlan *plan, const CfdFact *fact);
+
+/* differ_view.c */
+extern void cfd_order_filling(const CfdFact *fact);
 
 /* differ_names.c */
 extern HTAB *cfd_names(List *facts, bool routines_only);
