@@ -219,6 +219,7 @@ struct CfdPlan
 	CfdAction *current;
 	int group;
 	bool alone;		/* the next statement begins a new group */
+	List *helpers;	/* char *: functions that are there for one statement only */
 	List *defaults; /* the default privileges of the source */
 	List *queue;	/* facts that were dropped, and whose dependents are to be looked at */
 };
@@ -314,6 +315,7 @@ extern bool cfd_is_of_system(const CfdFact *fact);
 /* differ_convert.c */
 extern char *
 cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression);
+extern void cfd_drop_helpers(CfdPlan *plan, const CfdFact *column);
 extern void cfd_conversion_hazards(CfdPlan *plan, const CfdFact *column, const char *type);
 
 /* differ_grant.c */
@@ -336,15 +338,17 @@ extern CfdAction *cfd_provider(const CfdFact *fact);
 
 /* differ_refer.c */
 extern bool cfd_closes_circle(const CfdFact *fact);
-extern bool cfd_comes_attached(const CfdFact *fact);
+extern CfdFact *cfd_whole_key(const CfdFact *fact);
+extern bool cfd_comes_attached(const CfdPlan *plan, const CfdFact *fact);
+extern bool cfd_is_joined(const CfdPlan *plan, const CfdFact *whole);
 extern void cfd_order_by_logging(const CfdFact *fact);
+
+/* differ_view.c */
+extern void cfd_order_filling(const CfdFact *fact);
 
 /* differ_index.c */
 extern void cfd_order_incomplete(const CfdFact *fact);
 extern bool cfd_belongs_to_incomplete(CfdPlan *plan, const CfdFact *fact);
-
-/* differ_view.c */
-extern void cfd_order_filling(const CfdFact *fact);
 
 /* differ_names.c */
 extern HTAB *cfd_names(List *facts, bool routines_only);
@@ -406,6 +410,7 @@ extern const CfdKind cfd_publication_kinds[];  /* publication and its parts */
 extern const CfdKind cfd_subscription_kinds[]; /* subscription */
 
 /* differ_table.c */
+extern bool cfd_attaches(const CfdFact *table);
 extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
 extern bool cfd_stays_child(const CfdFact *table, const char *parent);
 
