@@ -217,8 +217,9 @@ AS $$
     SELECT coalesce(nullif(current_setting(format('confiture_take.%s_%s', what, transition), true), '')::bigint, otherwise)
 $$;
 
--- Makes what a table of the half needs: the door for what comes, the log for what is written later.
-CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name) RETURNS void
+-- Makes what a table of the half needs: the door for what comes, the log for what is written later. The columns
+-- whose value says nothing about the row are constants.
+CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name, constants jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -235,7 +236,9 @@ BEGIN
         (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.source_key) AS k));
     EXECUTE format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
     EXECUTE format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
-        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%L)', schema, p.id, p.id);
+        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%s)', schema, p.id,
+        (SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.n)
+         FROM (SELECT p.id::text, 0::bigint UNION ALL SELECT e.name, e.n FROM jsonb_array_elements_text(constants) WITH ORDINALITY AS e (name, n)) AS c (name, n)));
     EXECUTE format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
     EXECUTE format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
     -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
@@ -287,7 +290,7 @@ BEGIN
     FROM jsonb_to_recordset(argument -> 'tables') AS k (half integer, key jsonb)
     WHERE r.id = k.half AND r.transition = t.id;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        PERFORM confiture._half_equip(p, schema);
+        PERFORM confiture._half_equip(p, schema, (SELECT k.constants FROM jsonb_to_recordset(argument -> 'tables') AS k (half integer, constants jsonb) WHERE k.half = p.id));
         PERFORM confiture._transition_set_triggers(p.id, p.source, 'guard');
     END LOOP;
     IF t.state = 'planned' THEN
