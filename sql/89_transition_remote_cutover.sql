@@ -134,6 +134,27 @@ BEGIN
 END
 $$;
 
+-- Makes the foreign tables through which rows of the target come here.
+CREATE OR REPLACE FUNCTION confiture._remote_pull_tables(p confiture.transition_table) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $$
+DECLARE
+    kind text;
+BEGIN
+    FOREACH kind IN ARRAY '{pull,fenced}'::text[] LOOP
+        EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', confiture._remote_table(p, kind));
+        EXECUTE (SELECT format('CREATE FOREIGN TABLE %s (%s, %s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
+            confiture._remote_table(p, kind), confiture._transition_key_columns(p.target, p.target_key),
+            (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+             FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped),
+            r.server, confiture._remote_schema(r.peer), kind || '_' || confiture._remote_half(p.id))
+            FROM confiture.transition_remote AS r WHERE r.transition = p.transition);
+    END LOOP;
+END
+$$;
+
 -- Before the lock: makes the view, in the schema of the transition, and what it needs.
 CREATE OR REPLACE FUNCTION confiture._remote_stand_in(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
@@ -149,15 +170,7 @@ DECLARE
     server name := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = p.transition);
     item record;
 BEGIN
-    FOR item IN SELECT k.kind FROM (VALUES ('pull'), ('fenced')) AS k (kind) LOOP
-        EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', confiture._remote_table(p, item.kind));
-        EXECUTE format('CREATE FOREIGN TABLE %s (%s, %s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
-            confiture._remote_table(p, item.kind), confiture._transition_key_columns(p.target, p.target_key),
-            (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-             FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped),
-            server, confiture._remote_schema((SELECT r.peer FROM confiture.transition_remote AS r WHERE r.transition = p.transition)),
-            item.kind || '_' || (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id));
-    END LOOP;
+    PERFORM confiture._remote_pull_tables(p);
     -- The view works with the rights of its owner.
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, owner);
