@@ -178,8 +178,10 @@ mirror_row(TriggerData *data, CfSink *sink)
 	Relation rel = data->tg_relation;
 	TupleTableSlot *slot = data->tg_trigslot;
 	HeapTuple before, after;
+	CfRights rights;
 
 	check_owners(rel, sink->rel);
+	cf_rights_enter_sink(&rights, sink);
 	rows_of_event(data, &before, &after);
 	if (before && after)
 		slot = data->tg_newslot;
@@ -196,19 +198,26 @@ mirror_row(TriggerData *data, CfSink *sink)
 		else
 			cf_sink_put_new(sink, slot);
 	}
+	cf_rights_leave(&rights);
 }
 
-/* Truncates tables. Their own triggers do not fire: those of the written table did. */
+/*
+ * Truncates tables, all of one owner. Their own triggers do not fire, those of
+ * the written table did; but such as are ENABLE ALWAYS.
+ */
 static void
 truncate_quietly(List *rels, List *relids, List *logged)
 {
 	int role = SessionReplicationRole;
+	CfRights rights;
 
 	truncating = true;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	PG_TRY();
 	{
+		cf_rights_enter(&rights, ((Relation) linitial(rels))->rd_rel->relowner);
 		cf_truncate(rels, relids, logged);
+		cf_rights_leave(&rights);
 	}
 	PG_FINALLY();
 	{
@@ -233,6 +242,8 @@ empty(Relation from, CfRoute *route)
 		Relation to = table_open(tables[i], AccessExclusiveLock);
 
 		check_owners(from, to);
+		if (rels != NIL)
+			check_owners(linitial(rels), to);
 		CheckTableNotInUse(to, "TRUNCATE");
 		rels = lappend(rels, to);
 		relids = lappend_oid(relids, tables[i]);
@@ -292,8 +303,8 @@ locked_route(TriggerData *data, int32 pair, CfRouteKind kind)
 
 /*
  * Does what the mode says, with the rights of the owner of the written table,
- * whoever writes: expressions are the owner's too, and are computed, in part,
- * when a route is made.
+ * whoever writes. Rows are computed, and put on the other side, as the owner
+ * of the table there, whose rights that one has: as a rule, it is the same.
  */
 static void
 handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)

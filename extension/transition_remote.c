@@ -120,6 +120,7 @@ let_in(Door *door, HeapTuple row)
 {
 	bool isnull;
 	Datum what;
+	CfRights rights;
 
 	ExecForceStoreHeapTuple(row, door->slot, false);
 	what = slot_getattr(door->slot, door->slot->tts_tupleDescriptor->natts, &isnull);
@@ -127,10 +128,12 @@ let_in(Door *door, HeapTuple row)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("a row for table \"%s\" does not say what it is",
 							   RelationGetRelationName(door->sink->rel))));
+	cf_rights_enter_sink(&rights, door->sink);
 	if (DatumGetChar(what) == 'd')
 		cf_sink_remove(door->sink, door->slot);
 	else
 		cf_sink_put(door->sink, door->slot);
+	cf_rights_leave(&rights);
 }
 
 /*

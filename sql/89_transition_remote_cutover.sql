@@ -119,7 +119,7 @@ BEGIN
         BEGIN
             EXECUTE format('CREATE VIEW %s AS SELECT * FROM %s', trial, confiture._remote_table(p, 'target'));
             EXECUTE format('ALTER VIEW %s OWNER TO %I', trial, owner);
-            EXECUTE format(statement, trial, key);
+            PERFORM confiture._do_as_owner(confiture._remote_maker(p.transition), format(statement, trial, key));
             RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception';
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
@@ -151,12 +151,13 @@ DECLARE
 BEGIN
     FOR item IN SELECT k.kind FROM (VALUES ('pull'), ('fenced')) AS k (kind) LOOP
         EXECUTE format('DROP FOREIGN TABLE IF EXISTS %s', confiture._remote_table(p, item.kind));
-        EXECUTE format('CREATE FOREIGN TABLE %s (%s, %s) SERVER %I OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
+        PERFORM confiture._do_as_owner(confiture._remote_maker(p.transition), format('CREATE FOREIGN TABLE %s (%s, %s) SERVER %I'
+            ' OPTIONS (schema_name %L, table_name %L, fetch_size ''5000'')',
             confiture._remote_table(p, item.kind), confiture._transition_key_columns(p.target, p.target_key),
             (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
              FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped),
             server, confiture._remote_schema((SELECT r.peer FROM confiture.transition_remote AS r WHERE r.transition = p.transition)),
-            item.kind || '_' || (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id));
+            item.kind || '_' || (SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = p.id)));
     END LOOP;
     -- The view works with the rights of its owner.
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
@@ -224,7 +225,7 @@ BEGIN
     FOR q IN SELECT s.* FROM confiture._remote_sequences(p) AS s LOOP
         step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.own);
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.own), step * 2);
-        EXECUTE format('SELECT last_value, is_called FROM %s', confiture._relation_name(q.own)) INTO at;
+        at := confiture._transition_sequence_at(q.own);
         IF q.is_identity THEN
             EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.used), step * 2,
                 at.last_value + CASE WHEN at.is_called THEN step * 2 ELSE 0 END);
@@ -369,8 +370,9 @@ BEGIN
                 AS s (own oid, used oid, increment bigint, source_column text, target_column text, is_owned boolean)
                 JOIN jsonb_to_recordset(fence -> 'sequences') AS f (half integer, "column" text, last bigint)
                     ON f.half = p.peer AND f."column" = s.target_column LOOP
-            EXECUTE format('SELECT CASE WHEN %1$s > 0 THEN greatest(a.last_value, b.last_value, %2$s) ELSE least(a.last_value, b.last_value, %2$s) END + %1$s'
-                ' FROM %3$s AS a, %4$s AS b', q.increment, q.last, confiture._relation_name(q.own), confiture._relation_name(q.used)) INTO next;
+            SELECT q.increment + CASE WHEN q.increment > 0 THEN greatest(a.last_value, b.last_value, q.last)
+                ELSE least(a.last_value, b.last_value, q.last) END INTO next
+            FROM confiture._transition_sequence_at(q.own) AS a, confiture._transition_sequence_at(q.used) AS b;
             EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.own), q.increment, next);
             IF q.is_owned THEN
                 EXECUTE format('ALTER SEQUENCE %s OWNED BY %s.%I', confiture._relation_name(q.own), confiture._relation_name(p.source), q.source_column);

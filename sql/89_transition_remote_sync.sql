@@ -65,7 +65,6 @@ DECLARE
     door text := confiture._remote_table(p, 'door');
     now text := confiture._remote_table(p, 'now');
     sync text := confiture._remote_table(p, 'sync');
-    role text := current_setting('role');
     message text;
 BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
@@ -82,9 +81,7 @@ BEGIN
     EXECUTE format('ALTER FUNCTION %s() OWNER TO %I', sync, owner);
     -- Better now than at the first write: the owner gets there, and to the door.
     BEGIN
-        PERFORM set_config('role', owner, true);
-        EXECUTE format('SELECT FROM %s', door);
-        PERFORM set_config('role', role, true);
+        PERFORM confiture._do_as_owner(p.source, format('SELECT FROM %s', door));
     EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
         RAISE EXCEPTION 'the owner % of table % can''t write the target: %', quote_ident(owner), confiture._relation_name(p.source), message

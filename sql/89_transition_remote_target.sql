@@ -77,6 +77,21 @@ AS $$
     SELECT ('confiture_remote_' || transition)::name
 $$;
 
+-- Gives a table in that schema to the owner of the table that it is for, who may not make any there.
+CREATE OR REPLACE FUNCTION confiture._remote_give(schema name, made text, owner name) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
+    IF has_schema_privilege(owner, schema, 'CREATE') THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', made, owner);
+    ELSE
+        EXECUTE format('GRANT CREATE ON SCHEMA %1$I TO %2$I; ALTER TABLE %3$s OWNER TO %2$I; REVOKE CREATE ON SCHEMA %1$I FROM %2$I', schema, owner, made);
+    END IF;
+END
+$$;
+
 -- A table of the half, for the other side: its columns, keys and foreign keys.
 CREATE OR REPLACE FUNCTION confiture._half_describe(p confiture.transition_table) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -141,13 +156,9 @@ BEGIN
                 'End that one first: contract or abort.'
             FROM confiture.transition_table AS q JOIN confiture.transition AS l ON l.id = q.transition AND l.live
             WHERE p.source IN (q.source, q.target) AND q.transition <> t.id;
-        IF t.state = 'planned' AND (SELECT c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') FROM pg_class AS c WHERE c.oid = p.source) THEN
-            EXECUTE format('SELECT %L, %L, %L WHERE EXISTS (SELECT FROM %s)', confiture._relation_name(p.source),
-                'it is not empty', 'TRUNCATE it: the transition fills it.', confiture._relation_name(p.source))
-            INTO relation, problem, hint;
-            IF relation IS NOT NULL THEN
-                RETURN NEXT;
-            END IF;
+        IF t.state = 'planned' AND (SELECT c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = p.source) THEN
+            RETURN QUERY SELECT confiture._relation_name(p.source), 'it is not empty', 'TRUNCATE it: the transition fills it.'
+                WHERE confiture._transition_has_rows(p.source);
         END IF;
     END LOOP;
     IF NOT has_database_privilege(current_database(), 'CREATE') THEN
@@ -251,8 +262,7 @@ BEGIN
             FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped));
     EXECUTE format('ALTER TABLE %1$I.log_%2$s REPLICA IDENTITY FULL; ALTER TABLE %1$I.taken_%2$s REPLICA IDENTITY FULL', schema, p.id);
     -- The trigger of the capture runs as the owner of the table that is written.
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
-    EXECUTE format('ALTER TABLE %I.log_%s OWNER TO %I', schema, p.id, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
+    PERFORM confiture._remote_give(schema, format('%I.log_%s', schema, p.id), pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
     UPDATE confiture.transition_table AS r
     SET target = to_regclass(format('%I.shape_%s', schema, p.id)), log = to_regclass(format('%I.log_%s', schema, p.id))
     WHERE r.id = p.id;
@@ -334,7 +344,8 @@ BEGIN
     FOR fk IN SELECT p.id, p.source, f.name, f.definition
             FROM confiture.transition_table AS p, jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text)
             WHERE p.transition = t.id ORDER BY p.ordinal, f.name LOOP
-        EXECUTE confiture._transition_definition(fk.source, fk.name, confiture._transition_unchecked(fk.definition));
+        PERFORM confiture._do_as_owner(fk.source,
+            confiture._transition_definition(fk.source, fk.name, confiture._transition_unchecked(fk.definition)));
     END LOOP;
     UPDATE confiture.transition_table AS p SET foreign_keys = '[]' WHERE p.transition = t.id;
     PERFORM confiture._transition_set_state(t.id, 'mirrored') WHERE t.state = 'captured';
@@ -353,7 +364,7 @@ DECLARE
 BEGIN
     FOR fk IN SELECT o.conname, o.conrelid FROM pg_constraint AS o JOIN confiture.transition_table AS p ON p.source = o.conrelid
             WHERE p.transition = t.id AND o.contype = 'f' AND NOT o.convalidated ORDER BY p.ordinal, o.conname LOOP
-        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(fk.conrelid), fk.conname);
+        PERFORM confiture._do_as_owner(fk.conrelid, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(fk.conrelid), fk.conname));
     END LOOP;
     RETURN '{}';
 END
@@ -372,23 +383,17 @@ AS $$
 DECLARE
     t confiture.transition := confiture._half_get(argument);
     p confiture.transition_table;
-    query text;
-    answer jsonb;
+    result record;
 BEGIN
     SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
     WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
-    query := format('SELECT jsonb_build_object(''rows'', count(*), ''digest'', confiture._digest(ROW(%s))::text) FROM ONLY %s AS target WHERE %s',
+    SELECT d.* INTO result FROM confiture._digest_as_owner(p.source, format('SELECT %s FROM ONLY %s AS target WHERE %s',
         confiture._remote_digest_columns(p.source, 'target', ARRAY(SELECT jsonb_array_elements_text(argument -> 'columns'))),
         confiture._relation_name(p.source),
         confiture._transition_range(p, p.source_key, 'target',
             (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'lower', 'null')) AS e),
-            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'upper', 'null')) AS e)));
-    IF (argument ->> 'latest')::boolean THEN
-        SELECT r.answer INTO answer FROM confiture._with_latest_snapshot(query) AS r (answer jsonb);
-    ELSE
-        EXECUTE query INTO answer;
-    END IF;
-    RETURN answer;
+            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'upper', 'null')) AS e))), (argument ->> 'latest')::boolean) AS d;
+    RETURN jsonb_build_object('rows', result.row_count, 'digest', result.digest::text);
 END
 $$;
 
