@@ -20,6 +20,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "commands/trigger.h"
@@ -202,8 +203,35 @@ mirror_row(TriggerData *data, CfSink *sink)
 }
 
 /*
- * Truncates tables, all of one owner. Their own triggers do not fire, those of
- * the written table did; but such as are ENABLE ALWAYS.
+ * Raises an error where a trigger would fire although a table is truncated
+ * quietly: it would run in a session in which no other trigger does, and no
+ * foreign key is checked.
+ */
+static void
+check_quiet(Relation rel, Oid ours)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_TRUNCATE(trigger->tgtype) && trigger->tgfoid != ours &&
+			(trigger->tgenabled == TRIGGER_FIRES_ALWAYS ||
+			 trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" on the other side can't be truncated without its triggers",
+						RelationGetRelationName(rel)),
+				 errdetail("Trigger \"%s\" would fire there.", trigger->tgname),
+				 errhint("ALTER TABLE ... ENABLE TRIGGER instead of ENABLE ALWAYS.")));
+	}
+}
+
+/*
+ * Truncates tables, all of one owner. Their own triggers do not fire: those of
+ * the written table did.
  */
 static void
 truncate_quietly(List *rels, List *relids, List *logged)
@@ -232,7 +260,7 @@ truncate_quietly(List *rels, List *relids, List *logged)
  * that share its columns. Fails where foreign keys refer to them.
  */
 static void
-empty(Relation from, CfRoute *route)
+empty(Relation from, CfRoute *route, Oid ours)
 {
 	List *rels = NIL, *relids = NIL, *logged = NIL;
 	Oid tables[2] = {route->to, route->extent == CF_WRITES_ROW ? route->partner : InvalidOid};
@@ -245,6 +273,7 @@ empty(Relation from, CfRoute *route)
 		if (rels != NIL)
 			check_owners(linitial(rels), to);
 		CheckTableNotInUse(to, "TRUNCATE");
+		check_quiet(to, ours);
 		rels = lappend(rels, to);
 		relids = lappend_oid(relids, tables[i]);
 		if (RelationIsLogicallyLogged(to))
@@ -264,7 +293,7 @@ mirror_truncate(TriggerData *data, CfRoute *route)
 
 	if (route->extent != CF_WRITES_REST)
 	{
-		empty(data->tg_relation, route);
+		empty(data->tg_relation, route, data->tg_trigger->tgfoid);
 		return;
 	}
 	/* Rows go with those of the main table; alone, they would go one by one. */

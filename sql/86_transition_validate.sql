@@ -108,9 +108,9 @@ DECLARE
     lacks text := 'true';
 BEGIN
     IF NOT p.main THEN
-        SELECT format('coalesce((%s), false) AND ROW(%s)::text <> ROW(%s)::text', coalesce(p.condition, 'true'),
+        SELECT format(E'coalesce((%s\n), false) AND ROW(%s)::text <> ROW(%s)::text', coalesce(p.condition, 'true'),
             string_agg(format('%s.%I', CASE p.shape WHEN 'split' THEN 'source' ELSE 'target' END, a.attname), ', ' ORDER BY a.attnum),
-            string_agg(format('(%s)::%s', m.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)) INTO lacks
+            string_agg(format(E'(%s\n)::%s', m.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)) INTO lacks
         FROM jsonb_each_text(p.absent) AS m
         JOIN pg_attribute AS a ON a.attrelid = CASE p.shape WHEN 'split' THEN p.source ELSE p.target END AND a.attname = m.key AND a.attnum > 0;
     END IF;

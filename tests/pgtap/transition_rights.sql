@@ -89,7 +89,7 @@ RESET SESSION AUTHORIZATION;
 -- A session that knows nothing yet.
 \c -
 SET client_min_messages = error;
-SELECT plan(68);
+SELECT plan(72);
 SELECT length(watched()) > 0 AS reset \gset
 
 -- Each step, by a superuser.
@@ -143,6 +143,19 @@ RESET SESSION AUTHORIZATION;
 ALTER TABLE b.t DROP CONSTRAINT careless;
 SELECT unalike(watched(), '%hidden%', 'nothing of the writer either');
 
+-- TRUNCATE is mirrored with no trigger on the other side; with one that would fire all the same it is refused, so that it
+-- does not run where no foreign key is checked.
+SET SESSION AUTHORIZATION rights_maker;
+ALTER TABLE b.t ENABLE ALWAYS TRIGGER act;
+SELECT throws_ok('TRUNCATE a.t', '0A000', 'table "t" on the other side can''t be truncated without its triggers', 'a trigger that is ENABLE ALWAYS');
+ALTER TABLE b.t ENABLE TRIGGER act;
+BEGIN;
+SELECT lives_ok('TRUNCATE a.t', 'one that is not');
+SELECT is((SELECT count(*) FROM b.t), 0::bigint, 'does not stop it');
+ROLLBACK;
+RESET SESSION AUTHORIZATION;
+SELECT unalike(watched(), '%truncate%', 'nor does it fire');
+
 -- What is wrong is looked for, told, and mended, in both directions.
 ALTER TABLE b.t DISABLE TRIGGER confiture_transition;
 SET SESSION AUTHORIZATION rights_maker;
@@ -177,7 +190,7 @@ TRUNCATE b.t, b.kinds;
 SELECT length(watched()) > 0 AS reset \gset
 SET SESSION AUTHORIZATION rights_maker;
 SELECT confiture.transition_create('u', 'a', 'b', '{"tables": {"kinds": {}, "t": {
-    "columns": {"v": "mine.spy(v, ''map'')", "d": "w", "e": "mine.spy(7, ''fixed'')"}, "back": {"v": "v", "w": "d"}}}}') AS u \gset
+    "columns": {"v": "mine.spy(v, ''map'') --", "d": "w", "e": "mine.spy(7, ''fixed'')"}, "back": {"v": "v --", "w": "d"}}}}') AS u \gset
 SELECT confiture.transition_capture('u') AS captured \gset
 SELECT p.log::regclass::text AS log, p.log::oid AS log_oid, p.id AS pair FROM confiture.transition_table AS p
 WHERE p.transition = :u AND p.source = 'a.t'::regclass \gset
@@ -240,7 +253,7 @@ CREATE TABLE b.two (id bigint PRIMARY KEY, y bigint);
 INSERT INTO a.wide SELECT i, i, i FROM generate_series(1, 6) AS i;
 CREATE TRIGGER act BEFORE TRUNCATE ON b.two FOR EACH STATEMENT EXECUTE FUNCTION mine.act('truncate');
 SELECT confiture.transition_create('s', 'a', 'b', '{"tables": {"wide": {"targets": [{"target": "one"}, {"target": "two",
-    "when": "mine.spy(x, ''when'') > 3", "absent": {"y": "mine.spy(0, ''absent'')"}}]}}}') > 0 AS made \gset
+    "when": "mine.spy(x, ''when'') > 3 --", "absent": {"y": "mine.spy(0, ''absent'') --"}}]}}}') > 0 AS made \gset
 RESET SESSION AUTHORIZATION;
 SELECT length(watched()) > 0 AS reset \gset
 SELECT is((SELECT count(*) FROM confiture.transition_plan('s') WHERE estimate LIKE 'not measured:%'), 0::bigint, 'the plan of a split');
