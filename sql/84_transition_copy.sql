@@ -171,7 +171,9 @@ BEGIN
             confiture._relation_name(p.source), quote_literal(t.name)));
         owner := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
         IF confiture._transition_is_remote(t.id) THEN
-            PERFORM confiture._remote_give(confiture._remote_schema(t.id), made, owner);
+            FOR statement IN SELECT confiture._remote_give(confiture._remote_schema(t.id), made, owner) LOOP
+                EXECUTE statement;
+            END LOOP;
         ELSE
             EXECUTE format('ALTER TABLE %s OWNER TO %I', made, owner);
         END IF;

@@ -13,7 +13,7 @@ AS $$
         WHERE r.transition = _transition_is_remote.transition AND r.side = 'source')
 $$;
 
--- Raises the error of the other server again. When it is away, says what that means.
+-- Raises the error of the other server again. When it is away, or its disk is full, says what that means.
 CREATE OR REPLACE FUNCTION confiture._remote_raise(
     transition integer, state text, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql
@@ -23,14 +23,17 @@ DECLARE
     name text := (SELECT t.name FROM confiture.transition AS t WHERE t.id = transition);
     server text := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = _remote_raise.transition);
     away boolean := state LIKE '08%' OR state LIKE '57P%';
+    is_full boolean := state = '53100';
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = CASE WHEN state LIKE '57P%' THEN '08006' ELSE state END,
-        MESSAGE = CASE WHEN away THEN format('the target of transition %L is away: %s', name, message) ELSE message END,
+        MESSAGE = CASE WHEN away OR is_full THEN format('the target of transition %L %s: %s', name,
+            CASE WHEN away THEN 'is away' ELSE 'has no room' END, message) ELSE message END,
         DETAIL = coalesce(detail, ''),
-        HINT = CASE WHEN away THEN format('%s, and nothing is lost: repeat the step when server %I can be reached again.',
+        HINT = CASE WHEN away OR is_full THEN format('%s, and nothing is lost: repeat the step when %s.',
                 CASE WHEN (SELECT confiture._remote_is_sync(t) FROM confiture.transition AS t WHERE t.id = transition)
-                    THEN 'Writers fail' ELSE 'Writers are not affected' END, server)
+                    THEN 'Writers fail' ELSE 'Writers are not affected' END,
+                format(CASE WHEN away THEN 'server %I can be reached again' ELSE 'there is room on the disk of server %I' END, server))
             ELSE coalesce(nullif(hint, ''), 'The target does not take a row: mend it in the source, and repeat the step.') END;
 END
 $$;
@@ -63,7 +66,7 @@ BEGIN
         format('INSERT INTO %I.command (command, argument) VALUES (%L, %L) RETURNING answer',
             confiture._remote_schema(transition), command, argument), 'write') AS r (answer jsonb);
     RETURN answer;
-EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now THEN
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now OR disk_full THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
@@ -80,12 +83,17 @@ DECLARE
     message text;
     detail text;
     hint text;
+    context text;
 BEGIN
     RETURN confiture._do_as_owner(confiture._remote_maker(transition), statement);
 -- The context of what the target refuses would be a statement with thousands of parameters.
 EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
-    OR integrity_constraint_violation OR data_exception THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    OR integrity_constraint_violation OR data_exception OR disk_full THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
+        context = PG_EXCEPTION_CONTEXT;
+    IF state = '53100' AND strpos(context, 'VALUES ($1') = 0 THEN
+        RAISE;  -- it is the disk here that is full
+    END IF;
     PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
 $$;
@@ -314,6 +322,17 @@ BEGIN
 END
 $$;
 
+-- The columns of the target whose expression does not depend on the row: where the row is there, they keep their value.
+CREATE OR REPLACE FUNCTION confiture._remote_constants(p confiture.transition_table) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]')
+    FROM jsonb_each_text(p.columns) AS m
+    JOIN pg_attribute AS a ON a.attrelid = p.target AND a.attname = m.key AND a.attnum > 0
+    WHERE NOT confiture._transition_expression(p.source, 'source', m.value, a.atttypid, a.atttypmod)
+$$;
+
 -- Starts to capture. The target is made ready first, without a lock here.
 CREATE OR REPLACE FUNCTION confiture._remote_capture(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
@@ -325,7 +344,7 @@ BEGIN
     PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
     PERFORM confiture._remote_refuse(t, '[]');
     there := confiture._remote_call(t.id, 'capture', jsonb_build_object('tables', (
-        SELECT jsonb_agg(jsonb_build_object('half', m.peer, 'key', p.target_key))
+        SELECT jsonb_agg(jsonb_build_object('half', m.peer, 'key', p.target_key, 'constants', confiture._remote_constants(p)))
         FROM confiture.transition_table AS p JOIN confiture.transition_remote_table AS m ON m.pair = p.id WHERE p.transition = t.id)));
     PERFORM confiture._remote_refuse(t, there -> 'problems');
     PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');

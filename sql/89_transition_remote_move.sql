@@ -34,17 +34,37 @@ AS $$
     SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = _remote_half.pair
 $$;
 
--- What one sends is computed as the owner of the source, and sent as the one who has made the transition.
+-- The statement that sends rows through a door: computed as the owner of the source, sent as the one who has made the
+-- transition.
+CREATE OR REPLACE FUNCTION confiture._remote_copy_statement(p confiture.transition_table, door text, condition text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('INSERT INTO %s (%s, confiture_what) SELECT r.*, ''p'' FROM confiture._as_owner(%L::regclass, %L) AS r (%s)',
+        door, e.names, confiture._relation_name(p.source),
+        format('SELECT %s FROM ONLY %s AS source WHERE %s', e.expressions, confiture._relation_name(p.source), condition), e.types)
+    FROM confiture._remote_expressions(p) AS e
+$$;
 
 -- Copies a range of keys.
 CREATE OR REPLACE FUNCTION confiture._remote_copy(p confiture.transition_table, lower text[], upper text[]) RETURNS bigint
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT r.*, ''p'' FROM confiture._as_owner(%s, %L) AS r (%s)',
-        confiture._remote_table(p, 'door'), e.names, p.source::oid, format('SELECT %s FROM ONLY %s AS source WHERE %s', e.expressions,
-            confiture._relation_name(p.source), confiture._transition_range(p, p.source_key, 'source', lower, upper)), e.types))
-    FROM confiture._remote_expressions(p) AS e
+    SELECT confiture._remote_move(p.transition, confiture._remote_copy_statement(p, confiture._remote_table(p, 'door'),
+        confiture._transition_range(p, p.source_key, 'source', lower, upper)))
+$$;
+
+-- The keys that the source has, read as its owner, as what stands in FROM.
+CREATE OR REPLACE FUNCTION confiture._remote_keys(p confiture.transition_table) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('(SELECT * FROM confiture._as_owner(%s, %L) AS k (%s))', p.source::oid, format('SELECT %s FROM ONLY %s AS source',
+            string_agg(format('source.%I', a.attname), ', ' ORDER BY k.n), confiture._relation_name(p.source)),
+        string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.n))
+    FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)
+    JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
 $$;
 
 -- Takes entries off the change log, and brings the rows with those keys to the target as they are
@@ -79,17 +99,18 @@ BEGIN
     END IF;
     IF gone > 0 THEN
         PERFORM confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''d'''
-            ' FROM (SELECT %s FROM %s AS target) AS g LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL',
+            ' FROM (SELECT %s FROM %s AS target) AS g LEFT JOIN %s AS source ON %s WHERE source.%I IS NULL',
             confiture._remote_table(p, 'door'), e.names, e.only_key,
             (SELECT string_agg(format('target.%I AS k%s', k.name, k.n), ', ' ORDER BY k.n) FROM unnest(p.target_key) WITH ORDINALITY AS k (name, n)),
-            confiture._remote_table(p, 'target'), confiture._relation_name(p.source), there, p.source_key[1]));
+            confiture._remote_table(p, 'target'), confiture._remote_keys(p), there, p.source_key[1]));
     END IF;
-    -- Values of unique columns may have changed places among the rows: all go before any comes.
+    -- Values of unique columns may have changed places among the rows: all go before any comes. LATERAL, for the
+    -- columns of the source may be called as those of g are.
     RETURN confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT r.* FROM confiture._as_owner(%s, %L, ''write'') AS r (%s, what "char")',
         confiture._remote_table(p, 'door'), e.names, p.source::oid, format(
         'WITH gone AS (DELETE FROM %1$s AS l WHERE l.k1 IS NOT NULL %2$s RETURNING l.*), g AS MATERIALIZED (SELECT DISTINCT %3$s FROM gone)'
         ' SELECT r.* FROM (SELECT %4$s, ''d''::"char" AS confiture_what FROM g %5$s UNION ALL'
-        ' SELECT %6$s, ''p'' FROM g JOIN ONLY %7$s AS source ON %8$s) AS r ORDER BY r.confiture_what',
+        ' SELECT s.* FROM g CROSS JOIN LATERAL (SELECT %6$s, ''p''::"char" FROM ONLY %7$s AS source WHERE %8$s) AS s) AS r ORDER BY r.confiture_what',
         log, coalesce('AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE ' || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''), keys, e.only_key,
         CASE WHEN replace THEN ''
             ELSE format('LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL', confiture._relation_name(p.source), there, p.source_key[1]) END,
