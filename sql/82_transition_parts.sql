@@ -287,6 +287,12 @@ $$;
 
 -- Runs one of our functions, if any, under locks on all tables of a transition. Waits for each of them no
 -- longer than option lock_timeout, gives everything back and tries again, option lock_retries times.
+--
+-- They are locked as writers lock them: first the side that is written, then the one that mirrors it. Where either
+-- side may be written no order is right: whoever has just begun on the other side waits for what we hold, and we for
+-- them. Waiting is no use then; what it takes is a moment at which nobody has just begun there. So a try that has got
+-- the first lock, but not all, is repeated at once, each side being the first in turn, with so little patience for the
+-- other locks that nobody is held up for long.
 CREATE OR REPLACE FUNCTION confiture._transition_locked(t confiture.transition, mode text, work text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -295,34 +301,58 @@ SET row_security = off
 AS $$
 DECLARE
     retries integer := (t.options ->> 'lock_retries')::integer;
-    shared boolean := EXISTS (SELECT FROM confiture.transition_table AS p WHERE p.transition = t.id AND p.shape <> 'single');
-    target_first boolean;
-    tables text;
+    either_side boolean := t.state IN ('mirrored', 'validated', 'cut_over', 'rolled_back');
+    target_first boolean := t.state = 'cut_over';
+    timeout interval := (t.options ->> 'lock_timeout')::interval;
+    -- All of them together: soon enough that the server does not end one who waits for us, or whom we wait for.
+    altogether interval := greatest(timeout, current_setting('deadlock_timeout')::interval / 2);
+    began timestamptz;
+    until timestamptz;
+    patience interval;
+    tables text[];
+    missed text;
+    missed_before text;
     blockers text;
     told text;
 BEGIN
     FOR attempt IN 0 .. retries LOOP
-        -- As writers lock them: first the side that is written, then the one that mirrors it. Of tables that
-        -- are split or merged either side can be the one that is written: turn by turn.
-        target_first := (t.state = 'cut_over') <> (shared AND attempt % 2 = 1);
-        SELECT string_agg(confiture._relation_name(r.oid), ', ' ORDER BY r.is_target <> target_first, p.ordinal) INTO tables
-        FROM confiture.transition_table AS p, LATERAL (VALUES (false, p.source), (true, p.target)) AS r (is_target, oid)
-        WHERE p.transition = t.id;
-        BEGIN
-            PERFORM set_config('lock_timeout', t.options ->> 'lock_timeout', true);
-            IF mode IS NOT NULL AND tables IS NOT NULL THEN
-                EXECUTE format('LOCK TABLE %s IN %s MODE', tables, mode);
-            END IF;
-            IF work IS NOT NULL THEN
-                EXECUTE format('SELECT confiture.%I($1)', work) USING t;
-            END IF;
-            RETURN;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            GET STACKED DIAGNOSTICS told = PG_EXCEPTION_HINT;
-        END;
+        began := clock_timestamp();
+        patience := timeout;
+        missed := NULL;
+        LOOP
+            missed_before := missed;
+            missed := NULL;
+            tables := ARRAY(SELECT confiture._relation_name(r.oid)
+                FROM confiture.transition_table AS p, LATERAL (VALUES (false, p.source), (true, p.target)) AS r (is_target, oid)
+                WHERE p.transition = t.id AND mode IS NOT NULL AND confiture._relation_name(r.oid) IS NOT NULL
+                GROUP BY r.oid, r.is_target ORDER BY r.is_target <> target_first, min(p.ordinal));
+            until := clock_timestamp() + altogether;
+            BEGIN
+                FOREACH missed IN ARRAY tables LOOP
+                    PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM least(until - clock_timestamp(),
+                        CASE missed WHEN tables[1] THEN timeout ELSE patience END)) * 1000)::integer::text, true);
+                    EXECUTE format('LOCK TABLE %s IN %s MODE', missed, mode);
+                END LOOP;
+                missed := NULL;
+                PERFORM set_config('lock_timeout', t.options ->> 'lock_timeout', true);
+                IF work IS NOT NULL THEN
+                    EXECUTE format('SELECT confiture.%I($1)', work) USING t;
+                END IF;
+                RETURN;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                GET STACKED DIAGNOSTICS told = PG_EXCEPTION_HINT;
+            END;
+            -- The first one was not to be had, or one is missed in either order: somebody holds it for longer.
+            EXIT WHEN NOT either_side OR missed IS NULL OR missed IN (tables[1], missed_before)
+                OR clock_timestamp() > began + 10 * timeout;
+            target_first := NOT target_first;
+            patience := least(timeout, interval '5 ms');
+            PERFORM pg_sleep(0.003 + random() * 0.01);
+        END LOOP;
         PERFORM pg_stat_clear_snapshot();
         blockers := coalesce(nullif(told, ''), confiture._transition_blockers_text(
             confiture._transition_blockers(t.id, coalesce(mode = 'SHARE ROW EXCLUSIVE', false))), blockers);
+        target_first := target_first <> either_side;
         IF attempt < retries THEN
             PERFORM pg_sleep(least(0.02 * 2 ^ least(attempt, 6), 1) * (0.5 + random() / 2));
         END IF;

@@ -13,7 +13,7 @@ AS $$
         WHERE r.transition = _transition_is_remote.transition AND r.side = 'source')
 $$;
 
--- Raises the error of the other server again. When it is away, says what that means.
+-- Raises the error of the other server again. When it is away, or its disk is full, says what that means.
 CREATE OR REPLACE FUNCTION confiture._remote_raise(
     transition integer, state text, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql
@@ -23,14 +23,17 @@ DECLARE
     name text := (SELECT t.name FROM confiture.transition AS t WHERE t.id = transition);
     server text := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = _remote_raise.transition);
     away boolean := state LIKE '08%' OR state LIKE '57P%';
+    is_full boolean := state = '53100';
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = CASE WHEN state LIKE '57P%' THEN '08006' ELSE state END,
-        MESSAGE = CASE WHEN away THEN format('the target of transition %L is away: %s', name, message) ELSE message END,
+        MESSAGE = CASE WHEN away OR is_full THEN format('the target of transition %L %s: %s', name,
+            CASE WHEN away THEN 'is away' ELSE 'has no room' END, message) ELSE message END,
         DETAIL = coalesce(detail, ''),
-        HINT = CASE WHEN away THEN format('%s, and nothing is lost: repeat the step when server %I can be reached again.',
+        HINT = CASE WHEN away OR is_full THEN format('%s, and nothing is lost: repeat the step when %s.',
                 CASE WHEN (SELECT confiture._remote_is_sync(t) FROM confiture.transition AS t WHERE t.id = transition)
-                    THEN 'Writers fail' ELSE 'Writers are not affected' END, server)
+                    THEN 'Writers fail' ELSE 'Writers are not affected' END,
+                format(CASE WHEN away THEN 'server %I can be reached again' ELSE 'there is room on the disk of server %I' END, server))
             ELSE coalesce(nullif(hint, ''), 'The target does not take a row: mend it in the source, and repeat the step.') END;
 END
 $$;
@@ -53,7 +56,7 @@ BEGIN
     EXECUTE format('INSERT INTO %I.command (command, argument) VALUES ($1, $2) RETURNING answer',
         confiture._remote_schema(transition)) INTO answer USING command, argument;
     RETURN answer;
-EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now THEN
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now OR disk_full THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
@@ -71,14 +74,19 @@ DECLARE
     message text;
     detail text;
     hint text;
+    context text;
 BEGIN
     EXECUTE statement;
     GET DIAGNOSTICS count = ROW_COUNT;
     RETURN count;
 -- The context of what the target refuses would be a statement with thousands of parameters.
 EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
-    OR integrity_constraint_violation OR data_exception THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    OR integrity_constraint_violation OR data_exception OR disk_full THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
+        context = PG_EXCEPTION_CONTEXT;
+    IF state = '53100' AND strpos(context, 'VALUES ($1') = 0 THEN
+        RAISE;  -- it is the disk here that is full
+    END IF;
     PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
 $$;
@@ -242,7 +250,7 @@ BEGIN
             INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name,
                 source_key, target_key, columns, back, rows_estimated)
             VALUES (t.id, n, found, found, confiture._relation_name(found), format('%I.%I', target_schema, pair.target), '{}', '{}',
-                coalesce(pair.spec -> 'columns', '{}'), coalesce(pair.spec -> 'back', '{}'),
+                confiture._transition_spelled(coalesce(pair.spec -> 'columns', '{}'), 'source'), confiture._transition_spelled(coalesce(pair.spec -> 'back', '{}'), 'target'),
                 confiture._transition_estimate_rows(found))
             RETURNING id
         )

@@ -137,6 +137,7 @@ BEGIN
                     SELECT FROM confiture.transition_table AS q WHERE q.transition = t.id AND q.source = o.confrelid)),
                 'it has a foreign key to a table that is not part of the transition', 'Move that table too, or drop the foreign key.'))
             AS v (wrong, problem, hint) WHERE v.wrong;
+        RETURN QUERY SELECT confiture._relation_name(p.source), x.problem, x.hint FROM confiture._remote_domains(p.source) AS x;
         RETURN QUERY SELECT confiture._relation_name(p.source), format('transition %s already works on it', quote_literal(l.name)),
                 'End that one first: contract or abort.'
             FROM confiture.transition_table AS q JOIN confiture.transition AS l ON l.id = q.transition AND l.live
@@ -217,6 +218,15 @@ AS $$
     SELECT coalesce(nullif(current_setting(format('confiture_take.%s_%s', what, transition), true), '')::bigint, otherwise)
 $$;
 
+-- The columns of a table, numbered as they are in a table that was made with just these.
+CREATE OR REPLACE FUNCTION confiture._half_places(relation oid) RETURNS TABLE (place bigint, type text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT row_number() OVER (ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod)
+    FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
 -- What a table of the half needs: the door for what comes, the log for what is written later. The columns whose value
 -- says nothing about the row are constants.
 CREATE OR REPLACE FUNCTION confiture._half_equip_statements(p confiture.transition_table, schema name, constants jsonb) RETURNS SETOF text
@@ -246,11 +256,11 @@ BEGIN
          FROM (SELECT p.id::text, 0::bigint UNION ALL SELECT e.name, e.n FROM jsonb_array_elements_text(constants) WITH ORDINALITY AS e (name, n)) AS c (name, n)));
     RETURN NEXT format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
     RETURN NEXT format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
-    RETURN NEXT format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
-        FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
+    -- Columns by their places: the source's stand-in has not had those that were dropped here.
+    RETURN NEXT format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || c.place, '' ORDER BY c.place)
+        FROM confiture._half_places(p.source) AS c), rows);
     RETURN NEXT format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
-        keys, (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-            FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped));
+        keys, (SELECT string_agg(format('c%s %s', c.place, c.type), ', ' ORDER BY c.place) FROM confiture._half_places(p.source) AS c));
     RETURN NEXT format('ALTER TABLE %I.log_%s REPLICA IDENTITY FULL', schema, p.id);
     RETURN NEXT format('ALTER TABLE %I.taken_%s REPLICA IDENTITY FULL', schema, p.id);
     -- The trigger of the capture runs as the owner of the table that is written.
