@@ -9,6 +9,7 @@
  * argument of the trigger is the number of the pair; the last column says what
  * is to be done:
  *	  p  put: the row with this key becomes that row, or comes
+ *	  i  the same, when it is hardly there: rows that are copied
  *	  d  remove: the row with this key goes, if it is there
  *
  *-------------------------------------------------------------------------
@@ -129,6 +130,8 @@ let_in(Door *door, HeapTuple row)
 							   RelationGetRelationName(door->sink->rel))));
 	if (DatumGetChar(what) == 'd')
 		cf_sink_remove(door->sink, door->slot);
+	else if (DatumGetChar(what) == 'i')
+		cf_sink_put_new(door->sink, door->slot);
 	else
 		cf_sink_put(door->sink, door->slot);
 }

@@ -38,7 +38,7 @@ CREATE OR REPLACE FUNCTION confiture._remote_copy(p confiture.transition_table, 
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''p'' FROM ONLY %s AS source WHERE %s',
+    SELECT confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''i'' FROM ONLY %s AS source WHERE %s',
         confiture._remote_table(p, 'door'), e.names, e.expressions, confiture._relation_name(p.source),
         confiture._transition_range(p, p.source_key, 'source', lower, upper)))
     FROM confiture._remote_expressions(p) AS e

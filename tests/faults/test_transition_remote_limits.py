@@ -74,6 +74,25 @@ def test_a_full_disk_under_the_target(pair: Pair, small_disk: Callable[[str], No
     pair.source.execute("SELECT confiture.transition_abort('t')")
 
 
+def test_a_chunk_that_is_sent_again(pair: Pair) -> None:
+    """The target has committed it and the source has not, as after a crash in between: it says the same."""
+    pair.prepare()
+    pair.go("captured")
+    pair.source.execute("SELECT confiture.transition_copy('t', 1)")
+    sent = pair.target_execute("SELECT count(*) FROM app_new.items")
+    assert sent != [(0,)]
+    pair.source.execute(
+        "UPDATE confiture.transition_chunk SET copied_at = NULL, row_count = NULL, elapsed_ms = NULL"
+    )
+    pair.source.execute("UPDATE app.items SET amount = amount + 1 WHERE id % 2 = 0")
+    pair.source.execute("DELETE FROM app.items WHERE id % 7 = 0")
+    pair.source.execute("SELECT confiture.transition_copy('t', 1)")
+    assert pair.target_execute("SELECT count(*) FROM app_new.items") == sent
+    pair.go("validated")
+    rows = "SELECT id, amount, note, code FROM {} ORDER BY id"
+    assert pair.target_execute(rows.format("app_new.items")) == pair.source.execute(rows.format("app.items"))
+
+
 @pytest.fixture
 def idle(pair: Pair) -> Iterator[Connection]:
     """A session that is idle in a transaction for the whole test."""
