@@ -116,7 +116,8 @@ struct CfdFact
 	const char *role;
 	const char *above; /* the identity of its parent, which may be no fact */
 	const char *hash;
-	int position; /* of a column, from 1 */
+	int position;  /* of a column, from 1 */
+	bool unfilled; /* a materialized view without rows, not even none */
 	JsonbContainer *payload;
 	CfdFact *parent;  /* or NULL */
 	List *children;	  /* CfdFact *, in the order of the snapshot: columns by position */
@@ -218,6 +219,7 @@ struct CfdPlan
 	CfdAction *current;
 	int group;
 	bool alone;		/* the next statement begins a new group */
+	List *helpers;	/* char *: functions that are there for one statement only */
 	List *defaults; /* the default privileges of the source */
 	List *queue;	/* facts that were dropped, and whose dependents are to be looked at */
 };
@@ -313,6 +315,7 @@ extern bool cfd_is_of_system(const CfdFact *fact);
 /* differ_convert.c */
 extern char *
 cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const char *expression);
+extern void cfd_drop_helpers(CfdPlan *plan, const CfdFact *column);
 extern void cfd_conversion_hazards(CfdPlan *plan, const CfdFact *column, const char *type);
 
 /* differ_grant.c */
@@ -335,8 +338,13 @@ extern CfdAction *cfd_provider(const CfdFact *fact);
 
 /* differ_refer.c */
 extern bool cfd_closes_circle(const CfdFact *fact);
-extern bool cfd_comes_attached(const CfdFact *fact);
+extern CfdFact *cfd_whole_key(const CfdFact *fact);
+extern bool cfd_comes_attached(const CfdPlan *plan, const CfdFact *fact);
+extern bool cfd_is_joined(const CfdPlan *plan, const CfdFact *whole);
 extern void cfd_order_by_logging(const CfdFact *fact);
+
+/* differ_view.c */
+extern void cfd_order_filling(const CfdFact *fact);
 
 /* differ_index.c */
 extern void cfd_order_incomplete(const CfdFact *fact);
@@ -402,6 +410,7 @@ extern const CfdKind cfd_publication_kinds[];  /* publication and its parts */
 extern const CfdKind cfd_subscription_kinds[]; /* subscription */
 
 /* differ_table.c */
+extern bool cfd_attaches(const CfdFact *table);
 extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
 extern bool cfd_stays_child(const CfdFact *table, const char *parent);
 

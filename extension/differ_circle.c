@@ -204,8 +204,8 @@ bool
 cfd_break_circle(CfdPlan *plan, List **ready)
 {
 	List *circle;
-	CfdAction *later;
-	CfdAction *sooner;
+	CfdAction *later = NULL;
+	CfdAction *sooner = NULL;
 	int weight;
 	ListCell *lc;
 

@@ -163,4 +163,5 @@ cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	else if (new->moved || !cfd_equal(old, new, "collation"))
 		cfd_hazard(plan, "long lock: indexes on %s are built anew", new->identity);
 	cfd_alter_table(plan, new, "alter", 0, new->parent, "%s", clause.data);
+	cfd_drop_helpers(plan, new);
 }

@@ -237,7 +237,8 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 		plan->alone = true;
 		return;
 	}
-	if (!cfd_is_new(table) && cfd_bool(fact, "valid") && !cfd_is(table, "foreign table"))
+	if (!cfd_is_new(table) && cfd_bool(fact, "valid") && !cfd_is(table, "foreign table") &&
+		!cfd_is_joined(plan, fact))
 	{
 		cfd_hazard(plan, "may fail: rows that are there may violate it");
 		cfd_hazard(plan, "long lock: all of %s is read", table->identity);
@@ -252,7 +253,7 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 static void
 create_constraint(CfdPlan *plan, CfdFact *fact)
 {
-	if (is_type(fact, "foreign key") ? cfd_comes_attached(fact)
+	if (is_type(fact, "foreign key") ? cfd_comes_attached(plan, fact)
 									 : is_only_inherited(fact) && !cfd_makes_index(fact))
 	{
 		/* It comes with that of the parent, unless the table becomes a child only now. */
@@ -382,7 +383,9 @@ constraint_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (new == NULL && !old->parent->dropped && is_type(old, "primary key") &&
 		has_key(old->parent->twin))
 		return plan->online;
-	if (new == NULL || cfd_is_new(new->parent) || (is_only_inherited(new) && !cfd_makes_index(new)))
+	if (new == NULL || cfd_is_new(new->parent) ||
+		(is_type(new, "foreign key") ? cfd_comes_attached(plan, new)
+									 : is_only_inherited(new) && !cfd_makes_index(new)))
 		return false;
 	if (old && cfd_equal(old, new, "definition"))
 		return plan->online && !cfd_bool(old, "valid") && cfd_bool(new, "valid");

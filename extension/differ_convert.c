@@ -125,6 +125,83 @@ convert_row(CfdPlan *plan, const CfdFact *from, const CfdFact *to, const char *t
 					expression, row.data, type);
 }
 
+/* The name that a type of the source has while columns are moved from it. */
+static const char *
+name_now(const CfdFact *type)
+{
+	return type->moved ? quote_qualified_identifier(type->schema, type->aside) : cfd_name(type);
+}
+
+/* Quotes a body: in dollars, unless it has these itself. */
+static const char *
+quote_body(const char *body)
+{
+	return strstr(body, "$convert$") ? cfd_literal(body) : psprintf("$convert$%s$convert$", body);
+}
+
+/*
+ * Arrays of a composite type: an expression can't go through their elements, a function can. It
+ * is a temporary one, there for one statement. The shape of an array is kept: the texts
+ * of its elements are put together again, dimension by dimension.
+ */
+static char *
+convert_array(CfdPlan *plan, const CfdFact *element, const CfdFact *from, const CfdFact *to,
+			  const char *new_element, const char *expression)
+{
+	char *row = convert_row(plan, from, to, new_element, "e");
+	char *name = psprintf("pg_temp.convert_%d", list_length(plan->helpers) + 1);
+	char *body =
+		psprintf("\nDECLARE\n    e %s;\n    parts text[] := '{}';\nBEGIN\n"
+				 "    IF array_ndims(v) IS NULL THEN\n        RETURN '{}';\n    END IF;\n"
+				 "    FOREACH e IN ARRAY v LOOP\n"
+				 "        parts := array_append(parts, left(right((ARRAY[%s])::text, -1), -1));\n"
+				 "    END LOOP;\n"
+				 "    FOR d IN REVERSE array_ndims(v) .. 1 LOOP\n"
+				 "        parts := ARRAY(SELECT '{' || string_agg(p.x, ',' ORDER BY p.n) || '}'\n"
+				 "            FROM unnest(parts) WITH ORDINALITY AS p (x, n)\n"
+				 "            GROUP BY (p.n - 1) / array_length(v, d) ORDER BY min(p.n));\n"
+				 "    END LOOP;\n"
+				 "    RETURN (array_dims(v) || '=' || parts[1])::%s[];\nEND\n",
+				 name_now(element), row, new_element);
+
+	cfd_emit(
+		plan, to, "create", 0, NULL,
+		"CREATE FUNCTION %s(v %s[]) RETURNS %s[]\nLANGUAGE plpgsql IMMUTABLE STRICT SET search_path = "
+		"pg_catalog, pg_temp AS %s",
+		name, name_now(element), new_element, quote_body(body));
+	plan->helpers = lcons(psprintf("%s(%s[])", name, name_now(element)), plan->helpers);
+	return psprintf("%s(%s)", name, expression);
+}
+
+/* Drops the functions that the conversion of a column has needed. */
+void
+cfd_drop_helpers(CfdPlan *plan, const CfdFact *column)
+{
+	ListCell *lc;
+
+	foreach (lc, plan->helpers)
+		cfd_emit(plan, column, "drop", 0, NULL, "DROP FUNCTION %s", (char *) lfirst(lc));
+	plan->helpers = NIL;
+}
+
+/* The composite type behind a type, which may be a domain of it; or the type itself. */
+static CfdFact *
+peel(CfdPlan *plan, CfdFact *type)
+{
+	bool array;
+
+	while (cfd_is(type, "domain"))
+	{
+		CfdFact *base =
+			find_type(plan, type->in_target, element_of(cfd_text(type, "type"), &array));
+
+		if (array)
+			break;
+		type = base;
+	}
+	return type;
+}
+
 /* Whether a cast between two types that this server knows is there. */
 static bool
 has_cast(const char *old_type, const char *new_type)
@@ -150,6 +227,7 @@ cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const 
 	CfdFact *to = find_type(plan, true, element_of(new_type, &is_array));
 	CfdFact *peeled = to;
 	bool array = false;
+	bool element_array;
 
 	check_stack_depth();
 	if (strcmp(old_type, new_type) == 0 && (from == NULL || !from->moved))
@@ -168,14 +246,26 @@ cfd_conversion(CfdPlan *plan, const char *old_type, const char *new_type, const 
 			break;
 		peeled = base;
 	}
+	if (was_array && (is_array || array))
+	{
+		const char *list = is_array ? new_type : cfd_text(peeled, "type");
+		const char *element = element_of(list, &element_array);
+		CfdFact *old_row = peel(plan, from);
+		CfdFact *new_row = peel(plan, find_type(plan, true, element));
+
+		if (is_composite(old_row) && is_composite(new_row) && !is_same_row(plan, old_row, new_row))
+		{
+			char *converted = convert_array(plan, from, old_row, new_row, element, expression);
+
+			return list == new_type ? converted : psprintf("%s::%s", converted, new_type);
+		}
+	}
 	if (is_composite(from) && is_composite(peeled) && !is_same_row(plan, from, peeled))
 	{
-		if (was_array || is_array)
+		if (was_array != is_array)
 			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("arrays of %s can't be converted by an expression", from->identity),
-					errdetail("Its attributes come in another order, or have other types."),
-					errhint("Add new attributes at the end, or say with the option using how each "
-							"column is converted."));
+					errmsg("%s can't be converted to %s", old_type, new_type),
+					errhint("Say with the option using how the column is converted."));
 		return convert_row(plan, from, peeled, new_type, expression);
 	}
 	/* What a cast of the user does, it does directly. */

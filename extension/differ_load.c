@@ -126,6 +126,8 @@ read_fact(const char *identity, JsonbContainer *container, bool target, JsonbCon
 		else if (KEY("position") && value.type == jbvNumeric)
 			fact->position = DatumGetInt32(
 				DirectFunctionCall1(numeric_int4, NumericGetDatum(value.val.numeric)));
+		else if (KEY("filled") && value.type == jbvBool)
+			fact->unfilled = !value.val.boolean;
 		else if (KEY("payload") && value.type == jbvBinary)
 			fact->payload = value.val.binary.data;
 		else if (KEY("depends") && value.type == jbvBinary)

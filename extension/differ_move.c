@@ -48,6 +48,28 @@ of_table(const CfdFact *column)
 		   (cfd_is(column->parent, "table") || cfd_is(column->parent, "foreign table"));
 }
 
+/* Whether a column or a type of the target is made of a type, maybe by way of others. */
+static bool
+is_made_of(const CfdFact *fact, const CfdFact *type)
+{
+	ListCell *lc;
+
+	check_stack_depth();
+	foreach (lc, fact->depends)
+	{
+		const CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(needed, "attribute"))
+			needed = needed->parent;
+		if (needed == type || (is_material(needed) && is_made_of(needed, type)))
+			return true;
+	}
+	foreach (lc, fact->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "attribute") && is_made_of((CfdFact *) lfirst(lc), type))
+			return true;
+	return false;
+}
+
 /*
  * Returns a column, or typed table, that is made of a type of the source, maybe by way of
  * another type, before and after; or NULL.
@@ -63,11 +85,15 @@ cfd_user_of(const CfdFact *type)
 		CfdFact *fact = ((CfdDepend *) lfirst(lc))->fact;
 		CfdFact *user;
 
+		/* Of what is no composite type any more all attributes go with the type. */
+		if (cfd_is(fact, "attribute") && fact->twin == NULL && fact->parent->twin &&
+			!cfd_equal(fact->parent, fact->parent->twin, "type"))
+			fact = fact->parent;
 		if (fact->twin == NULL)
 			continue;
 		if (of_table(fact) && !cfd_has(fact, "generated"))
 		{
-			if (type->twin && cfd_needs(fact->twin, type->twin->identity))
+			if (type->twin && is_made_of(fact->twin, type->twin))
 				return fact;
 			continue;
 		}

@@ -89,25 +89,60 @@ cfd_order_by_logging(const CfdFact *fact)
 	}
 }
 
-/*
- * Tells whether a foreign key of a partition comes with that of its table, by ATTACH PARTITION. It
- * has the name of that then; one with a name of its own was there before, and is joined to it.
- */
-bool
-cfd_comes_attached(const CfdFact *fact)
+/* The foreign key of its table to which that of a partition belongs, or NULL. */
+CfdFact *
+cfd_whole_key(const CfdFact *fact)
 {
 	ListCell *lc;
 
 	if (!is_foreign_key(fact) || !cfd_bool(fact, "inherited") || cfd_bool(fact, "local"))
-		return false;
-	if (fact->parent->finish == NULL)
-		return true;
+		return NULL;
 	foreach (lc, fact->depends)
 	{
 		CfdDepend *depend = (CfdDepend *) lfirst(lc);
 
 		if (depend->how == CFD_INTERNAL && is_foreign_key(depend->fact))
-			return strcmp(depend->fact->part, fact->part) == 0;
+			return depend->fact;
 	}
-	return true;
+	return NULL;
+}
+
+/*
+ * Tells whether a foreign key of a partition comes with that of its table: by ATTACH PARTITION, or
+ * by ADD CONSTRAINT. It has the name of that then. One with a name of its own was there before,
+ * and is joined to it; so is every one where nobody is to wait while the rows are read.
+ */
+bool
+cfd_comes_attached(const CfdPlan *plan, const CfdFact *fact)
+{
+	const CfdFact *whole = cfd_whole_key(fact);
+
+	if (!is_foreign_key(fact) || !cfd_bool(fact, "inherited") || cfd_bool(fact, "local"))
+		return false;
+	if (whole == NULL)
+		return true;
+	if (strcmp(whole->part, fact->part) != 0)
+		return !cfd_attaches(fact->parent) && !whole->created;
+	return cfd_attaches(fact->parent) || !whole->created || !plan->online || whole->twin ||
+		   !cfd_bool(whole, "valid") || cfd_is_new(whole->parent) || cfd_is_new(fact->parent);
+}
+
+/* Tells whether all rows are known to satisfy a foreign key of a partitioned table: those of the partitions are there. */
+bool
+cfd_is_joined(const CfdPlan *plan, const CfdFact *whole)
+{
+	ListCell *lc;
+	bool found = false;
+
+	foreach (lc, whole->dependents)
+	{
+		CfdFact *part = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_whole_key(part) != whole || cfd_is_new(part->parent))
+			continue;
+		if (cfd_comes_attached(plan, part))
+			return false;
+		found = true;
+	}
+	return found;
 }

@@ -355,6 +355,13 @@ attaches(const CfdFact *old, const CfdFact *new)
 											!cfd_equal(old, new, "partition_bound"));
 }
 
+/* Whether a table of the target is attached to another one by the plan. */
+bool
+cfd_attaches(const CfdFact *table)
+{
+	return attaches(table->created ? NULL : table->twin, table);
+}
+
 /*
  * Whether the indexes of a partition are attached along with it: the index of its table
  * is there before.
@@ -362,7 +369,7 @@ attaches(const CfdFact *old, const CfdFact *new)
 bool
 cfd_attaches_all(const CfdFact *table, const CfdFact *whole)
 {
-	return attaches(table->created ? NULL : table->twin, table) && !whole->created;
+	return cfd_attaches(table) && !whole->created;
 }
 
 /* Whether a partition gets other bounds in the same table. */

@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "differ.h"
 
 /* The column of a view that follows after position, or NULL. */
@@ -184,25 +186,118 @@ set_matview_column(CfdPlan *plan, CfdFact *column)
 	cfd_column_attributes(plan, NULL, column);
 }
 
+/* Whether a materialized view that is made is to have rows: one that had some before has them in any case. */
+static bool
+wants_rows(const CfdFact *fact)
+{
+	return !fact->unfilled || (fact->twin && !fact->twin->unfilled);
+}
+
+/* Adds the materialized views that are made and read one of the target, maybe by way of views. */
+static void
+add_readers(const CfdFact *fact, List **readers)
+{
+	ListCell *lc;
+
+	check_stack_depth();
+	foreach (lc, fact->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "column"))
+			add_readers((CfdFact *) lfirst(lc), readers);
+	foreach (lc, fact->dependents)
+	{
+		CfdFact *reader = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(reader, "materialized view") && reader->created)
+			*readers = list_append_unique_ptr(*readers, reader);
+		else if (cfd_is(reader, "view"))
+			add_readers(reader, readers);
+	}
+}
+
+/* Whether a materialized view that is to have no rows has to have some while others are filled from it. */
+static bool
+lends_rows(const CfdFact *fact)
+{
+	List *readers = NIL;
+	ListCell *lc;
+
+	if (wants_rows(fact))
+		return false;
+	add_readers(fact, &readers);
+	foreach (lc, readers)
+		if (wants_rows((CfdFact *) lfirst(lc)))
+			return true;
+	return false;
+}
+
+static bool is_filled(const CfdFact *fact);
+
+/* Whether what a view reads can't be read when it is made. */
+static bool
+reads_unfilled(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	check_stack_depth();
+	foreach (lc, fact->depends)
+	{
+		CfdFact *read = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (cfd_is(read, "column"))
+			read = read->parent;
+		if (cfd_is(read, "view") ? reads_unfilled(read)
+								 : cfd_is(read, "materialized view") && !is_filled(read))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a materialized view of the target can be read after it was made, or if it stays. */
+static bool
+is_filled(const CfdFact *fact)
+{
+	if (!fact->created)
+		return fact->twin && !fact->twin->unfilled;
+	return (wants_rows(fact) || lends_rows(fact)) && !reads_unfilled(fact);
+}
+
+/* What has rows only for others loses them when these have theirs. */
+void
+cfd_order_filling(const CfdFact *fact)
+{
+	List *readers = NIL;
+	ListCell *lc;
+
+	if (!cfd_is(fact, "materialized view") || !fact->created || fact->finish == NULL ||
+		!lends_rows(fact))
+		return;
+	add_readers(fact, &readers);
+	foreach (lc, readers)
+		cfd_wait(fact->finish, ((CfdFact *) lfirst(lc))->create);
+}
+
 static void
 create_matview(CfdPlan *plan, CfdFact *fact)
 {
 	char *method = cfd_text(fact, "access_method");
 	char *tablespace = cfd_text(fact, "tablespace");
+	bool fills = is_filled(fact);
 	ListCell *lc;
 
-	if (fact->twin)
+	if (fact->twin && fills)
 		cfd_hazard(plan, "rewrite: %s is made anew, and filled by its query", fact->identity);
+	else if (!fills && !plan->from_nothing)
+		cfd_hazard(plan, "not complete: %s can't be read before a REFRESH", fact->identity);
 	else if (!plan->from_nothing)
 		cfd_hazard(plan, "long lock: the query of %s runs while the transaction holds its locks",
 				   fact->identity);
 	if (fact->twin && !cfd_equal(fact->twin, fact, "definition"))
 		cfd_hazard(plan, "changes results: %s gives other rows or columns", fact->identity);
-	cfd_emit(plan, fact, "create", 0, NULL, "CREATE MATERIALIZED VIEW %s%s%s%s%s%s AS\n%s",
+	cfd_emit(plan, fact, "create", 0, NULL, "CREATE MATERIALIZED VIEW %s%s%s%s%s%s AS\n%s%s",
 			 cfd_table(fact), cfd_is_default_method(method) ? "" : " USING ",
 			 cfd_is_default_method(method) ? "" : cfd_quote(method), cfd_with_clause(fact),
 			 tablespace ? " TABLESPACE " : "", tablespace ? cfd_quote(tablespace) : "",
-			 cfd_text(fact, "definition"));
+			 cfd_text(fact, "definition"), fills ? "" : "\nWITH NO DATA");
 	foreach (lc, fact->children)
 		if (cfd_is((CfdFact *) lfirst(lc), "column"))
 			set_matview_column(plan, (CfdFact *) lfirst(lc));
@@ -225,14 +320,18 @@ alter_matview(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static bool
 matview_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return cfd_names_index(old, new, "cluster_on");
+	return cfd_names_index(old, new, "cluster_on") || (old == NULL && lends_rows(new));
 }
 
 static void
 finish_matview(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	cfd_alter_table(plan, new, "alter", 0, new, "CLUSTER ON %s",
-					cfd_quote(cfd_text(new, "cluster_on")));
+	if (old == NULL && lends_rows(new) && is_filled(new))
+		cfd_emit(plan, new, "create", 0, NULL, "REFRESH MATERIALIZED VIEW %s WITH NO DATA",
+				 cfd_table(new));
+	if (cfd_names_index(old, new, "cluster_on"))
+		cfd_alter_table(plan, new, "alter", 0, new, "CLUSTER ON %s",
+						cfd_quote(cfd_text(new, "cluster_on")));
 }
 
 static void

@@ -94,9 +94,15 @@ wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 	char *type = cfd_is(fact, "constraint") ? cfd_text(fact, "type") : NULL;
 
 	CfdFact *attribute = cfd_attribute_of(plan, fact);
+	CfdFact *whole = cfd_whole_key(fact);
 
 	cfd_wait(action, fact->parent ? provider_for(fact, fact->parent) : NULL);
 	cfd_wait(action, attribute ? cfd_provider(attribute) : NULL);
+	/* It is joined to that of its table. */
+	if (whole && whole->created && !cfd_attaches(fact->parent) && !cfd_comes_attached(plan, fact))
+		cfd_wait(whole->create, action);
+	else
+		whole = NULL;
 	foreach (lc, fact->depends)
 	{
 		CfdFact *needed = ((CfdDepend *) lfirst(lc))->fact;
@@ -108,7 +114,7 @@ wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 				cfd_wait(action, needed->alter);
 			continue;
 		}
-		if (is_needed_later(fact, needed))
+		if (is_needed_later(fact, needed) || needed == whole)
 			continue;
 		cfd_wait(action, provider_for(fact, needed));
 		if (type && strcmp(type, "foreign key") == 0 &&
@@ -233,7 +239,7 @@ wait_for_parts_of(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 	cfd_wait(action, cfd_provider(fact));
 	/* The parts of a type, such as what is said of it, come after it. */
 	foreach (lc, cfd_is(fact, "type") ? NIL : fact->children)
-		if (!cfd_comes_attached((CfdFact *) lfirst(lc)) &&
+		if (!cfd_comes_attached(plan, (CfdFact *) lfirst(lc)) &&
 			!cfd_belongs_to_incomplete(plan, (CfdFact *) lfirst(lc)))
 			cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
 	foreach (lc, fact->depends)
@@ -370,6 +376,7 @@ cfd_link_actions(CfdPlan *plan)
 	{
 		cfd_order_by_logging((CfdFact *) lfirst(lc));
 		cfd_order_incomplete((CfdFact *) lfirst(lc));
+		cfd_order_filling((CfdFact *) lfirst(lc));
 	}
 	cfd_hope_for_mentions(plan);
 }

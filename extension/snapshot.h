@@ -40,7 +40,8 @@ typedef struct CfFact
 	char *role;
 	Oid owner;
 	Jsonb *payload;
-	int position; /* of a column among those of its table, or 0 */
+	int position;  /* of a column among those of its table, or 0 */
+	bool unfilled; /* a materialized view that was never filled, or emptied */
 	CfReference *references;
 	int nreferences;
 	int maxreferences;

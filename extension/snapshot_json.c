@@ -317,7 +317,7 @@ fact_value(const CfSnapshot *snapshot, const CfFact *fact, const bool *wanted, H
 	/* hash, kind and payload are always there. */
 	int keys = 3 + (fact->name != NULL) + (fact->part != NULL) + (fact->role != NULL) +
 			   (fact->above != NULL) + (fact->schema != NULL) + (fact->nreferences > 0) +
-			   (fact->position > 0) + (fact->arguments != NULL);
+			   (fact->position > 0) + (fact->arguments != NULL) + (fact->unfilled ? 1 : 0);
 	JsonbValue object = make_object(keys);
 	Payload payload = payload_of(hasher, fact);
 
@@ -326,6 +326,12 @@ fact_value(const CfSnapshot *snapshot, const CfFact *fact, const bool *wanted, H
 	add_text(&object, "name", fact->name);
 	add_text(&object, "part", fact->part);
 	add_text(&object, "role", fact->role);
+	if (fact->unfilled)
+	{
+		JsonbValue value = {.type = jbvBool, .val.boolean = false};
+
+		add_pair(&object, "filled", value);
+	}
 	add_text(&object, "parent", fact->above);
 	add_text(&object, "schema", fact->schema);
 	if (fact->nreferences > 0)

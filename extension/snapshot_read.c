@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/dependency.h"
+#include "catalog/pg_class.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -294,6 +295,32 @@ collect(void)
 	PG_END_TRY();
 }
 
+/*
+ * Whether a materialized view is filled is no part of its payload, as it changes without any
+ * DDL: two schemas that differ in that alone are equal.
+ */
+static void
+note_unfilled(CfSnapshot *snapshot)
+{
+	if (SPI_execute("SELECT c.oid FROM pg_catalog.pg_class AS c WHERE c.relkind"
+					" OPERATOR(pg_catalog.=) 'm' AND NOT c.relispopulated",
+					true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_class");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		ObjectAddress address;
+		bool isnull;
+		int fact;
+
+		ObjectAddressSet(
+			address, RelationRelationId,
+			DatumGetObjectId(value_of(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull)));
+		fact = cf_snapshot_find(snapshot, &address);
+		if (fact >= 0)
+			snapshot->facts[fact].unfilled = true;
+	}
+}
+
 /* Reads all facts. */
 void
 cf_snapshot_read(CfSnapshot *snapshot)
@@ -305,6 +332,7 @@ cf_snapshot_read(CfSnapshot *snapshot)
 	take(snapshot);
 	number_columns(snapshot);
 	cf_snapshot_index(snapshot);
+	note_unfilled(snapshot);
 	count = snapshot->count;
 	cf_snapshot_depend(snapshot);
 	for (int i = 0; i < count; i++)

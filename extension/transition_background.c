@@ -223,6 +223,22 @@ take_error(MemoryContext context)
 	return edata;
 }
 
+/* Tells others of a failure; that it can't is no reason to stop. */
+static void
+try_to_store_failure(const Order *order, const ErrorData *failed, double pause,
+					 MemoryContext context)
+{
+	PG_TRY();
+	{
+		store_failure(order, failed, pause);
+	}
+	PG_CATCH();
+	{
+		(void) take_error(context);
+	}
+	PG_END_TRY();
+}
+
 /* Does the work until nothing is left of it. */
 static void
 loop(const Order *order, MemoryContext context)
@@ -252,15 +268,7 @@ loop(const Order *order, MemoryContext context)
 			ErrorData *edata = take_error(context);
 
 			pause = may_pass(edata) ? cf_retry_pause(++failures) : -1;
-			PG_TRY();
-			{
-				store_failure(order, edata, pause);
-			}
-			PG_CATCH();
-			{
-				(void) take_error(context);
-			}
-			PG_END_TRY();
+			try_to_store_failure(order, edata, pause, context);
 		}
 		PG_END_TRY();
 		if (pause > 0)

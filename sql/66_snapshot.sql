@@ -22,7 +22,7 @@ AS 'MODULE_PATHNAME', 'confiture_snapshot';
 COMMENT ON FUNCTION confiture.snapshot(text[]) IS
 'The schema of this database as one value, that can be stored, shipped and compared: every object outside of the system and of extensions. Reads the catalogs only, takes no lock that anybody waits for, and any role sees the same.
 Arguments: schemas, to take only what is in these; NULL for all, with what is in no schema: extensions, languages, casts, publications and so on.
-Result: {"format": 1, "server_version_num", "extension_version", "schemas" (when given), "facts": {identity: {"kind", "schema", "name", "part", "arguments", "role", "parent" (an identity), "payload", "depends" {identity: normal, auto or internal}, "position" (of a column), "hash" (SHA-256 of the text of payload)}}, "unmodelled": [objects of which no fact tells]}. docs/reference/json/snapshot.schema.json has it in full. In no snapshot: options of user mappings, connections of subscriptions, Confiture itself.
+Result: {"format": 1, "server_version_num", "extension_version", "schemas" (when given), "facts": {identity: {"kind", "schema", "name", "part", "arguments", "role", "parent" (an identity), "payload", "depends" {identity: normal, auto or internal}, "position" (of a column), "filled": false (of a materialized view that has not been filled), "hash" (SHA-256 of the text of payload)}}, "unmodelled": [objects of which no fact tells]}. docs/reference/json/snapshot.schema.json has it in full. In no snapshot: options of user mappings, connections of subscriptions, Confiture itself.
 Errors: 3F000 unknown schema; 22023 an empty array; 22004 a name is null; 40001 an object was dropped while it was read.
 Example: SELECT jsonb_object_keys(confiture.snapshot() -> ''facts'');';
 
@@ -66,21 +66,22 @@ Example: SELECT confiture.snapshot_hash(confiture.snapshot());';
 CREATE OR REPLACE FUNCTION confiture.snapshot_facts(
     snapshot jsonb,
     OUT identity text, OUT kind text, OUT schema text, OUT name text, OUT part text, OUT arguments text,
-    OUT role text, OUT parent text, OUT payload jsonb, OUT depends jsonb, OUT "position" integer, OUT hash text)
+    OUT role text, OUT parent text, OUT payload jsonb, OUT depends jsonb, OUT "position" integer, OUT hash text,
+    OUT filled boolean)
 RETURNS SETOF record
 LANGUAGE sql IMMUTABLE ROWS 10000
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT f.key, r.kind, r.schema, r.name, r.part, r.arguments, r.role, r.parent, r.payload, r.depends,
-        r."position", r.hash
+        r."position", r.hash, r.filled
     FROM jsonb_each(confiture._snapshot_facts(snapshot)) AS f
     CROSS JOIN LATERAL jsonb_to_record(f.value) AS r (
         kind text, schema text, name text, part text, arguments text, role text, parent text, payload jsonb,
-        depends jsonb, "position" integer, hash text)
+        depends jsonb, "position" integer, hash text, filled boolean)
 $$;
 COMMENT ON FUNCTION confiture.snapshot_facts(jsonb) IS
 'The facts of a snapshot as rows.
 Arguments: snapshot, as confiture.snapshot() returns it.
-Columns: identity (the kind, and a name that is qualified and quoted where it must be); kind; schema, name, part and arguments, as they are, not quoted; role (of an owner or grant); parent, the identity of what it belongs to; payload, what it consists of; depends, the identities it needs, each with normal, auto or internal as in pg_depend; position, of a column among those of its table; hash.
+Columns: identity (the kind, and a name that is qualified and quoted where it must be); kind; schema, name, part and arguments, as they are, not quoted; role (of an owner or grant); parent, the identity of what it belongs to; payload, what it consists of; depends, the identities it needs, each with normal, auto or internal as in pg_depend; position, of a column among those of its table; hash; filled, false of a materialized view that was made WITH NO DATA and not filled since, else null.
 Errors: 22023 not a snapshot; 0A000 a snapshot of another format.
 Example: SELECT kind, count(*) FROM confiture.snapshot_facts(confiture.snapshot()) GROUP BY kind;';

@@ -84,12 +84,13 @@ BEGIN
             (SELECT string_agg(format('target.%I AS k%s', k.name, k.n), ', ' ORDER BY k.n) FROM unnest(p.target_key) WITH ORDINALITY AS k (name, n)),
             confiture._remote_table(p, 'target'), confiture._relation_name(p.source), there, p.source_key[1]));
     END IF;
-    -- Values of unique columns may have changed places among the rows: all go before any comes.
+    -- Values of unique columns may have changed places among the rows: all go before any comes. LATERAL, for the
+    -- columns of the source may be called as those of g are.
     RETURN confiture._remote_move(p.transition, format(
         'WITH gone AS (DELETE FROM %1$s AS l WHERE l.k1 IS NOT NULL %2$s RETURNING l.*), g AS MATERIALIZED (SELECT DISTINCT %3$s FROM gone)'
         ' INSERT INTO %4$s (%5$s, confiture_what) SELECT r.* FROM ('
         'SELECT %6$s, ''d''::"char" AS confiture_what FROM g %7$s UNION ALL'
-        ' SELECT %8$s, ''p'' FROM g JOIN ONLY %9$s AS source ON %10$s) AS r ORDER BY r.confiture_what',
+        ' SELECT s.* FROM g CROSS JOIN LATERAL (SELECT %8$s, ''p''::"char" FROM ONLY %9$s AS source WHERE %10$s) AS s) AS r ORDER BY r.confiture_what',
         log, coalesce('AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE ' || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''), keys,
         confiture._remote_table(p, 'door'), e.names, e.only_key,
         CASE WHEN replace THEN ''

@@ -137,6 +137,7 @@ BEGIN
                     SELECT FROM confiture.transition_table AS q WHERE q.transition = t.id AND q.source = o.confrelid)),
                 'it has a foreign key to a table that is not part of the transition', 'Move that table too, or drop the foreign key.'))
             AS v (wrong, problem, hint) WHERE v.wrong;
+        RETURN QUERY SELECT confiture._relation_name(p.source), x.problem, x.hint FROM confiture._remote_domains(p.source) AS x;
         RETURN QUERY SELECT confiture._relation_name(p.source), format('transition %s already works on it', quote_literal(l.name)),
                 'End that one first: contract or abort.'
             FROM confiture.transition_table AS q JOIN confiture.transition AS l ON l.id = q.transition AND l.live
@@ -217,6 +218,15 @@ AS $$
     SELECT coalesce(nullif(current_setting(format('confiture_take.%s_%s', what, transition), true), '')::bigint, otherwise)
 $$;
 
+-- The columns of a table, numbered as they are in a table that was made with just these.
+CREATE OR REPLACE FUNCTION confiture._half_places(relation oid) RETURNS TABLE (place bigint, type text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT row_number() OVER (ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod)
+    FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
 -- Makes what a table of the half needs: the door for what comes, the log for what is written later.
 CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name) RETURNS void
 LANGUAGE plpgsql
@@ -244,11 +254,11 @@ BEGIN
         ' LEFT JOIN ONLY %s AS t ON %s',
         confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, real,
         confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
-    EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
-        FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
+    -- Columns by their places: the source's stand-in has not had those that were dropped here.
+    EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || c.place, '' ORDER BY c.place)
+        FROM confiture._half_places(p.source) AS c), rows);
     EXECUTE format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
-        keys, (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-            FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped));
+        keys, (SELECT string_agg(format('c%s %s', c.place, c.type), ', ' ORDER BY c.place) FROM confiture._half_places(p.source) AS c));
     EXECUTE format('ALTER TABLE %1$I.log_%2$s REPLICA IDENTITY FULL; ALTER TABLE %1$I.taken_%2$s REPLICA IDENTITY FULL', schema, p.id);
     -- The trigger of the capture runs as the owner of the table that is written.
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));

@@ -211,3 +211,45 @@ CREATE TYPE c AS (x integer, y text, z date);
 CREATE TYPE c AS (x bigint, y text);
 CREATE TABLE t (a c DEFAULT ROW(1, 'a'));
 CREATE FUNCTION f() RETURNS c LANGUAGE sql RETURN ROW(1, 'a')::c;
+
+-- pair: composite_arrays_of_changed_attributes
+-- expect: statement pg_temp.convert_1
+-- expect: rows lost public.t
+-- expect back: rows lost public.t
+-- expect: no hazard data loss
+-- from:
+CREATE TYPE c AS (a integer, b text);
+CREATE TABLE t (id integer, x c[], y c[][] NOT NULL DEFAULT '{}', z c);
+INSERT INTO t VALUES (1, ARRAY[(1, 'a,"{}\')::c, NULL, (NULL, NULL)::c, (2, NULL)::c], ARRAY[[(1, 'x')::c, (2, 'y')::c], [(3, 'z')::c, (4, '')::c]], (1, 'a')),
+    (2, NULL, '{}', NULL), (3, '[5:6]={"(1,a)","(2,b)"}', '{}', NULL);
+-- to:
+CREATE TYPE c AS (b text, a bigint);
+CREATE TABLE t (id integer, x c[], y c[][] NOT NULL DEFAULT '{}', z c);
+
+-- pair: composite_arrays_of_arrays_and_domains
+-- expect: rows lost public.t
+-- expect back: rows lost public.t
+-- from:
+CREATE TYPE i AS (a integer, b text);
+CREATE TYPE c AS (x i[], n integer);
+CREATE DOMAIN di AS i;
+CREATE DOMAIN dl AS c[];
+CREATE TABLE t (id integer, x c[], y di[], z dl);
+INSERT INTO t VALUES (1, ARRAY[(ARRAY[(1, 'a')::i, (2, 'b')::i], 7)::c], ARRAY[(3, 'c')::i::di], ARRAY[(NULL, 1)::c]);
+-- to:
+CREATE TYPE i AS (b text, a integer);
+CREATE TYPE c AS (x i[], n integer);
+CREATE DOMAIN di AS i;
+CREATE DOMAIN dl AS c[];
+CREATE TABLE t (id integer, x c[], y di[], z dl);
+
+-- pair: composite_arrays_of_another_type
+-- from:
+CREATE TYPE c AS (a integer, b text);
+CREATE TYPE d AS (b text, a integer);
+CREATE TABLE t (x c[]);
+INSERT INTO t VALUES (ARRAY[(1, 'a')::c]);
+-- to:
+CREATE TYPE c AS (a integer, b text);
+CREATE TYPE d AS (b text, a integer);
+CREATE TABLE t (x d[]);

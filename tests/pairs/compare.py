@@ -53,6 +53,10 @@ class Snapshot:
         fact = self.facts.get(name)
         return fact and (fact["hash"], fact.get("depends"), fact.get("role"))
 
+    def unfilled(self) -> list[str]:
+        """Return the materialized views that have not been filled."""
+        return [name for name, fact in self.facts.items() if fact.get("filled") is False]
+
     def columns(self, other: Snapshot) -> dict[str, list[str]]:
         """Return the columns of tables that are the same in both, so that their rows can be compared."""
         tables: dict[str, list[str]] = {

@@ -161,6 +161,9 @@ class Trial:
             if left:
                 good = False
                 report.fail(f"{title}: facts differ afterwards", found.differences(wanted))
+        if source is None and found.unfilled() != wanted.unfilled():
+            good = False
+            report.fail(f"{title}: not filled are {found.unfilled()}, wanted {wanted.unfilled()}")
         try:
             second = self.server.diff(
                 found.text,

@@ -106,8 +106,8 @@ SELECT results_eq($$ SELECT statement, hazards FROM pg_temp.plan(
     'attributes in another order are moved one by one');
 SELECT is(pg_temp.refusal($$ SELECT pg_temp.plan(
         $q$ CREATE TYPE s.c AS (a integer, b text); CREATE TABLE s.t (x s.c[]) $q$,
-        $q$ CREATE TYPE s.c AS (b text, a integer); CREATE TABLE s.t (x s.c[]) $q$) $$),
-    '0A000: arrays of type s.c can''t be converted by an expression', 'in an array there is no way');
+        $q$ CREATE TYPE s.c AS (b text, a integer); CREATE TABLE s.t (x s.c) $q$) $$),
+    '0A000: s.c[] can''t be converted to s.c', 'which element of an array it is to be can''t be known');
 SELECT results_eq($$ SELECT statement FROM pg_temp.plan(
         $q$ CREATE TYPE s.c AS (a integer, b text); CREATE TABLE s.t (x s.c[]) $q$,
         $q$ CREATE TYPE s.c AS (b text, a integer); CREATE TABLE s.t (x s.c[]) $q$,

@@ -10,7 +10,7 @@ CREATE ROLE zoo_reader;
 CREATE ROLE "zoo ""Writer""";
 \ir lib/failure.psql
 
-SELECT plan(120);
+SELECT plan(123);
 
 -- Order of creation, OIDs, physical order, settings ------------------------------
 
@@ -46,6 +46,14 @@ SET LOCAL enable_hashjoin = off;
 SELECT is(confiture.snapshot('{two,one,two}'), (SELECT snapshot FROM seen WHERE name = 'first'),
     'the settings of a session do not matter, nor the order of the schemas');
 SELECT is(pg_temp.hash(), (SELECT hash FROM seen WHERE name = 'first'), 'nor to the hash');
+CREATE MATERIALIZED VIEW one.m AS SELECT id FROM one.a;
+SELECT ok(NOT confiture.snapshot('{one}') #> '{facts,materialized view one.m}' ? 'filled', 'what is filled is not said to be');
+CREATE TEMPORARY TABLE filled AS SELECT pg_temp.hash() AS hash;
+REFRESH MATERIALIZED VIEW one.m WITH NO DATA;
+SELECT is((SELECT f.filled FROM confiture.snapshot_facts(confiture.snapshot('{one}')) AS f WHERE f.identity = 'materialized view one.m'),
+    false, 'a materialized view that was emptied is not filled');
+SELECT is(pg_temp.hash(), (SELECT hash FROM filled), 'which does not make another schema');
+DROP MATERIALIZED VIEW one.m;
 RESET ALL;
 SET LOCAL client_min_messages = warning;
 

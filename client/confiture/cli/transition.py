@@ -266,8 +266,11 @@ def list_all(session: Session) -> None:
       confiture transition list
     """
     rows = _transitions(session).all()
-    session.terminal.table(
-        ("name", "from", "to", "state", "tables"),
-        [(r["name"], r["source_schema"], r["target_schema"], r["state"], str(r["tables"])) for r in rows],
-    )
+    if rows:
+        session.terminal.table(
+            ("name", "from", "to", "state", "tables"),
+            [(r["name"], r["source_schema"], r["target_schema"], r["state"], str(r["tables"])) for r in rows],
+        )
+    else:
+        session.terminal.line("No transitions.")
     session.terminal.document({"transitions": rows})
