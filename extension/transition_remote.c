@@ -6,8 +6,9 @@
  * Rows arrive through a door: a view with a trigger, into which the source's
  * server inserts by postgres_fdw. Behind the door they are written as a local
  * transition writes them, by the index of the key and without triggers. The
- * argument of the trigger is the number of the pair; the last column says what
- * is to be done:
+ * arguments of the trigger are the number of the pair, and the columns whose
+ * value says nothing about the row, so that a row that is there keeps its own.
+ * The last column says what is to be done:
  *	  p  put: the row with this key becomes that row, or comes
  *	  i  the same, when it is hardly there: rows that are copied
  *	  d  remove: the row with this key goes, if it is there
@@ -79,11 +80,21 @@ check_view(Relation view, CfRoute *route)
 	table_close(from, NoLock);
 }
 
+/* What arrives are values: which of them are constants, the trigger says. */
+static void
+mark_constants(CfRoute *route, Trigger *trigger)
+{
+	for (int i = 0; i < route->ncolumns; i++)
+		for (int j = 1; j < trigger->tgnargs; j++)
+			if (strcmp(route->columns[i].name, trigger->tgargs[j]) == 0)
+				route->columns[i].constant = true;
+}
+
 /* Opens it for the first row; again after the route was made anew. */
 static Door *
-open_door(FmgrInfo *flinfo, Relation view, int32 pair)
+open_door(FmgrInfo *flinfo, Relation view, Trigger *trigger)
 {
-	CfRoute *route = cf_route_get(pair, CF_ROUTE_BACK);
+	CfRoute *route = cf_route_get(pg_strtoint32(trigger->tgargs[0]), CF_ROUTE_BACK);
 	Door *door = flinfo->fn_extra;
 	MemoryContext caller;
 
@@ -98,6 +109,7 @@ open_door(FmgrInfo *flinfo, Relation view, int32 pair)
 	{
 		close_door(door);
 		check_view(view, route);
+		mark_constants(route, trigger);
 		door->context =
 			AllocSetContextCreate(TopTransactionContext, "confiture door", ALLOCSET_SMALL_SIZES);
 		caller = MemoryContextSwitchTo(door->context);
@@ -147,7 +159,7 @@ confiture_transition_door(PG_FUNCTION_ARGS)
 	Oid user;
 	int security;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || data->tg_trigger->tgnargs != 1 ||
+	if (!CALLED_AS_TRIGGER(fcinfo) || data->tg_trigger->tgnargs < 1 ||
 		!TRIGGER_FIRED_INSTEAD(data->tg_event) || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("this function is the trigger of a transition's door")));
@@ -158,9 +170,7 @@ confiture_transition_door(PG_FUNCTION_ARGS)
 	cf_route_enter();
 	PG_TRY();
 	{
-		let_in(open_door(fcinfo->flinfo, data->tg_relation,
-						 pg_strtoint32(data->tg_trigger->tgargs[0])),
-			   data->tg_trigtuple);
+		let_in(open_door(fcinfo->flinfo, data->tg_relation, data->tg_trigger), data->tg_trigtuple);
 	}
 	PG_FINALLY();
 	{

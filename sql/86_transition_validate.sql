@@ -170,7 +170,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_validate(text, integer) IS
-'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. When the target is on another server, rows whose keys are still in the change log do not count. Columns whose expression does not depend on the row are not compared.
+'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. When the target is on another server, rows whose keys are still in the change log do not count; after the cutover, what was written in the target is brought to the source tables that were set aside first, and what is written meanwhile is not seen. Columns whose expression does not depend on the row are not compared.
 Arguments: name; max_rows, how many differences at most.
 Columns: source_table; key; difference: only in the source, only in the target, different; source_row, target_row.
 Errors: 23503 a foreign key is violated; else as confiture.transition_capture().
@@ -242,7 +242,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_repair(text, text) IS
-'Makes the rows that differ equal: one side is right, the other is made what it says. Rows are found without a lock, and written under a short one that blocks writers.
+'Makes the rows that differ equal: one side is right, the other is made what it says. Rows are found without a lock, and written under a short one that blocks writers. When the target is on another server, the side that applications do not write, the target before and the set-aside source tables after the cutover, is repaired without a lock; the other one under a lock until the end of the transaction: what is written meanwhile counts, and is not overwritten.
 Arguments: name; right: source (default) or target.
 Result: how many rows.
 Errors: 22023 another side; else as confiture.transition_capture().

@@ -117,7 +117,7 @@ BEGIN
         RAISE EXCEPTION 'a plan can''t be measured with % rows', coalesce(sample_rows::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 (nothing is measured) to 10000000.';
     ELSIF confiture._transition_is_remote(t.id) THEN
-        RETURN QUERY SELECT x.ordinal, x.step, x.relation, x.statement, x.lock, NULL::double precision, x.estimate FROM confiture._remote_plan(t) AS x;
+        RETURN QUERY SELECT x.* FROM confiture._remote_plan(t, sample_rows) AS x;
         RETURN;
     END IF;
     RETURN QUERY
@@ -187,7 +187,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_plan(text, integer) IS
-'What the steps that are left of a transition run, on which relation, under which lock, and how long that may take. Measured, until the rows are copied: some rows of each source are copied, indexed and compared on tables that are made for it in the schema of the target, and all that is rolled back; a row that does not fit shows in the estimate. Waiting for a lock is no part of it.
+'What the steps that are left of a transition run, on which relation, under which lock, and how long that may take. Measured, until the rows are copied: some rows of each source are copied, indexed and compared on tables that are made for it in the schema of the target, and all that is rolled back; a row that does not fit shows in the estimate. When the target is on another server, they are sent there as the copy sends them, and what each server runs is told by that server. Waiting for a lock is no part of it.
 Arguments: name; sample_rows, how many rows of each table, 0 (nothing is measured) to 10000000, default 10000.
 Columns: ordinal, step (capture, copy, ...: the functions confiture.transition_*), relation, statement, lock, estimate_ms (milliseconds; NULL: unknown), estimate (what it was made from).
 Errors: 22023 another number of rows; CF034 no such transition.

@@ -315,6 +315,17 @@ BEGIN
 END
 $$;
 
+-- The columns of the target whose expression does not depend on the row: where the row is there, they keep their value.
+CREATE OR REPLACE FUNCTION confiture._remote_constants(p confiture.transition_table) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]')
+    FROM jsonb_each_text(p.columns) AS m
+    JOIN pg_attribute AS a ON a.attrelid = p.target AND a.attname = m.key AND a.attnum > 0
+    WHERE NOT confiture._transition_expression(p.source, 'source', m.value, a.atttypid, a.atttypmod)
+$$;
+
 -- Starts to capture. The target is made ready first, without a lock here.
 CREATE OR REPLACE FUNCTION confiture._remote_capture(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
@@ -326,7 +337,7 @@ BEGIN
     PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
     PERFORM confiture._remote_refuse(t, '[]');
     there := confiture._remote_call(t.id, 'capture', jsonb_build_object('tables', (
-        SELECT jsonb_agg(jsonb_build_object('half', m.peer, 'key', p.target_key))
+        SELECT jsonb_agg(jsonb_build_object('half', m.peer, 'key', p.target_key, 'constants', confiture._remote_constants(p)))
         FROM confiture.transition_table AS p JOIN confiture.transition_remote_table AS m ON m.pair = p.id WHERE p.transition = t.id)));
     PERFORM confiture._remote_refuse(t, there -> 'problems');
     PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');

@@ -33,15 +33,23 @@ AS $$
     SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = _remote_half.pair
 $$;
 
+-- The statement that sends rows through a door.
+CREATE OR REPLACE FUNCTION confiture._remote_copy_statement(p confiture.transition_table, door text, condition text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''i'' FROM ONLY %s AS source WHERE %s',
+        door, e.names, e.expressions, confiture._relation_name(p.source), condition)
+    FROM confiture._remote_expressions(p) AS e
+$$;
+
 -- Copies a range of keys.
 CREATE OR REPLACE FUNCTION confiture._remote_copy(p confiture.transition_table, lower text[], upper text[]) RETURNS bigint
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''i'' FROM ONLY %s AS source WHERE %s',
-        confiture._remote_table(p, 'door'), e.names, e.expressions, confiture._relation_name(p.source),
+    SELECT confiture._remote_move(p.transition, confiture._remote_copy_statement(p, confiture._remote_table(p, 'door'),
         confiture._transition_range(p, p.source_key, 'source', lower, upper)))
-    FROM confiture._remote_expressions(p) AS e
 $$;
 
 -- Takes entries off the change log, and brings the rows with those keys to the target as they are

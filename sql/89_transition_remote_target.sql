@@ -227,42 +227,59 @@ AS $$
     FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
 $$;
 
--- Makes what a table of the half needs: the door for what comes, the log for what is written later.
-CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name) RETURNS void
-LANGUAGE plpgsql
+-- What a table of the half needs: the door for what comes, the log for what is written later. The columns whose value
+-- says nothing about the row are constants.
+CREATE OR REPLACE FUNCTION confiture._half_equip_statements(p confiture.transition_table, schema name, constants jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     keys text := confiture._transition_key_columns(p.source, p.source_key);
-    real text := confiture._relation_name(p.source);
     log_key text[] := confiture._transition_log_key(p);
     key_names text := array_to_string(log_key, ', ');
-    rows text;
+    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
+    -- Without those that this transaction has had already.
+    rows text := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL AND batch > confiture._half_taken(%s, ''seen'', 0)) AS g'
+        ' LEFT JOIN ONLY %s AS t ON %s',
+        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, confiture._relation_name(p.source),
+        confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
 BEGIN
-    EXECUTE format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
+    RETURN NEXT format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
         (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
          FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
         (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.source_key) AS k));
-    EXECUTE format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
-    EXECUTE format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
-        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%L)', schema, p.id, p.id);
-    EXECUTE format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
-    EXECUTE format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
-    -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
-    -- Without those that this transaction has had already.
-    rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL AND batch > confiture._half_taken(%s, ''seen'', 0)) AS g'
-        ' LEFT JOIN ONLY %s AS t ON %s',
-        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, real,
-        confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
+    RETURN NEXT format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
+    RETURN NEXT format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
+        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%s)', schema, p.id,
+        (SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.n)
+         FROM (SELECT p.id::text, 0::bigint UNION ALL SELECT e.name, e.n FROM jsonb_array_elements_text(constants) WITH ORDINALITY AS e (name, n)) AS c (name, n)));
+    RETURN NEXT format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
+    RETURN NEXT format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
     -- Columns by their places: the source's stand-in has not had those that were dropped here.
-    EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || c.place, '' ORDER BY c.place)
+    RETURN NEXT format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || c.place, '' ORDER BY c.place)
         FROM confiture._half_places(p.source) AS c), rows);
-    EXECUTE format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
+    RETURN NEXT format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
         keys, (SELECT string_agg(format('c%s %s', c.place, c.type), ', ' ORDER BY c.place) FROM confiture._half_places(p.source) AS c));
-    EXECUTE format('ALTER TABLE %1$I.log_%2$s REPLICA IDENTITY FULL; ALTER TABLE %1$I.taken_%2$s REPLICA IDENTITY FULL', schema, p.id);
+    RETURN NEXT format('ALTER TABLE %I.log_%s REPLICA IDENTITY FULL', schema, p.id);
+    RETURN NEXT format('ALTER TABLE %I.taken_%s REPLICA IDENTITY FULL', schema, p.id);
     -- The trigger of the capture runs as the owner of the table that is written.
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
-    EXECUTE format('ALTER TABLE %I.log_%s OWNER TO %I', schema, p.id, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
+    RETURN NEXT format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
+    RETURN NEXT format('ALTER TABLE %I.log_%s OWNER TO %I', schema, p.id, owner);
+END
+$$;
+
+-- Makes it.
+CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name, constants jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT s FROM confiture._half_equip_statements(p, schema, constants) AS s LOOP
+        EXECUTE statement;
+    END LOOP;
     UPDATE confiture.transition_table AS r
     SET target = to_regclass(format('%I.shape_%s', schema, p.id)), log = to_regclass(format('%I.log_%s', schema, p.id))
     WHERE r.id = p.id;
@@ -297,7 +314,7 @@ BEGIN
     FROM jsonb_to_recordset(argument -> 'tables') AS k (half integer, key jsonb)
     WHERE r.id = k.half AND r.transition = t.id;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        PERFORM confiture._half_equip(p, schema);
+        PERFORM confiture._half_equip(p, schema, (SELECT k.constants FROM jsonb_to_recordset(argument -> 'tables') AS k (half integer, constants jsonb) WHERE k.half = p.id));
         PERFORM confiture._transition_set_triggers(p.id, p.source, 'guard');
     END LOOP;
     IF t.state = 'planned' THEN

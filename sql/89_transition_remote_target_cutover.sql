@@ -1,12 +1,12 @@
 -- Transitions to another server: the target's half from the cutover on, its ends, and the way in for all commands.
 
 -- Locks all tables of the half: a lock that does not come at once is given up.
-CREATE OR REPLACE FUNCTION confiture._half_lock(t confiture.transition) RETURNS void
+CREATE OR REPLACE FUNCTION confiture._half_lock(t confiture.transition, mode text DEFAULT 'ACCESS EXCLUSIVE') RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal))
+    EXECUTE (SELECT format('LOCK TABLE %s IN %s MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal), mode)
         FROM confiture.transition_table AS r WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL);
 END
 $$;
@@ -136,6 +136,40 @@ BEGIN
 END
 $$;
 
+-- Command block: nobody writes until the end of the transaction.
+CREATE OR REPLACE FUNCTION confiture._half_block(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture._half_lock(confiture._half_get(argument), 'SHARE ROW EXCLUSIVE');
+    RETURN '{}';
+END
+$$;
+
+-- Command log: keys go to the log, as if their rows had been written just now.
+CREATE OR REPLACE FUNCTION confiture._half_log(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    p confiture.transition_table;
+BEGIN
+    SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
+    WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
+    EXECUTE format('INSERT INTO %s SELECT %s FROM jsonb_array_elements($1) AS e (key)', confiture._relation_name(p.log),
+        (SELECT string_agg(format('(e.key ->> %s)::%s', a.attnum - 1, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+         FROM pg_attribute AS a WHERE a.attrelid = p.log AND a.attnum > 0))
+    USING argument -> 'keys';
+    RETURN '{}';
+END
+$$;
+
 -- Command contract: what is left is the tables.
 CREATE OR REPLACE FUNCTION confiture._half_contract(argument jsonb) RETURNS jsonb
 LANGUAGE plpgsql
@@ -242,6 +276,11 @@ BEGIN
         WHEN 'fence' THEN confiture._half_fence(given)
         WHEN 'close' THEN confiture._half_close(given)
         WHEN 'take' THEN confiture._half_take(given)
+        WHEN 'plan' THEN confiture._half_plan(given)
+        WHEN 'sample' THEN confiture._half_sample(given)
+        WHEN 'measure' THEN confiture._half_measure(given)
+        WHEN 'block' THEN confiture._half_block(given)
+        WHEN 'log' THEN confiture._half_log(given)
         WHEN 'contract' THEN confiture._half_contract(given)
         WHEN 'abort' THEN confiture._half_abort(given)
         END;

@@ -172,7 +172,7 @@ SELECT results_eq($$SELECT key, difference, source_row ->> 'total', target_row -
     'differences are told');
 SELECT is(confiture.transition_status('t') ->> 'state', 'mirrored', 'not validated any more');
 SELECT throws_ok($$SELECT confiture.transition_cutover('t')$$, 'CF035', NULL, 'no cutover then');
-SELECT throws_ok($$SELECT confiture.transition_repair('t', 'target')$$, '0A000', NULL, 'only the source can be right');
+SELECT throws_ok($$SELECT confiture.transition_repair('t', 'both')$$, '22023', NULL, 'one side is right');
 SELECT is(confiture.transition_repair('t'), 3::bigint, 'mended');
 SELECT is_empty($$SELECT * FROM confiture.transition_validate('t')$$, 'and equal');
 
