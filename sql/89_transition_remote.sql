@@ -220,7 +220,8 @@ BEGIN
         END IF;
         options := options - 'mode';
     END IF;
-    options := confiture._transition_options(options) || '{"disk": false}';
+    -- Beside its rows a chunk takes eight round trips.
+    options := confiture._transition_options('{"chunk_ms": 1000}' || options) || '{"disk": false}';
     IF options ->> 'swap' <> 'rename' THEN
         RAISE EXCEPTION 'option "swap" can''t be %', options -> 'swap' USING ERRCODE = 'invalid_parameter_value',
             HINT = 'When the target is on another server, a view takes the place of each table.';

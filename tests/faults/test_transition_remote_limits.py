@@ -93,6 +93,20 @@ def test_a_chunk_that_is_sent_again(pair: Pair) -> None:
     assert pair.target_execute(rows.format("app_new.items")) == pair.source.execute(rows.format("app.items"))
 
 
+def test_chunks_are_whole_batches(pair: Pair) -> None:
+    """They take a second if nothing else is wanted; a batch of another size is a statement of its own."""
+    pair.prepare(rows=2500, options="{}")
+    assert pair.source.value("SELECT options ->> 'chunk_ms' FROM confiture.transition") == "1000"
+    pair.source.execute("SELECT confiture.transition_abort('t')")
+    pair.create('{"chunk_ms": 1}')
+    pair.go("catching_up")
+    chunks = "SELECT row_count FROM confiture.transition_chunk ORDER BY ordinal"
+    counts = [int(str(row[0])) for row in pair.source.execute(chunks)]
+    assert sum(counts) == 10005
+    assert len(counts) > 4
+    assert [count % 1000 for count in counts] == [0] * (len(counts) - 1) + [5]
+
+
 @pytest.fixture
 def idle(pair: Pair) -> Iterator[Connection]:
     """A session that is idle in a transaction for the whole test."""
