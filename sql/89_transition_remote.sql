@@ -135,7 +135,8 @@ BEGIN
             CASE WHEN col.generated THEN format(' GENERATED ALWAYS AS (NULL::%s) STORED', format_type(col.known, col.typmod)) ELSE '' END);
         shape := shape || format(', %I %s%s%s', col.name, col.type, CASE WHEN col.not_null THEN ' NOT NULL' ELSE '' END,
             CASE WHEN col.generated THEN format(' GENERATED ALWAYS AS (NULL::%s) STORED', format_type(col.known, col.typmod)) ELSE '' END);
-        door := door || CASE WHEN col.generated THEN '' ELSE format(', %I %s', col.name, col.type) END;
+        door := door || CASE WHEN col.generated THEN '' ELSE format(', %I %s%s', col.name, format_type(col.known, -1),
+            ' COLLATE ' || to_regcollation(col."collation")::text) END;
     END LOOP;
     IF problems <> '' THEN
         RETURN problems;

@@ -93,6 +93,22 @@ def test_a_chunk_that_is_sent_again(pair: Pair) -> None:
     assert pair.target_execute(rows.format("app_new.items")) == pair.source.execute(rows.format("app.items"))
 
 
+def test_a_value_that_the_target_does_not_take(pair: Pair) -> None:
+    """What is too long for its column is told with the row that it is out of."""
+    pair.prepare(target=TABLE.replace("note text", "note varchar(40)"))
+    for key, command in (
+        (1000007, "CALL confiture.transition_run('t')"),
+        (1000008, "CALL confiture.transition_worker('t')"),
+    ):
+        pair.source.execute("UPDATE app.items SET note = repeat('x', 41) WHERE id = %s", key)
+        with pytest.raises(psycopg.errors.StringDataRightTruncation) as problem:
+            pair.source.execute(command)
+        assert f"Column note, out of the row (id)=({key})." in (problem.value.diag.message_detail or "")
+        pair.source.execute("UPDATE app.items SET note = repeat('x', 40) WHERE id = %s", key)
+        pair.go("validated")
+    assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
+
+
 def test_chunks_are_whole_batches(pair: Pair) -> None:
     """They take a second if nothing else is wanted; a batch of another size is a statement of its own."""
     pair.prepare(rows=2500, options="{}")
