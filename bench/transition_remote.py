@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 
-import psycopg
 import server
 from measure import Bench, Row, alternate, compare
-from session import Session
+from session import Session, helper
 
 ROWS = 200_000
 TABLE = "(id bigint PRIMARY KEY, a int, b text, c numeric, d date)"
@@ -63,7 +61,7 @@ def remote_copy(bench: Bench) -> Iterator[Row]:
             source.execute(CREATE)
             source.execute("SELECT confiture.transition_capture('t')")
             start = time.perf_counter()
-            with helper(name) if helped else nullcontext():
+            with helper(name, "t") if helped else nullcontext():
                 source.execute("CALL confiture.transition_run('t', 'catching_up')")
                 elapsed = time.perf_counter() - start
             source.execute("SELECT confiture.transition_abort('t')")
@@ -79,22 +77,3 @@ def remote_copy(bench: Bench) -> Iterator[Row]:
         )
         for what in list(seconds)[:2]:
             yield compare(seconds, what, "INSERT INTO foreign table", limit=2.0)
-
-
-@contextmanager
-def helper(name: str) -> Iterator[None]:
-    """Let a second session copy along; it would go on as a worker, and is ended."""
-    with psycopg.connect(dbname=name, autocommit=True) as connection:
-
-        def work() -> None:
-            with suppress(psycopg.errors.QueryCanceled):
-                connection.execute("CALL confiture.transition_worker('t')")
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        try:
-            yield
-        finally:
-            while thread.is_alive():
-                connection.cancel()
-                thread.join(0.05)
