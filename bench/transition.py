@@ -108,7 +108,7 @@ def writing(bench: Bench, session: Session) -> Iterator[Row]:
 
 
 def copying(bench: Bench, name: str, session: Session) -> Iterator[Row]:
-    """The copy, by one session and by two, against a plain INSERT ... SELECT with the same index, by the clock."""
+    """The copy, by one session and by two, against INSERT ... SELECT with the same index, by the clock."""
 
     def plain() -> float:
         session.execute("CREATE TABLE plain_new.copy (LIKE plain.t, PRIMARY KEY (id))")
