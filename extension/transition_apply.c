@@ -9,6 +9,10 @@
  * triggers do not fire: those of the table that the application has written
  * have fired already, and a mirror must not mirror itself.
  *
+ * Whoever calls has become the owner of the table that is written, by
+ * cf_rights_enter_sink(): expressions, checks and functions of indexes are the
+ * owner's.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,8 +28,6 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
-#include "utils/acl.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -78,17 +80,10 @@ cf_compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 {
 	CfRoute *route = sink->route;
 	int natts = sink->row->tts_tupleDescriptor->natts;
-	int nest = 0;
 
 	ExecClearTuple(sink->row);
 	memset(sink->row->tts_isnull, true, natts);
 	ResetExprContext(route->econtext);
-	if (route->foreign_code && !only_key)
-	{
-		nest = NewGUCNestLevel();
-		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	}
 	/* The columns of the key are among the others, but where only the rest of a row is written. */
 	for (int k = 0; route->extent == CF_WRITES_REST && k < route->nkeys; k++)
 		sink->row->tts_values[route->to_key[k] - 1] =
@@ -102,8 +97,6 @@ cf_compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 		if (!only_key || is_key)
 			cf_compute(sink, &route->columns[i], from);
 	}
-	if (nest)
-		AtEOXact_GUC(true, nest);
 	ExecStoreVirtualTuple(sink->row);
 }
 

@@ -24,18 +24,15 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "transition.h"
 
 PG_FUNCTION_INFO_V1(confiture_transition_door);
-PG_FUNCTION_INFO_V1(confiture_with_latest_snapshot);
 
 /* A door that is open, for the rows of one statement. */
 typedef struct Door
@@ -133,6 +130,7 @@ let_in(Door *door, HeapTuple row)
 {
 	bool isnull;
 	Datum what;
+	CfRights rights;
 
 	ExecForceStoreHeapTuple(row, door->slot, false);
 	what = slot_getattr(door->slot, door->slot->tts_tupleDescriptor->natts, &isnull);
@@ -140,12 +138,14 @@ let_in(Door *door, HeapTuple row)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("a row for table \"%s\" does not say what it is",
 							   RelationGetRelationName(door->sink->rel))));
+	cf_rights_enter_sink(&rights, door->sink);
 	if (DatumGetChar(what) == 'd')
 		cf_sink_remove(door->sink, door->slot);
 	else if (DatumGetChar(what) == 'i')
 		cf_sink_put_new(door->sink, door->slot);
 	else
 		cf_sink_put(door->sink, door->slot);
+	cf_rights_leave(&rights);
 }
 
 /*
@@ -179,45 +179,6 @@ confiture_transition_door(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	SetUserIdAndSecContext(user, security);
 	return PointerGetDatum(data->tg_trigtuple);
-}
-
-/*
- * confiture._with_latest_snapshot(query): runs a statement that sees what is
- * committed now. Transactions of postgres_fdw are REPEATABLE READ: what was
- * committed while they waited for a lock, they would not see.
- */
-Datum
-confiture_with_latest_snapshot(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Tuplestorestate *rows;
-	SPIPlanPtr plan;
-	MemoryContext caller;
-
-	if (!result || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in a context that cannot accept a set")));
-	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	rows = tuplestore_begin_heap(true, false, work_mem);
-	MemoryContextSwitchTo(caller);
-	SPI_connect();
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(), InvalidSnapshot, false, true,
-							 0) != SPI_OK_SELECT)
-		elog(ERROR, "the query of a transition returns nothing");
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(rows, SPI_tuptable->vals[i]);
-	MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	result->setDesc = CreateTupleDescCopy(SPI_tuptable->tupdesc);
-	MemoryContextSwitchTo(caller);
-	SPI_finish();
-	result->returnMode = SFRM_Materialize;
-	result->setResult = rows;
-	return (Datum) 0;
 }
 
 /*

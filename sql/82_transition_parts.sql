@@ -6,9 +6,25 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_trigger';
 CREATE OR REPLACE FUNCTION confiture._transition_fill(pair integer, back boolean, query text, mode text) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_transition_fill';
 
+-- As the owner of whose, or of the relation.
 CREATE OR REPLACE FUNCTION confiture._transition_expression(
-    relation regclass, alias text, expression text, type oid, typmod integer) RETURNS boolean
-LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'confiture_transition_expression';
+    relation regclass, alias text, expression text, type oid, typmod integer, whose regclass DEFAULT NULL) RETURNS boolean
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'confiture_transition_expression';
+
+-- What is not ours is run as the owner of a table, whoever moves a transition on, who must have the owner's rights: in a
+-- security-restricted operation, that finds nothing by a search_path. The rows of a query, that reads in our snapshot, or,
+-- in the modes write and latest, changes something, and sees what is committed when it begins (latest: under REPEATABLE READ too);
+CREATE OR REPLACE FUNCTION confiture._as_owner(relation oid, query text, mode text DEFAULT 'read') RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_as_owner';
+
+-- how many rows a statement writes;
+CREATE OR REPLACE FUNCTION confiture._do_as_owner(relation oid, statement text) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_do_as_owner';
+
+-- how many rows a query has, and their digest, as _digest() makes it: in our snapshot, or with what is committed now.
+CREATE OR REPLACE FUNCTION confiture._digest_as_owner(
+    relation oid, query text, latest boolean DEFAULT false, OUT row_count bigint, OUT digest bigint)
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_digest_as_owner';
 
 CREATE OR REPLACE FUNCTION confiture._transition_older_snapshots(xid xid8) RETURNS integer[]
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_transition_older_snapshots';
@@ -126,11 +142,12 @@ AS $$
 DECLARE
     plan json;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relkind = 'r'
-            AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')) THEN
+    IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
+            AND has_table_privilege(c.relowner, c.oid, 'SELECT') AND has_schema_privilege(c.relowner, c.relnamespace, 'USAGE')) THEN
         RETURN 0;  -- refused, and named, by what follows
     END IF;
-    EXECUTE format('EXPLAIN (FORMAT json) SELECT FROM ONLY %s', confiture._relation_name(relation)) INTO plan;
+    SELECT e.plan INTO plan FROM confiture._as_owner(relation,
+        format('EXPLAIN (FORMAT json) SELECT FROM ONLY %s', confiture._relation_name(relation)), 'write') AS e (plan json);
     RETURN (plan #>> '{0,Plan,Plan Rows}')::bigint;
 END
 $$;
@@ -200,14 +217,11 @@ CREATE OR REPLACE FUNCTION confiture._transition_bound(p confiture.transition_ta
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    upper text[];
 BEGIN
-    EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
+    RETURN (SELECT b.upper FROM confiture._as_owner(p.source, format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
         confiture._transition_key(p.source_key, 'source', '::text'), confiture._relation_name(p.source),
         confiture._transition_range(p, p.source_key, 'source', lower, NULL),
-        confiture._transition_key(p.source_key, 'source'), rows - 1) INTO upper;
-    RETURN upper;
+        confiture._transition_key(p.source_key, 'source'), rows - 1)) AS b (upper text[]));
 END
 $$;
 

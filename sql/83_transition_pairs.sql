@@ -270,7 +270,7 @@ BEGIN
             RETURN NEXT;
         ELSIF rest ? col.attname THEN
             BEGIN
-                IF confiture._transition_expression(wide, alias, o.absent ->> col.attname, col.atttypid, col.atttypmod) THEN
+                IF confiture._transition_expression(wide, alias, o.absent ->> col.attname, col.atttypid, col.atttypmod, m.source) THEN
                     problem := format('column %I: "%s" in "absent" depends on the row', col.attname, o.absent ->> col.attname);
                     hint := 'Where there is no row there is nothing to compute it from: give a constant.';
                     RETURN NEXT;
@@ -296,7 +296,7 @@ BEGIN
     END IF;
     IF o.condition IS NOT NULL THEN
         BEGIN
-            PERFORM confiture._transition_expression(wide, alias, o.condition, 'boolean'::regtype, -1);
+            PERFORM confiture._transition_expression(wide, alias, o.condition, 'boolean'::regtype, -1, m.source);
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT;
             relation := confiture._relation_name(wide);

@@ -38,6 +38,15 @@ BEGIN
 END
 $$;
 
+-- Who made a transition to another server: the owner of the foreign tables in its schema, by the oid of one of them. Whoever
+-- moves it on, they are used as that role, by its user mapping.
+CREATE OR REPLACE FUNCTION confiture._remote_maker(transition integer) RETURNS oid
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(to_regclass(format('%I.command', confiture._remote_schema(transition))), 0)::oid
+$$;
+
 -- Sends a command to the target, in the transaction of the data that goes there.
 CREATE OR REPLACE FUNCTION confiture._remote_call(
     transition integer, command text, argument jsonb DEFAULT '{}') RETURNS jsonb
@@ -53,8 +62,9 @@ DECLARE
 BEGIN
     argument := argument || jsonb_build_object('token', (SELECT r.token FROM confiture.transition_remote AS r
         WHERE r.transition = _remote_call.transition));
-    EXECUTE format('INSERT INTO %I.command (command, argument) VALUES ($1, $2) RETURNING answer',
-        confiture._remote_schema(transition)) INTO answer USING command, argument;
+    SELECT r.answer INTO answer FROM confiture._as_owner(confiture._remote_maker(transition),
+        format('INSERT INTO %I.command (command, argument) VALUES (%L, %L) RETURNING answer',
+            confiture._remote_schema(transition), command, argument), 'write') AS r (answer jsonb);
     RETURN answer;
 EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now OR disk_full THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -69,16 +79,13 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    count bigint;
     state text;
     message text;
     detail text;
     hint text;
     context text;
 BEGIN
-    EXECUTE statement;
-    GET DIAGNOSTICS count = ROW_COUNT;
-    RETURN count;
+    RETURN confiture._do_as_owner(confiture._remote_maker(transition), statement);
 -- The context of what the target refuses would be a statement with thousands of parameters.
 EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
     OR integrity_constraint_violation OR data_exception OR disk_full THEN

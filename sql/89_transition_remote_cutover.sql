@@ -18,7 +18,7 @@ BEGIN
     FOR q IN SELECT s.* FROM confiture._remote_sequences(p) AS s LOOP
         step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.own);
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.own), step * 2);
-        EXECUTE format('SELECT last_value, is_called FROM %s', confiture._relation_name(q.own)) INTO at;
+        at := confiture._transition_sequence_at(q.own);
         IF q.is_identity THEN
             EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.used), step * 2,
                 at.last_value + CASE WHEN at.is_called THEN step * 2 ELSE 0 END);
@@ -127,11 +127,11 @@ BEGIN
         IF p.truncated THEN
             -- The target was emptied: what it does not have any more goes from here too.
             PERFORM confiture._transition_fill(p.id, true, format(
-                'SELECT %s, %s FROM ONLY %s AS source LEFT JOIN %s AS target ON %s WHERE target.%I IS NULL',
+                'SELECT %s, %s FROM %s AS source LEFT JOIN %s AS target ON %s WHERE target.%I IS NULL',
                 (SELECT string_agg(format('source.%I::%s', k.s, format_type(a.atttypid, -1)), ', ' ORDER BY k.n)
                  FROM unnest(p.source_key, p.target_key) WITH ORDINALITY AS k (s, t, n)
                  JOIN pg_attribute AS a ON a.attrelid = p.target AND a.attname = k.t),
-                columns, confiture._relation_name(p.source), confiture._remote_table(p.pair, 'target'),
+                columns, confiture._remote_keys(p.pair), confiture._remote_table(p.pair, 'target'),
                 confiture._transition_same_key(p.source_key, 'source', p.target_key, 'target'), p.target_key[1]), 'put');
         END IF;
         PERFORM confiture._transition_fill(p.id, true, format('SELECT %s, %s FROM %s AS g',
@@ -177,8 +177,9 @@ BEGIN
                 AS s (own oid, used oid, increment bigint, source_column text, target_column text, is_owned boolean)
                 JOIN jsonb_to_recordset(fence -> 'sequences') AS f (half integer, "column" text, last bigint)
                     ON f.half = p.peer AND f."column" = s.target_column LOOP
-            EXECUTE format('SELECT CASE WHEN %1$s > 0 THEN greatest(a.last_value, b.last_value, %2$s) ELSE least(a.last_value, b.last_value, %2$s) END + %1$s'
-                ' FROM %3$s AS a, %4$s AS b', q.increment, q.last, confiture._relation_name(q.own), confiture._relation_name(q.used)) INTO next;
+            SELECT q.increment + CASE WHEN q.increment > 0 THEN greatest(a.last_value, b.last_value, q.last)
+                ELSE least(a.last_value, b.last_value, q.last) END INTO next
+            FROM confiture._transition_sequence_at(q.own) AS a, confiture._transition_sequence_at(q.used) AS b;
             EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.own), q.increment, next);
             IF q.is_owned THEN
                 EXECUTE format('ALTER SEQUENCE %s OWNED BY %s.%I', confiture._relation_name(q.own), confiture._relation_name(p.source), q.source_column);

@@ -50,7 +50,11 @@ BEGIN
                 GROUP BY r.server, r.peer))
         ) AS s (part, statement) LOOP
         started := clock_timestamp();
-        EXECUTE step.statement;
+        IF step.part = 'foreign' THEN
+            PERFORM confiture._do_as_owner(confiture._remote_maker(p.transition), step.statement);
+        ELSE
+            EXECUTE step.statement;
+        END IF;
         here := coalesce(here, '{}') || jsonb_build_object(step.part, extract(epoch FROM clock_timestamp() - started) * 1000);
     END LOOP;
     started := clock_timestamp();
@@ -62,8 +66,8 @@ BEGIN
     -- A range of the validation.
     SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
     started := clock_timestamp();
-    EXECUTE format('SELECT count(*), confiture._digest(ROW(%s)) FROM ONLY %s AS source WHERE %s', compared.expressions, source,
-        confiture._transition_range(p, p.source_key, 'source', NULL, upper));
+    PERFORM confiture._digest_as_owner(p.source, format('SELECT %s FROM ONLY %s AS source WHERE %s', compared.expressions, source,
+        confiture._transition_range(p, p.source_key, 'source', NULL, upper)));
     here := here || jsonb_build_object('digest', bounded + extract(epoch FROM clock_timestamp() - started) * 1000);
     there := there || confiture._remote_call(p.transition, 'measure', about || there || jsonb_build_object('rows', count));
     started := clock_timestamp();

@@ -115,7 +115,7 @@ BEGIN
         BEGIN
             EXECUTE format('CREATE VIEW %s AS SELECT * FROM %s', trial, confiture._remote_table(p, 'target'));
             EXECUTE format('ALTER VIEW %s OWNER TO %I', trial, owner);
-            EXECUTE format(statement, trial, key);
+            PERFORM confiture._do_as_owner(confiture._remote_maker(p.transition), format(statement, trial, key));
             RAISE EXCEPTION USING ERRCODE = 'triggered_action_exception';
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, state = RETURNED_SQLSTATE;
@@ -145,7 +145,7 @@ AS $$
     WHERE r.transition = p.transition ORDER BY k.n, s.n
 $$;
 
--- Makes them.
+-- Makes them, as the one who has made the transition: as whom they are read.
 CREATE OR REPLACE FUNCTION confiture._remote_pull_tables(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -155,7 +155,7 @@ DECLARE
     statement text;
 BEGIN
     FOR statement IN SELECT s FROM confiture._remote_pull_statements(p) AS s LOOP
-        EXECUTE statement;
+        PERFORM confiture._do_as_owner(confiture._remote_maker(p.transition), statement);
     END LOOP;
 END
 $$;

@@ -86,7 +86,6 @@ SET client_min_messages = warning
 AS $$
 DECLARE
     owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
-    role text := current_setting('role');
     door text := confiture._remote_table(p, 'door');
     statement text;
     message text;
@@ -96,9 +95,7 @@ BEGIN
     END LOOP;
     -- Better now than at the first write: the owner gets there, and to the door.
     BEGIN
-        PERFORM set_config('role', owner, true);
-        EXECUTE format('SELECT FROM %s', door);
-        PERFORM set_config('role', role, true);
+        PERFORM confiture._do_as_owner(p.source, format('SELECT FROM %s', door));
     EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
         RAISE EXCEPTION 'the owner % of table % can''t write the target: %', quote_ident(owner), confiture._relation_name(p.source), message

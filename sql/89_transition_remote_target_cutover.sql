@@ -31,7 +31,7 @@ BEGIN
             JOIN confiture.transition_table AS p ON p.id = s.half AND p.transition = t.id
             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = s."column"
             JOIN pg_sequence AS e ON e.seqrelid = confiture._transition_sequence(p.source, a.attnum) LOOP
-        EXECUTE format('SELECT last_value, is_called FROM %s', confiture._relation_name(q.seqrelid)) INTO at;
+        at := confiture._transition_sequence_at(q.seqrelid);
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.seqrelid), q.increment, q.start);
         UPDATE confiture.transition_table AS p
         SET sequences = p.sequences || jsonb_build_array(jsonb_build_object('column', q."column", 'sequence', q.seqrelid, 'increment', q.seqincrement,
@@ -51,7 +51,6 @@ AS $$
 DECLARE
     t confiture.transition := confiture._half_get(argument);
     q record;
-    last bigint;
     sequences jsonb := '[]';
 BEGIN
     PERFORM confiture._half_lock(t);
@@ -60,8 +59,8 @@ BEGIN
     FOR q IN SELECT p.id, s.* FROM confiture.transition_table AS p,
                 jsonb_to_recordset(p.sequences) AS s ("column" text, sequence oid, increment bigint)
             WHERE p.transition = t.id LOOP
-        EXECUTE format('SELECT last_value FROM %s', confiture._relation_name(q.sequence)) INTO last;
-        sequences := sequences || jsonb_build_array(jsonb_build_object('half', q.id, 'column', q."column", 'last', last));
+        sequences := sequences || jsonb_build_array(jsonb_build_object('half', q.id, 'column', q."column",
+            'last', (confiture._transition_sequence_at(q.sequence)).last_value));
     END LOOP;
     PERFORM confiture._transition_set_state(t.id, 'mirrored');
     RETURN jsonb_build_object('sequences', sequences);
@@ -94,7 +93,6 @@ DECLARE
     batch bigint := seen;
     total bigint := 0;
     moved bigint;
-    take text;
     kept record;
     p confiture.transition_table;
     tables jsonb := '[]';
@@ -114,14 +112,11 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         log := confiture._relation_name(p.log);
         taken := format('%I.taken_%s', confiture._remote_schema(t.id), p.id);
-        take := format('WITH gone AS (DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*),'
-            ' kept AS (INSERT INTO %3$s SELECT %4$s, gone.* FROM gone RETURNING 1) SELECT count(*) FROM kept',
-            log, coalesce(argument ->> 'limit', 'ALL'), taken, batch + 1);
-        IF (argument ->> 'open')::boolean THEN
-            EXECUTE take INTO moved;
-        ELSE
-            SELECT r.n INTO moved FROM confiture._with_latest_snapshot(take) AS r (n bigint);
-        END IF;
+        EXECUTE format('INSERT INTO %s SELECT $1, gone.* FROM confiture._as_owner($2, $3, $4) AS gone (%s)', taken,
+            confiture._transition_key_columns(p.source, p.source_key))
+        USING batch + 1, p.log::oid, format('DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*',
+            log, coalesce((argument ->> 'limit')::bigint::text, 'ALL')), CASE WHEN (argument ->> 'open')::boolean THEN 'write' ELSE 'latest' END;
+        GET DIAGNOSTICS moved = ROW_COUNT;
         total := total + moved;
         EXECUTE format('SELECT count(*) AS entries, coalesce(bool_or(k1 IS NULL), false) AS truncated FROM %s WHERE batch > $1', taken)
         INTO kept USING seen;
@@ -162,10 +157,9 @@ DECLARE
 BEGIN
     SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
     WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
-    EXECUTE format('INSERT INTO %s SELECT %s FROM jsonb_array_elements($1) AS e (key)', confiture._relation_name(p.log),
+    PERFORM confiture._do_as_owner(p.log, format('INSERT INTO %s SELECT %s FROM jsonb_array_elements(%L) AS e (key)', confiture._relation_name(p.log),
         (SELECT string_agg(format('(e.key ->> %s)::%s', a.attnum - 1, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-         FROM pg_attribute AS a WHERE a.attrelid = p.log AND a.attnum > 0))
-    USING argument -> 'keys';
+         FROM pg_attribute AS a WHERE a.attrelid = p.log AND a.attnum > 0), argument -> 'keys'));
     RETURN '{}';
 END
 $$;
@@ -226,9 +220,13 @@ BEGIN
                 AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
             PERFORM confiture._transition_drop_triggers(p.source);
         END LOOP;
-        IF tables IS NOT NULL THEN
-            EXECUTE format('TRUNCATE %s', tables);
-        END IF;
+        -- Each is emptied as its owner, who may have triggers for that: without the foreign keys among them.
+        FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
+                AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
+            PERFORM confiture._transition_strip(confiture._half_own(p), 'foreign key');
+        END LOOP;
+        PERFORM confiture._do_as_owner(r.source, format('TRUNCATE %s', confiture._relation_name(r.source)))
+        FROM confiture.transition_table AS r WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL;
         -- Sequences are what they were before the first cutover.
         FOR q IN SELECT s.* FROM confiture.transition_table AS r, jsonb_to_recordset(r.sequences)
                     AS s (sequence oid, increment bigint, last_value bigint, is_called boolean)
@@ -244,7 +242,7 @@ BEGIN
         FOR fk IN SELECT r.source, f.name, f.definition
                 FROM confiture.transition_table AS r, jsonb_to_recordset(r.foreign_keys) AS f (name text, definition text)
                 WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
-            EXECUTE confiture._transition_definition(fk.source, fk.name, fk.definition);
+            PERFORM confiture._do_as_owner(fk.source, confiture._transition_definition(fk.source, fk.name, fk.definition));
         END LOOP;
         EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
     END IF;

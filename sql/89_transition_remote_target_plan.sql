@@ -84,6 +84,10 @@ BEGIN
     EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING STORAGE INCLUDING CONSTRAINTS)', made, confiture._relation_name(p.source));
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s)', made, (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.n)
         FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)));
+    -- What it checks is run by its owner.
+    FOR step IN SELECT g AS statement FROM confiture._remote_give(schema, made, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source))) AS g LOOP
+        EXECUTE step.statement;
+    END LOOP;
     INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name, source_key, target_key, columns, back)
     SELECT t.id, max(r.ordinal) + 1, to_regclass(made), to_regclass(made), made, made, p.source_key, p.source_key, p.columns, p.back
     FROM confiture.transition_table AS r WHERE r.transition = t.id

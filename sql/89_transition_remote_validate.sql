@@ -40,14 +40,14 @@ DECLARE
         WHERE a.attrelid = p.source AND a.attname = p.source_key[1]), -1);
 BEGIN
     SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
-    RETURN QUERY EXECUTE confiture._transition_differences_query(p, lower, upper, compared.expressions,
-        confiture._remote_digest_columns(p.target, 'target', compared.columns), confiture._remote_table(p, 'target'),
+    RETURN QUERY SELECT d.* FROM confiture._as_owner(confiture._remote_maker(p.transition), confiture._transition_differences_query(
+        p, lower, upper, compared.expressions, confiture._remote_digest_columns(p.target, 'target', compared.columns), NULL, confiture._remote_table(p, 'target'),
         -- a comparison of rows is not sent to the target: the first column is
         concat_ws(' AND ', confiture._transition_range(p, p.target_key, 'target', lower, upper),
             CASE WHEN lower IS NOT NULL THEN format('target.%I >= %L::%s', p.target_key[1], lower[1], first) END,
             CASE WHEN upper IS NOT NULL THEN format('target.%I <= %L::%s', p.target_key[1], upper[1], first) END),
         'true', 'true', format('NOT EXISTS (SELECT FROM %s AS l WHERE (%s) OR (%s) OR l.k1 IS NULL)', confiture._relation_name(p.log),
-            confiture._transition_same_key(names, 'l', names, 's'), confiture._transition_same_key(names, 'l', names, 't')), max_rows);
+            confiture._transition_same_key(names, 'l', names, 's'), confiture._transition_same_key(names, 'l', names, 't')), max_rows)) AS d (key text[], difference text, source_row jsonb, target_row jsonb);
 END
 $$;
 
@@ -64,9 +64,9 @@ DECLARE
     digest text;
 BEGIN
     SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
-    EXECUTE format('SELECT count(*), confiture._digest(ROW(%s))::text FROM ONLY %s AS source WHERE %s',
-        compared.expressions, confiture._relation_name(p.source), confiture._transition_range(p, p.source_key, 'source', lower, upper))
-    INTO source_rows, digest;
+    SELECT d.row_count, d.digest::text INTO source_rows, digest
+    FROM confiture._digest_as_owner(p.source, format('SELECT %s FROM ONLY %s AS source WHERE %s', compared.expressions,
+        confiture._relation_name(p.source), confiture._transition_range(p, p.source_key, 'source', lower, upper))) AS d;
     equal := confiture._remote_call(p.transition, 'digest', jsonb_build_object('half', confiture._remote_half(p.id),
             'columns', compared.columns, 'lower', lower, 'upper', upper, 'latest', latest))
         = jsonb_build_object('rows', source_rows, 'digest', digest);
@@ -166,16 +166,14 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
-DECLARE
-    count bigint;
 BEGIN
-    EXECUTE format('INSERT INTO %s SELECT %s FROM confiture._remote_differences($1, $2, $3, NULL) AS d', confiture._relation_name(p.log),
-        (SELECT string_agg(format('d.key[%s]::%s', k.n, format_type(confiture._base_type(a.atttypid), -1)), ', ' ORDER BY k.n)
-         FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)
-         JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name))
-    USING p, lower, upper;
-    GET DIAGNOSTICS count = ROW_COUNT;
-    RETURN count;
+    RETURN (SELECT coalesce(confiture._do_as_owner(p.log, format('INSERT INTO %s VALUES %s', confiture._relation_name(p.log),
+            string_agg(format('(%s)', k.text), ', '))), 0)
+        FROM confiture._remote_differences(p, lower, upper, NULL) AS d
+        CROSS JOIN LATERAL (
+            SELECT string_agg(format('%L::%s', v.value, format_type(confiture._base_type(a.atttypid), -1)), ', ' ORDER BY v.n) AS text
+            FROM unnest(d.key, p.source_key) WITH ORDINALITY AS v (value, name, n)
+            JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = v.name) AS k);
 END
 $$;
 

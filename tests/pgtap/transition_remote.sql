@@ -82,7 +82,8 @@ $_$);
 CREATE ROLE remote_owner;
 ALTER TABLE a.t OWNER TO remote_owner;
 SELECT is(refusal('target', '{"tables": {"t": {"columns": {"late": "now()"}}}}'),
-    E'b.t on server target: column late: "now()" need not give the same result again.\n'
+    E'a.t: the owner of the source, remote_owner, may not use schema a.\n'
+    'b.t on server target: column late: "now()" need not give the same result again.\n'
     'a.t: its owner remote_owner has no user mapping for server target.\n'
     'b.t on server target: it has row security, which would see one role for all of the source''s sessions.', 'expressions, owner, row security');
 ALTER TABLE a.t OWNER TO CURRENT_USER;
