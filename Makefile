@@ -6,7 +6,7 @@
 # make ci      make test and make lint side by side
 # make lint    ruff, mypy --strict, clang-format, -Werror, pgspot
 # make bench   ratios against plain PostgreSQL
-# make matrix  the SQL and isolation suites on PostgreSQL 17 and 18, in chroots
+# make matrix  the SQL and isolation suites and the pairs on PostgreSQL 17 and 18, in chroots
 .DEFAULT_GOAL := all
 
 SRC := $(or $(VPATH),.)

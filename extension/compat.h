@@ -99,6 +99,12 @@
 #define CF_CAN_SET_EXPRESSION false
 #endif
 
+/* Partitions have the identity of their table since 17. */
+#define CF_PARTITIONS_HAVE_IDENTITY (PG_VERSION_NUM >= 170000)
+
+/* A partitioned table has an access method since 17, for partitions to come. */
+#define CF_PARTITIONED_HAVE_METHOD (PG_VERSION_NUM >= 170000)
+
 /* ALTER OPERATOR ... SET knows commutators, negators, HASHES and MERGES since 17. */
 #if PG_VERSION_NUM >= 170000
 #define CF_CAN_SET_OPERATOR true

@@ -129,6 +129,7 @@ struct CfdFact
 	bool dropped;	  /* of the source: it goes, maybe to come back */
 	bool created;	  /* of the target: it is made */
 	CfdFact *ousts;	  /* of the target: what, under another name, goes in its place */
+	bool said;		  /* of a constraint: it was made with its column */
 	bool moved; /* it is made anew beside the old one, or altered to go along: differ_move.c */
 	const char *aside;	 /* of the source: its name until it is dropped, when another has its own */
 	const char *because; /* of a dropped one that comes back: for whom it goes; or NULL */
@@ -415,12 +416,24 @@ extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
 extern bool cfd_stays_child(const CfdFact *table, const char *parent);
 
 /* differ_column.c, also used by tables */
+extern bool cfd_has_identity(const CfdFact *column);
 extern void cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column);
 extern void cfd_column_attributes(CfdPlan *plan, const CfdFact *old, CfdFact *new);
 extern void cfd_change_inherited(CfdPlan *plan, CfdFact *column);
 extern CfdFact *cfd_inherited_from(CfdPlan *plan, const CfdFact *part);
 extern CfdFact *cfd_comes_with(CfdPlan *plan, const CfdFact *part);
 extern bool cfd_of_table(const CfdFact *fact);
+
+/* differ_not_null.c */
+extern CfdFact *cfd_not_null_of(const CfdFact *column);
+extern CfdFact *cfd_not_null_column(const CfdFact *fact);
+extern bool cfd_is_checked(const CfdFact *column);
+extern bool cfd_is_known_not_null(const CfdFact *fact);
+extern bool cfd_loses_identity(const CfdFact *column);
+extern bool cfd_makes_not_null(const CfdFact *old, const CfdFact *new);
+extern CfdFact *cfd_old_not_null(CfdPlan *plan, const CfdFact *new);
+extern bool cfd_has_another_name(const CfdFact *old, const CfdFact *new);
+extern void cfd_order_not_null(const CfdFact *fact);
 
 /* differ_column_type.c */
 extern bool cfd_type_changes(const CfdFact *old, const CfdFact *new);
@@ -454,6 +467,7 @@ extern const char *cfd_label_now(CfdPlan *plan, const CfdFact *type, const char 
 extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_type);
 
 /* differ_constraint.c */
+extern void cfd_write_constraint(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_makes_index(const CfdFact *constraint);
 extern void
 cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change);

@@ -77,6 +77,22 @@ sequence_of(const CfdFact *column)
 	return NULL;
 }
 
+/* Whether a column is an identity column by itself, not as one of a partition. */
+bool
+cfd_has_identity(const CfdFact *column)
+{
+	return cfd_has(column, "identity") &&
+		   !(CF_PARTITIONS_HAVE_IDENTITY && cfd_has(column->parent, "partition_of"));
+}
+
+/* Whether what it says of identity changes. */
+static bool
+identity_changes(const CfdFact *old, const CfdFact *new)
+{
+	return cfd_has_identity(old) != cfd_has_identity(new) ||
+		   (cfd_has_identity(new) && !cfd_equal(old, new, "identity"));
+}
+
 /* GENERATED ... AS IDENTITY with its options. */
 static void
 identity_clause(StringInfo out, const CfdFact *column)
@@ -97,24 +113,6 @@ identity_clause(StringInfo out, const CfdFact *column)
 		appendStringInfo(out, " (%s)", options.data + 1);
 }
 
-/* Whether a NOT NULL constraint with a name of its own says it for a column (since 18). */
-static bool
-has_named_not_null(const CfdFact *column)
-{
-	char *definition = psprintf("NOT NULL %s", cfd_part(column));
-	ListCell *lc;
-
-	foreach (lc, column->parent->children)
-	{
-		CfdFact *fact = (CfdFact *) lfirst(lc);
-
-		if (cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "not null") == 0 &&
-			strncmp(cfd_text(fact, "definition"), definition, strlen(definition)) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Whether a child says again what its parent says: how a column is generated it must not
  * (before 16).
@@ -132,6 +130,7 @@ void
 cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column)
 {
 	CfdFact *value = cfd_default_of(column);
+	CfdFact *constraint;
 	char *text;
 
 	appendStringInfo(out, "%s %s", cfd_part(column), cfd_text(column, "type"));
@@ -146,12 +145,16 @@ cfd_column_clause(StringInfo out, CfdPlan *plan, const CfdFact *column)
 	if ((text = cfd_text(column, "generated")) != NULL && !is_merged(plan, column))
 		appendStringInfo(out, " GENERATED ALWAYS AS (%s) %s", cfd_text(column, "expression"),
 						 strcmp(text, "virtual") == 0 ? "VIRTUAL" : "STORED");
-	if (cfd_has(column, "identity"))
+	if (cfd_has_identity(column))
 	{
 		appendStringInfoChar(out, ' ');
 		identity_clause(out, column);
 	}
-	if (cfd_bool(column, "not_null") && !has_named_not_null(column))
+	constraint = cfd_not_null_of(column);
+	if (constraint && constraint->create == column->create && !column->parent->created)
+		appendStringInfo(out, " CONSTRAINT %s NOT NULL%s", cfd_part(constraint),
+						 cfd_bool(constraint, "no_inherit") ? " NO INHERIT" : "");
+	else if (cfd_bool(column, "not_null") && constraint == NULL)
 		appendStringInfoString(out, " NOT NULL");
 }
 
@@ -211,7 +214,7 @@ cfd_change_inherited(CfdPlan *plan, CfdFact *column)
 	if (cfd_default_of(from) && cfd_default_of(column) == NULL)
 		cfd_alter_table(plan, column, "create", CFD_ONLY, column->parent,
 						"ALTER COLUMN %s DROP DEFAULT", cfd_part(column));
-	if (cfd_bool(column, "not_null") && !cfd_bool(from, "not_null") && !has_named_not_null(column))
+	if (cfd_bool(column, "not_null") && !cfd_bool(from, "not_null") && !cfd_not_null_of(column))
 		cfd_alter_table(plan, column, "create", CFD_ONLY, column->parent,
 						"ALTER COLUMN %s SET NOT NULL", cfd_part(column));
 }
@@ -238,7 +241,7 @@ create_column(CfdPlan *plan, CfdFact *fact)
 		if (value && value->create == fact->create)
 			cfd_alter_table(plan, fact, "create", 0, fact->parent, "ALTER COLUMN %s SET DEFAULT %s",
 							cfd_part(fact), cfd_text(value, "expression"));
-		if (cfd_bool(fact, "not_null") && !has_named_not_null(fact))
+		if (cfd_bool(fact, "not_null") && !cfd_not_null_of(fact))
 			cfd_alter_table(plan, fact, "create", 0, fact->parent, "ALTER COLUMN %s SET NOT NULL",
 							cfd_part(fact));
 		cfd_column_attributes(plan, NULL, fact);
@@ -260,9 +263,9 @@ create_column(CfdPlan *plan, CfdFact *fact)
 	if (cfd_has(fact, "generated") && strcmp(cfd_text(fact, "generated"), "stored") == 0)
 		cfd_hazard(plan, "rewrite: %s is written anew with the values of %s",
 				   fact->parent->identity, fact->identity);
-	if (cfd_has(fact, "identity"))
+	if (cfd_has_identity(fact))
 		cfd_hazard(plan, "rewrite: %s is written anew with numbers", fact->parent->identity);
-	if (cfd_bool(fact, "not_null") && value == NULL && !cfd_has(fact, "identity") &&
+	if (cfd_bool(fact, "not_null") && value == NULL && !cfd_has_identity(fact) &&
 		!cfd_has(fact, "generated") && !cfd_is(fact->parent, "foreign table"))
 		cfd_hazard(plan, "may fail: %s is NOT NULL without a default, and %s may have rows",
 				   fact->identity, fact->parent->identity);
@@ -332,24 +335,6 @@ moves_along(CfdPlan *plan, const CfdFact *new)
 	return cfd_attribute_of(plan, new) != NULL;
 }
 
-/* Whether a valid check says already that a column has no NULL. */
-static bool
-is_checked(const CfdFact *column)
-{
-	char *wanted = psprintf("CHECK ((%s IS NOT NULL))", cfd_part(column));
-	ListCell *lc;
-
-	foreach (lc, column->parent->children)
-	{
-		CfdFact *fact = (CfdFact *) lfirst(lc);
-
-		if (cfd_is(fact, "constraint") && !fact->created && cfd_bool(fact, "valid") &&
-			strcmp(cfd_text(fact, "definition"), wanted) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool
 gets_not_null(const CfdFact *old, const CfdFact *new)
 {
@@ -368,7 +353,7 @@ set_not_null(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	const char *check = cfd_quote(cfd_temporary_name(plan, table, new->part, "_not_null"));
 
 	cfd_hazard(plan, "may fail: %s may have NULLs", new->identity);
-	if (is_checked(new))
+	if (cfd_is_checked(new))
 		plan->hazards = NIL;
 	else if (plan->online && !cfd_is(table, "foreign table") && !cfd_type_changes(old, new))
 	{
@@ -395,13 +380,13 @@ alter_identity(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	StringInfoData clause;
 
 	initStringInfo(&clause);
-	if (!cfd_has(new, "identity"))
+	if (!cfd_has_identity(new))
 	{
 		cfd_hazard(plan, "data loss: the position of the sequence of %s", old->identity);
 		cfd_alter_table(plan, new, "alter", 0, new->parent, "ALTER COLUMN %s DROP IDENTITY",
 						cfd_part(new));
 	}
-	else if (!cfd_has(old, "identity"))
+	else if (!cfd_has_identity(old))
 	{
 		identity_clause(&clause, new);
 		cfd_hazard(plan, "changes results: the numbers of %s begin at the start of a new sequence",
@@ -432,24 +417,28 @@ alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (cfd_has(new, "generated") && !cfd_equal(old, new, "expression"))
 	{
 		cfd_hazard(plan, "rewrite: %s is written anew", table->identity);
-		cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s SET EXPRESSION AS (%s)",
-						cfd_part(new), cfd_text(new, "expression"));
+		/* PostgreSQL drops columns first: what the expression has read may be among them. */
+		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, table,
+						"ALTER COLUMN %s SET EXPRESSION AS (%s)", cfd_part(new),
+						cfd_text(new, "expression"));
 	}
 	/* SET NOT NULL comes before ADD GENERATED, DROP NOT NULL after DROP IDENTITY. */
-	if (!cfd_equal(old, new, "identity") && !cfd_has(new, "identity"))
+	if (identity_changes(old, new) && !cfd_has_identity(new))
 		alter_identity(plan, old, new);
 	if ((cfd_type_changes(old, new) || new->moved) && !comes_along(plan, old, new, "type") &&
 		!comes_along(plan, old, new, "collation") && !moves_along(plan, new))
 		cfd_alter_column_type(plan, old, new);
 	cfd_column_attributes(plan, old, new);
-	if (gets_not_null(old, new) && !has_named_not_null(new) &&
+	if (gets_not_null(old, new) && !cfd_not_null_of(new) &&
 		!comes_along(plan, old, new, "not_null"))
 		set_not_null(plan, old, new);
-	else if (cfd_bool(old, "not_null") && !cfd_bool(new, "not_null") && !has_named_not_null(old) &&
+	else if (cfd_makes_not_null(old, new))
+		cfd_write_constraint(plan, cfd_not_null_of(new));
+	else if (cfd_bool(old, "not_null") && !cfd_bool(new, "not_null") && !cfd_not_null_of(old) &&
 			 !comes_along(plan, old, new, "not_null"))
 		cfd_alter_table(plan, new, "alter", 0, table, "ALTER COLUMN %s DROP NOT NULL",
 						cfd_part(new));
-	if (!cfd_equal(old, new, "identity") && cfd_has(new, "identity"))
+	if (identity_changes(old, new) && cfd_has_identity(new))
 		alter_identity(plan, old, new);
 }
 
@@ -457,7 +446,7 @@ static bool
 column_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	return plan->online && old && new && cfd_of_table(new) && gets_not_null(old, new) &&
-		   !cfd_type_changes(old, new) && !is_checked(new);
+		   !cfd_type_changes(old, new) && !cfd_is_checked(new);
 }
 
 const CfdKind cfd_column_kinds[] = {{.name = "column",

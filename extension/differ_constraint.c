@@ -74,6 +74,8 @@ repeats_another(const CfdFact *fact)
 static CfdFact *
 constraint_carrier(CfdPlan *plan, CfdFact *fact)
 {
+	CfdFact *column = cfd_not_null_column(fact);
+
 	if (fact->parent == NULL || is_type(fact, "foreign key") || !cfd_bool(fact, "valid"))
 		return NULL;
 	if (repeats_another(fact))
@@ -81,6 +83,8 @@ constraint_carrier(CfdPlan *plan, CfdFact *fact)
 	/* What INHERITS brings is not said. */
 	if (is_only_inherited(fact) && !cfd_has(fact->parent, "partition_of"))
 		return NULL;
+	if (column && column->created && !fact->parent->created && !is_only_inherited(fact))
+		return column;
 	return cfd_leads_to(fact, fact->parent) ? NULL : fact->parent;
 }
 
@@ -132,8 +136,8 @@ validates_later(CfdPlan *plan, const CfdFact *fact)
 	if (!plan->online || !cfd_bool(fact, "valid") || (fact->twin && cfd_makes_way(fact->twin)) ||
 		(cfd_has(fact, "enforced") && !cfd_bool(fact, "enforced")))
 		return false;
-	if (is_type(fact, "check"))
-		return !cfd_is(fact->parent, "foreign table");
+	if (is_type(fact, "check") || is_type(fact, "not null"))
+		return !cfd_is(fact->parent, "foreign table") && !cfd_is_known_not_null(fact);
 	return is_type(fact, "foreign key") && !is_partitioned(fact->parent);
 }
 
@@ -238,7 +242,7 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 		return;
 	}
 	if (!cfd_is_new(table) && cfd_bool(fact, "valid") && !cfd_is(table, "foreign table") &&
-		!cfd_is_joined(plan, fact))
+		!cfd_is_joined(plan, fact) && !cfd_is_known_not_null(fact))
 	{
 		cfd_hazard(plan, "may fail: rows that are there may violate it");
 		cfd_hazard(plan, "long lock: all of %s is read", table->identity);
@@ -250,9 +254,19 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 		cfd_constraint_index(plan, NULL, fact, change);
 }
 
+/* Adds a constraint to the table of a column that needs it, before its own turn. */
+void
+cfd_write_constraint(CfdPlan *plan, CfdFact *fact)
+{
+	add_constraint(plan, fact, "create", "");
+	fact->said = true;
+}
+
 static void
 create_constraint(CfdPlan *plan, CfdFact *fact)
 {
+	if (fact->said)
+		return;
 	if (is_type(fact, "foreign key") ? cfd_comes_attached(plan, fact)
 									 : is_only_inherited(fact) && !cfd_makes_index(fact))
 	{
@@ -284,7 +298,7 @@ compare_constraints(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	static const char *const bookkeeping[] = {"inherited", "local", NULL};
 
 	if (cfd_equal_but(old, new, bookkeeping))
-		return CFD_SAME;
+		return cfd_has_another_name(old, new) ? CFD_ALTER : CFD_SAME;
 	if (!cfd_equal(old, new, "type") || !cfd_equal(old, new, "no_inherit") ||
 		!cfd_equal(old, new, "period") || !cfd_equal(old, new, "enforced") ||
 		(cfd_bool(old, "valid") && !cfd_bool(new, "valid")))
@@ -308,6 +322,9 @@ alter_constraint(CfdPlan *plan, CfdFact *old, CfdFact *new)
 
 	if (is_only_inherited(new) && is_only_inherited(old))
 		return;
+	if (cfd_has_another_name(old, new))
+		cfd_emit(plan, new, "rename", 0, cfd_lock("ACCESS EXCLUSIVE", table),
+				 "ALTER TABLE %s RENAME CONSTRAINT %s TO %s", table, cfd_part(old), cfd_part(new));
 	if (!cfd_equal(old, new, "definition"))
 	{
 		if (is_type(new, "foreign key") && differ_in_deferrability(old, new))

@@ -97,7 +97,7 @@ static CfdChange
 compare(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	if (strcmp(old->hash, new->hash) == 0 || cfd_contains(plan->equal, new->identity))
-		return CFD_SAME;
+		return cfd_has_another_name(old, new) ? CFD_ALTER : CFD_SAME;
 	if (old->kind != new->kind || cfd_lists(plan->replaced, new->identity))
 		return CFD_REPLACE;
 	return new->kind->compare ? new->kind->compare(plan, old, new) : CFD_REPLACE;
@@ -113,6 +113,8 @@ find_twin(CfdPlan *plan, const CfdFact *new)
 		old = cfd_find(plan->source, psprintf("domain %s", cfd_table(new)));
 	else if (old == NULL && cfd_is(new, "domain"))
 		old = cfd_find(plan->source, psprintf("type %s", cfd_table(new)));
+	else if (old == NULL)
+		old = cfd_old_not_null(plan, new);
 	return old;
 }
 

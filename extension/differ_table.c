@@ -118,7 +118,7 @@ create_table(CfdPlan *plan, CfdFact *fact)
 	}
 	else
 	{
-		if (!cfd_is_default_method(method))
+		if (!cfd_is_default_method(method) || (method && cfd_has(fact, "partition_by")))
 			appendStringInfo(&out, " USING %s", cfd_quote(method));
 		appendStringInfoString(&out, cfd_with_clause(fact));
 		if (tablespace)
@@ -197,7 +197,11 @@ cfd_alter_storage(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	const char *value = cfd_text(new, "access_method");
 
-	if (!cfd_equal(old, new, "access_method") && value)
+	if (!cfd_equal(old, new, "access_method") && CF_PARTITIONED_HAVE_METHOD &&
+		cfd_has(new, "partition_by"))
+		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET ACCESS METHOD %s",
+						value ? cfd_quote(value) : "DEFAULT");
+	else if (!cfd_equal(old, new, "access_method") && value)
 	{
 		cfd_hazard(plan, "rewrite: %s is written anew", new->identity);
 		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "SET ACCESS METHOD %s",

@@ -158,6 +158,7 @@ free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 		if (depend->how == CFD_NORMAL || action->fact == fact)
 			cfd_wait(depend->fact->drop, action);
 		if (!cfd_is_support(fact, depend->fact) &&
+			!(cfd_not_null_column(fact) == depend->fact && cfd_loses_identity(depend->fact)) &&
 			(depend->fact != fact->parent || !cfd_is(fact->parent, "table")))
 			cfd_wait(depend->fact->alter, action);
 		before_move(action, depend->fact);
@@ -372,8 +373,11 @@ cfd_link_actions(CfdPlan *plan)
 		}
 	}
 	cfd_wait_for_names(plan);
+	foreach (lc, plan->old)
+		cfd_order_not_null((CfdFact *) lfirst(lc));
 	foreach (lc, plan->new)
 	{
+		cfd_order_not_null((CfdFact *) lfirst(lc));
 		cfd_order_by_logging((CfdFact *) lfirst(lc));
 		cfd_order_incomplete((CfdFact *) lfirst(lc));
 		cfd_order_filling((CfdFact *) lfirst(lc));

@@ -35,6 +35,7 @@
 PG_FUNCTION_INFO_V1(confiture_transition_expression);
 PG_FUNCTION_INFO_V1(confiture_transition_check_text);
 PG_FUNCTION_INFO_V1(confiture_transition_definition);
+PG_FUNCTION_INFO_V1(confiture_transition_column);
 
 /* Parses the text of an expression; whatever else could stand in it is refused. */
 static Node *
@@ -263,4 +264,27 @@ confiture_transition_definition(PG_FUNCTION_ARGS)
 							 quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(1))), statement);
 	parse_both_ways(check_definition, statement, &relid);
 	PG_RETURN_TEXT_P(cstring_to_text(statement));
+}
+
+/*
+ * confiture._transition_column(text, alias): the column that an expression is,
+ * and nothing else, quoted where it has to be; else the text as it is.
+ */
+Datum
+confiture_transition_column(PG_FUNCTION_ARGS)
+{
+	char *expression = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Node *node = parse_one(expression);
+
+	if (IsA(node, ColumnRef))
+	{
+		List *fields = ((ColumnRef *) node)->fields;
+
+		if (list_length(fields) <= 2 && IsA(llast(fields), String) &&
+			(list_length(fields) == 1 ||
+			 (IsA(linitial(fields), String) &&
+			  strcmp(strVal(linitial(fields)), text_to_cstring(PG_GETARG_TEXT_PP(1))) == 0)))
+			expression = pstrdup(quote_identifier(strVal(llast(fields))));
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(expression));
 }

@@ -170,7 +170,7 @@ BEGIN
         PERFORM confiture._scratch_admit();
         BEGIN
             SELECT c.work, c.copied, c.differences, c.rewritten INTO work, copied, source_differences, rewritten
-            FROM confiture._scratch_of(source, source_hash, keeps, opts) AS c;
+            FROM confiture._scratch_of(source, source_hash, keeps, opts, target, target_hash, equal) AS c;
             IF undecided THEN
                 equal := (confiture._scratch_run(work, '[{"query": "SELECT to_jsonb(f.equal) FROM confiture._normal_forms($1, $2, true) AS f",
                     "arguments": [0, 1]}]', ARRAY[source, target]))[1];
@@ -200,7 +200,7 @@ BEGIN
             PERFORM confiture._scratch_drop(work);
             work := NULL;
             IF up_proof IS NOT NULL AND NOT up_proof ? 'failed' AND coalesce(opts ->> 'rows', 'none') <> 'none' THEN
-                SELECT c.work INTO work FROM confiture._scratch_of(source, source_hash, keeps, opts) AS c;
+                SELECT c.work INTO work FROM confiture._scratch_of(source, source_hash, keeps, opts, target, target_hash, equal) AS c;
                 SELECT up_proof || jsonb_build_object('rows', confiture._rows_prove(work, source, target, s.statements, s.groups,
                     opts ->> 'rows', coalesce((opts ->> 'rows_limit')::integer, 100)))
                 INTO up_proof FROM confiture._plan_statements(up) AS s;

@@ -98,7 +98,7 @@ BEGIN
     END IF;
     PERFORM confiture._scratch_admit();
     BEGIN
-        SELECT c.* INTO copy FROM confiture._scratch_of(source, hash, keeps, opts) AS c;
+        SELECT c.* INTO copy FROM confiture._scratch_of(source, hash, keeps, opts, NULL, NULL, NULL) AS c;
         work := copy.work;
         report := confiture._prove_in(work, source, coalesce(statements, '{}'), opts -> 'groups', target, opts);
         IF copy.differences <> '[]' THEN
@@ -111,7 +111,7 @@ BEGIN
         PERFORM confiture._scratch_drop(work);
         work := NULL;
         IF coalesce(opts ->> 'rows', 'none') <> 'none' AND NOT report ? 'failed' THEN
-            SELECT c.work INTO work FROM confiture._scratch_of(source, hash, keeps, opts) AS c;
+            SELECT c.work INTO work FROM confiture._scratch_of(source, hash, keeps, opts, NULL, NULL, NULL) AS c;
             report := report || jsonb_build_object('rows', confiture._rows_prove(work, source, target, coalesce(statements, '{}'),
                 opts -> 'groups', opts ->> 'rows', coalesce((opts ->> 'rows_limit')::integer, 100)));
             PERFORM confiture._scratch_drop(work);

@@ -44,7 +44,7 @@ DECLARE
     result jsonb := confiture._snapshot_kept(key);
 BEGIN
     IF result IS NULL THEN
-        result := confiture._snapshot_load(paths, texts, NULL);
+        result := confiture._snapshot_load_twin(paths, texts);
         PERFORM confiture._snapshot_keep(key, result);
     END IF;
     RETURN result;

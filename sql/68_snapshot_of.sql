@@ -55,6 +55,52 @@ BEGIN
 END
 $$;
 
+-- Whether a scratch database has nothing but a schema: no table has rows, but for those of extensions. Called there.
+CREATE OR REPLACE FUNCTION confiture._scratch_is_bare() RETURNS boolean
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM pg_class AS c
+        WHERE c.oid >= 16384 AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0
+            AND NOT EXISTS (SELECT FROM pg_depend AS d
+                WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))
+$$;
+
+-- Loads files into an empty scratch database. What pays to be kept is kept, as the twin of what it is.
+CREATE OR REPLACE FUNCTION confiture._snapshot_load_twin(paths text[], texts text[]) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    work text;
+    results jsonb[];
+BEGIN
+    PERFORM confiture._build_check(paths, texts);
+    PERFORM confiture._scratch_admit();
+    BEGIN
+        work := confiture._scratch_copy(confiture._scratch_base());
+        results := confiture._scratch_run(work, jsonb_build_array(
+            jsonb_build_object('files', confiture._files_json(paths, texts)),
+            '{"query": "SELECT confiture.snapshot()"}'::jsonb,
+            '{"query": "SELECT to_jsonb(confiture._scratch_is_bare())"}'::jsonb), '{}');
+        IF results[3]::boolean AND confiture._plan_keeps(results[2], '{}') AND confiture._twin_keep(work,
+            confiture.snapshot_hash(results[2]), (SELECT count(*)::integer FROM jsonb_object_keys(results[2] -> 'facts'))) IS NOT NULL THEN
+            work := NULL;
+        END IF;
+        PERFORM confiture._scratch_drop(work);
+        work := NULL;
+        PERFORM confiture._build_trim();
+        PERFORM confiture._build_unlock(NULL, true);
+    EXCEPTION WHEN OTHERS OR query_canceled THEN
+        PERFORM confiture._scratch_drop(work);
+        PERFORM confiture._build_unlock(NULL, true);
+        RAISE;
+    END;
+    RETURN confiture._with_renames(results[2], paths, texts);
+END
+$$;
+
 CREATE OR REPLACE FUNCTION confiture.snapshot_of(files jsonb, base jsonb DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp

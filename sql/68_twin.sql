@@ -161,15 +161,60 @@ BEGIN
 END
 $$;
 
--- A scratch database that has the schema of a snapshot: a copy of its twin, or made anew; its name is locked.
--- differences: where it is not what it should be. rewritten: texts of it are written in another way.
+-- A scratch database with the schema of a snapshot, made of the twin of another one by what differs. NULL when that one
+-- has no twin, when too much differs, or when it can't be made so.
+CREATE OR REPLACE FUNCTION confiture._scratch_from(
+    source jsonb, other jsonb, other_hash text, options jsonb, equal jsonb, OUT work text, OUT facts integer, OUT rewritten boolean)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    back record;
+    results jsonb[];
+BEGIN
+    IF other IS NULL OR confiture._twin_stamp(confiture._twin_name(other_hash)) IS NULL THEN
+        RETURN;
+    END IF;
+    BEGIN
+        SELECT s.* INTO back FROM confiture._plan_statements(confiture._plan_rows(other, source,
+            options || jsonb_build_object('online', false, 'equal', coalesce(equal, '[]')))) AS s;
+        -- To make it anew takes about a statement for three facts.
+        IF cardinality(back.statements) > (SELECT count(*) / 10 FROM jsonb_object_keys(source -> 'facts')) THEN
+            RETURN;
+        END IF;
+        work := confiture._twin_copy(other_hash);
+        IF work IS NULL THEN
+            RETURN;
+        END IF;
+        results := confiture._scratch_run(work, jsonb_build_array(
+            jsonb_build_object('statements', to_jsonb(back.statements), 'groups', back.groups),
+            '{"query": "SELECT confiture._scratch_compare($1, $2)", "arguments": [0, 1]}'::jsonb), ARRAY[source, options]);
+        facts := results[2] -> 'facts';
+        rewritten := results[2] -> 'rewritten';
+    EXCEPTION WHEN OTHERS THEN
+        results := NULL;
+    END;
+    IF work IS NOT NULL AND results[2] -> 'differences' IS DISTINCT FROM '[]' THEN
+        PERFORM confiture._scratch_drop(work);
+        work := NULL;
+    END IF;
+EXCEPTION WHEN query_canceled THEN
+    PERFORM confiture._scratch_drop(work);
+    RAISE;
+END
+$$;
+
+-- A scratch database that has the schema of a snapshot: a copy of its twin, or made of that of another one, or made anew; its
+-- name is locked. differences: where it is not what it should be. rewritten: texts of it are written in another way.
 CREATE OR REPLACE FUNCTION confiture._scratch_of(
-    source jsonb, hash text, keep boolean, options jsonb, OUT work text, OUT copied boolean, OUT differences jsonb, OUT rewritten boolean)
+    source jsonb, hash text, keep boolean, options jsonb, other jsonb, other_hash text, equal jsonb,
+    OUT work text, OUT copied boolean, OUT differences jsonb, OUT rewritten boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     facts integer;
+    made boolean := false;
     allowed constant jsonb := jsonb_build_object('allow_unmodelled', coalesce(options -> 'allow_unmodelled', 'false'));
 BEGIN
     differences := '[]';
@@ -179,10 +224,18 @@ BEGIN
         rewritten := (confiture._twin_stamp(confiture._twin_name(hash)) ->> 'rewritten')::boolean;
         RETURN;
     END IF;
-    work := confiture._scratch_copy(confiture._scratch_base());
+    IF keep THEN
+        SELECT f.* INTO work, facts, rewritten FROM confiture._scratch_from(source, other, other_hash, allowed, equal) AS f;
+    END IF;
+    made := work IS NOT NULL;
+    IF NOT made THEN
+        work := confiture._scratch_copy(confiture._scratch_base());
+    END IF;
     BEGIN
         BEGIN
-            SELECT f.* INTO differences, facts, rewritten FROM confiture._scratch_fill(work, source, allowed) AS f;
+            IF NOT made THEN
+                SELECT f.* INTO differences, facts, rewritten FROM confiture._scratch_fill(work, source, allowed) AS f;
+            END IF;
         EXCEPTION WHEN OTHERS THEN
             IF NOT options ? 'ignore' THEN
                 RAISE;

@@ -99,8 +99,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     made integer;
-    there jsonb := coalesce(spec -> 'columns', '{}');
-    here jsonb := coalesce(spec -> 'back', '{}');
+    there jsonb := confiture._transition_spelled(coalesce(spec -> 'columns', '{}'), 'source');
+    here jsonb := confiture._transition_spelled(coalesce(spec -> 'back', '{}'), 'target');
 BEGIN
     IF shape = 'merge' THEN
         there := confiture._transition_named(source, target, there) || there;
@@ -121,6 +121,31 @@ BEGIN
     RETURNING id INTO made;
     PERFORM confiture._transition_set_keys(made);
     RETURN made;
+END
+$$;
+
+-- A column and nothing else, however it is written: as quote_ident() writes it.
+CREATE OR REPLACE FUNCTION confiture._transition_column(expression text, alias text) RETURNS text
+LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'confiture_transition_column';
+
+-- The expressions of a mapping; those that are just a column are written in one way, those that can't be
+-- parsed are left for the checks to name.
+CREATE OR REPLACE FUNCTION confiture._transition_spelled(expressions jsonb, alias text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    result jsonb := expressions;
+    item record;
+BEGIN
+    FOR item IN SELECT e.key, e.value FROM jsonb_each_text(expressions) AS e WHERE e.value IS NOT NULL LOOP
+        BEGIN
+            result := result || jsonb_build_object(item.key, confiture._transition_column(item.value, alias));
+        EXCEPTION WHEN syntax_error THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN result;
 END
 $$;
 

@@ -257,7 +257,7 @@ BEGIN
             INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name,
                 source_key, target_key, columns, back, rows_estimated)
             VALUES (t.id, n, found, found, confiture._relation_name(found), format('%I.%I', target_schema, pair.target), '{}', '{}',
-                coalesce(pair.spec -> 'columns', '{}'), coalesce(pair.spec -> 'back', '{}'),
+                confiture._transition_spelled(coalesce(pair.spec -> 'columns', '{}'), 'source'), confiture._transition_spelled(coalesce(pair.spec -> 'back', '{}'), 'target'),
                 confiture._transition_estimate_rows(found))
             RETURNING id
         )

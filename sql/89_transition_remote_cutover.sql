@@ -49,10 +49,10 @@ DECLARE
 BEGIN
     SELECT n.nspname, c.relname INTO place, called FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.source;
     RETURN QUERY SELECT s FROM confiture._transition_trigger_statements(p.id, format('%I.%I', place, called), 'guard') AS s;
-    RETURN NEXT format('ALTER TABLE %I.%I RENAME TO %I', place, called, aside);
-    RETURN NEXT format('ALTER TABLE %I.%I SET SCHEMA %I', place, aside, schema);
-    RETURN NEXT format('ALTER VIEW %s RENAME TO %I', confiture._remote_table(p, 'new'), called);
-    RETURN NEXT format('ALTER VIEW %I.%I SET SCHEMA %I', schema, called, place);
+    RETURN QUERY SELECT format('ALTER TABLE %I.%I RENAME TO %I', place, called, aside);
+    RETURN QUERY SELECT format('ALTER TABLE %I.%I SET SCHEMA %I', place, aside, schema);
+    RETURN QUERY SELECT format('ALTER VIEW %s RENAME TO %I', confiture._remote_table(p, 'new'), called);
+    RETURN QUERY SELECT format('ALTER VIEW %I.%I SET SCHEMA %I', schema, called, place);
 END
 $$;
 

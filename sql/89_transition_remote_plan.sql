@@ -10,8 +10,8 @@ AS $$
         WHEN confiture._transition_rank(t.state) > 4 THEN 'the rows are on both sides already' END
 $$;
 
--- How long the parts take for a pair: some rows of the source go through a door like its own to a table like the
--- target, where they are indexed and compared; then all of it is taken back, there too. Milliseconds by what was measured, here and there.
+-- How long the parts take for a pair: its first rows go through a door like its own to a table like the target, where
+-- they are indexed and compared; then all of it is taken back, there too. Milliseconds by what was measured, here and there.
 CREATE OR REPLACE FUNCTION confiture._remote_measure(p confiture.transition_table, sample_rows integer, OUT here jsonb, OUT there jsonb)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -27,7 +27,10 @@ DECLARE
     renamed text := confiture._remote_table(p, 'renamed');
     source text := confiture._relation_name(p.source);
     step record;
+    compared record;
+    upper text[];
     count bigint;
+    bounded double precision;
     started timestamptz;
 BEGIN
     there := confiture._remote_call(p.transition, 'sample', about);
@@ -39,8 +42,6 @@ BEGIN
             ('drop', format('DROP TABLE %s', renamed)),
             ('view', format('CREATE VIEW %s AS %s', made, confiture._remote_view_query(p))),
             ('unview', format('DROP VIEW %s', made)),
-            ('digest', format('SELECT %s FROM (SELECT * FROM ONLY %s LIMIT %s) AS source',
-                (SELECT c.expressions FROM confiture._remote_compared(p) AS c), source, sample_rows)),
             ('foreign', (SELECT format('CREATE FOREIGN TABLE %s (%s, confiture_what "char") SERVER %I OPTIONS (schema_name %L, table_name %L, batch_size ''1000'')',
                 made, string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum), r.server,
                 confiture._remote_schema(r.peer), 'door_' || (there ->> 'sample'))
@@ -49,9 +50,7 @@ BEGIN
                 GROUP BY r.server, r.peer))
         ) AS s (part, statement) LOOP
         started := clock_timestamp();
-        IF step.part = 'digest' THEN
-            PERFORM confiture._digest_as_owner(p.source, step.statement);
-        ELSIF step.part = 'foreign' THEN
+        IF step.part = 'foreign' THEN
             PERFORM confiture._do_as_owner(confiture._remote_maker(p.transition), step.statement);
         ELSE
             EXECUTE step.statement;
@@ -59,9 +58,21 @@ BEGIN
         here := coalesce(here, '{}') || jsonb_build_object(step.part, extract(epoch FROM clock_timestamp() - started) * 1000);
     END LOOP;
     started := clock_timestamp();
-    count := confiture._remote_move(p.transition, confiture._remote_copy_statement(p, made, 'true LIMIT ' || sample_rows));
-    here := here || jsonb_build_object('copy', extract(epoch FROM clock_timestamp() - started) * 1000, 'rows', count);
-    there := there || confiture._remote_call(p.transition, 'measure', about || there || jsonb_build_object('rows', sample_rows));
+    upper := confiture._transition_bound(p, NULL, sample_rows);
+    bounded := extract(epoch FROM clock_timestamp() - started) * 1000;
+    started := clock_timestamp();
+    count := confiture._remote_move(p.transition, confiture._remote_copy_statement(p, made, confiture._transition_range(p, p.source_key, 'source', NULL, upper)));
+    here := here || jsonb_build_object('copy', bounded + extract(epoch FROM clock_timestamp() - started) * 1000, 'rows', count);
+    -- A range of the validation.
+    SELECT c.* INTO compared FROM confiture._remote_compared(p) AS c;
+    started := clock_timestamp();
+    PERFORM confiture._digest_as_owner(p.source, format('SELECT %s FROM ONLY %s AS source WHERE %s', compared.expressions, source,
+        confiture._transition_range(p, p.source_key, 'source', NULL, upper)));
+    here := here || jsonb_build_object('digest', bounded + extract(epoch FROM clock_timestamp() - started) * 1000);
+    there := there || confiture._remote_call(p.transition, 'measure', about || there || jsonb_build_object('rows', count));
+    started := clock_timestamp();
+    PERFORM confiture._remote_call(p.transition, 'digest', jsonb_build_object('half', there -> 'sample', 'columns', compared.columns, 'lower', NULL, 'upper', upper, 'latest', false));
+    there := there || jsonb_build_object('digest', extract(epoch FROM clock_timestamp() - started) * 1000);
     RAISE EXCEPTION USING ERRCODE = 'CFR00', MESSAGE = 'measured';
 EXCEPTION WHEN SQLSTATE 'CFR00' THEN
     RETURN;

@@ -175,11 +175,11 @@ DECLARE
     server name := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = p.transition);
 BEGIN
     IF trial THEN
-        RETURN NEXT format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
-        RETURN NEXT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, owner);
+        RETURN QUERY SELECT format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
+        RETURN QUERY SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, owner);
         RETURN;
     END IF;
-    RETURN NEXT format('CREATE VIEW %s AS %s', view, confiture._remote_view_query(p));
+    RETURN QUERY SELECT format('CREATE VIEW %s AS %s', view, confiture._remote_view_query(p));
     IF confiture._remote_is_plain(p) THEN
         RETURN QUERY SELECT format(E'ALTER FOREIGN TABLE %s ALTER %I SET DEFAULT (%s\n)', target, a.attname, p.columns ->> a.attname)
         FROM pg_attribute AS a
@@ -187,11 +187,11 @@ BEGIN
             AND NOT EXISTS (SELECT FROM pg_attribute AS s WHERE s.attrelid = p.source AND NOT s.attisdropped
                 AND s.attname = confiture._transition_plain(p.columns, a.attname)) ORDER BY a.attnum;
     ELSE
-        RETURN NEXT format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
+        RETURN QUERY SELECT format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
             forwarder, confiture._remote_forwarder(p));
-        RETURN NEXT format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', forwarder);
-        RETURN NEXT format('CREATE TRIGGER confiture_transition INSTEAD OF INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION %s()', view, forwarder);
-        RETURN NEXT format('ALTER FUNCTION %s() OWNER TO %I', forwarder, owner);
+        RETURN QUERY SELECT format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', forwarder);
+        RETURN QUERY SELECT format('CREATE TRIGGER confiture_transition INSTEAD OF INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION %s()', view, forwarder);
+        RETURN QUERY SELECT format('ALTER FUNCTION %s() OWNER TO %I', forwarder, owner);
     END IF;
     RETURN QUERY SELECT format('ALTER VIEW %s ALTER %I SET DEFAULT %s', view, a.attname, pg_get_expr(d.adbin, d.adrelid))
     FROM pg_attribute AS a JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -212,10 +212,10 @@ BEGIN
             FROM pg_class AS c, aclexplode(c.relacl) AS e WHERE c.oid = p.source AND e.grantee <> c.relowner
         UNION ALL SELECT format('%s (%I)', e.privilege_type, a.attname), e.grantee, e.is_grantable
             FROM pg_attribute AS a, aclexplode(a.attacl) AS e WHERE a.attrelid = p.source AND NOT a.attisdropped) AS g;
-    RETURN NEXT format('COMMENT ON VIEW %s IS %L', view, format('Stands for %s on server %I since the cutover of transition %L.',
+    RETURN QUERY SELECT format('COMMENT ON VIEW %s IS %L', view, format('Stands for %s on server %I since the cutover of transition %L.',
         (SELECT m.target_schema || '.' || m.target_table FROM confiture.transition_remote_table AS m WHERE m.pair = p.id), server,
         (SELECT t.name FROM confiture.transition AS t WHERE t.id = p.transition)));
-    RETURN NEXT format('ALTER VIEW %s OWNER TO %I', view, owner);
+    RETURN QUERY SELECT format('ALTER VIEW %s OWNER TO %I', view, owner);
 END
 $$;
 

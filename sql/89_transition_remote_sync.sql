@@ -63,18 +63,18 @@ DECLARE
     now text := confiture._remote_table(p, 'now');
     sync text := confiture._remote_table(p, 'sync');
 BEGIN
-    RETURN NEXT format('GRANT USAGE ON SCHEMA %I TO %I', confiture._remote_schema(p.transition), owner);
-    RETURN NEXT format('GRANT SELECT, INSERT ON %s TO %I', confiture._remote_table(p, 'door'), owner);
-    RETURN NEXT format('CREATE VIEW %s AS SELECT %s, %s FROM ONLY %s AS source', now,
+    RETURN QUERY SELECT format('GRANT USAGE ON SCHEMA %I TO %I', confiture._remote_schema(p.transition), owner);
+    RETURN QUERY SELECT format('GRANT SELECT, INSERT ON %s TO %I', confiture._remote_table(p, 'door'), owner);
+    RETURN QUERY SELECT format('CREATE VIEW %s AS SELECT %s, %s FROM ONLY %s AS source', now,
         (SELECT string_agg(format('source.%I AS k%s', k.name, k.n), ', ' ORDER BY k.n) FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)),
         (SELECT string_agg(format(E'(%s\n)::%s AS c%s', p.columns ->> a.attname, format_type(a.atttypid, -1), a.attnum), ', ' ORDER BY a.attnum)
          FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
         confiture._relation_name(p.source));
-    RETURN NEXT format('ALTER VIEW %s OWNER TO %I', now, owner);
-    RETURN NEXT format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
+    RETURN QUERY SELECT format('ALTER VIEW %s OWNER TO %I', now, owner);
+    RETURN QUERY SELECT format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
         sync, confiture._remote_sync_body(p));
-    RETURN NEXT format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', sync);
-    RETURN NEXT format('ALTER FUNCTION %s() OWNER TO %I', sync, owner);
+    RETURN QUERY SELECT format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', sync);
+    RETURN QUERY SELECT format('ALTER FUNCTION %s() OWNER TO %I', sync, owner);
 END
 $$;
 

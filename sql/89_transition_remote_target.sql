@@ -252,27 +252,27 @@ DECLARE
         confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, confiture._relation_name(p.source),
         confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
 BEGIN
-    RETURN NEXT format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
+    RETURN QUERY SELECT format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
         (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
          FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
         (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.source_key) AS k));
-    RETURN NEXT format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
-    RETURN NEXT format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
+    RETURN QUERY SELECT format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
+    RETURN QUERY SELECT format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
         ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%s)', schema, p.id,
         (SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.n)
          FROM (SELECT p.id::text, 0::bigint UNION ALL SELECT e.name, e.n FROM jsonb_array_elements_text(constants) WITH ORDINALITY AS e (name, n)) AS c (name, n)));
-    RETURN NEXT format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
-    RETURN NEXT format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
+    RETURN QUERY SELECT format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
+    RETURN QUERY SELECT format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
     -- Columns by their places: the source's stand-in has not had those that were dropped here.
     RETURN QUERY SELECT format('CREATE VIEW %I.%s_%s AS SELECT r.* FROM confiture._as_owner(%L::regclass, %L, %L) AS r (%s, %s)', schema, v.name, p.id,
             confiture._relation_name(p.source), rows, v.mode, keys,
             (SELECT string_agg(format('c%s %s', c.place, c.type), ', ' ORDER BY c.place) FROM confiture._half_places(p.source) AS c))
         FROM (VALUES ('pull', 'read'), ('fenced', 'latest')) AS v (name, mode);
-    RETURN NEXT format('ALTER TABLE %I.log_%s REPLICA IDENTITY FULL', schema, p.id);
-    RETURN NEXT format('ALTER TABLE %I.taken_%s REPLICA IDENTITY FULL', schema, p.id);
+    RETURN QUERY SELECT format('ALTER TABLE %I.log_%s REPLICA IDENTITY FULL', schema, p.id);
+    RETURN QUERY SELECT format('ALTER TABLE %I.taken_%s REPLICA IDENTITY FULL', schema, p.id);
     -- The trigger of the capture runs as the owner of the table that is written.
     RETURN QUERY SELECT confiture._remote_give(schema, format('%I.log_%s', schema, p.id), owner);
-    RETURN NEXT format('GRANT SELECT ON %I.taken_%s TO %I', schema, p.id, owner);
+    RETURN QUERY SELECT format('GRANT SELECT ON %I.taken_%s TO %I', schema, p.id, owner);
 END
 $$;
 

@@ -36,10 +36,10 @@ DECLARE
         '_plan_keep', '_plan_keeps', '_plan_make', '_plan_options', '_plan_prove', '_plan_refuse', '_plan_rows',
         '_plan_statements', '_plan_why_not', '_prove_in', '_rows_fill', '_rows_hazards', '_rows_load', '_rows_make', '_rows_prove', '_rows_sample', '_rows_sums',
         '_rows_tables', '_rows_value', '_rebuild_file', '_scratch', '_scratch_admit',
-        '_scratch_base', '_scratch_compare', '_scratch_copy', '_scratch_create', '_scratch_drop', '_scratch_fill', '_scratch_find',
+        '_scratch_base', '_scratch_compare', '_scratch_copy', '_scratch_create', '_scratch_drop', '_scratch_fill', '_scratch_find', '_scratch_from', '_scratch_is_bare',
         '_scratch_key', '_scratch_make_base', '_scratch_mark', '_scratch_of', '_scratch_raise', '_scratch_run',
         '_scratch_unmarked', '_scratch_unsubscribe', '_snapshot_cached', '_snapshot_hash_of', '_snapshot_keep', '_snapshot_kept',
-        '_snapshot_live', '_snapshot_live_key', '_snapshot_load', '_catalog_stamp', '_catalog_stamp_seen', '_template_limit', '_top_level', '_twin_comment', '_twin_copy',
+        '_snapshot_live', '_snapshot_live_key', '_snapshot_load', '_snapshot_load_twin', '_catalog_stamp', '_catalog_stamp_seen', '_template_limit', '_top_level', '_twin_comment', '_twin_copy',
         '_twin_keep', '_twin_name', '_twin_stamp', '_twin_threshold'];
 BEGIN
     IF level IS NULL OR level NOT IN ('reader', 'developer', 'migrator', 'admin') THEN

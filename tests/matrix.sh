@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs the SQL and isolation suites on the other major versions of PostgreSQL,
-# each in a Debian release that ships it.
+# Runs the SQL and isolation suites, and the pairs of schemas, on the other major
+# versions of PostgreSQL, each in a Debian release that ships it.
 #
 #   tests/matrix.sh [MAJOR...]        17 and 18 when none is given
 #   tests/matrix.sh MAJOR COMMAND...  a command of your own with a server around it
@@ -74,6 +74,7 @@ make_root() {
     suite=$(suite_of "$major")
     packages=postgresql-$major,postgresql-plpython3-$major,postgresql-$major-pgtap
     packages+=,libtap-parser-sourcehandler-pgtap-perl,postgresql-server-dev-$major,gcc,make,libc6-dev
+    packages+=,python3-psycopg
     if [ "$(cat "$root/.packages" 2>/dev/null)" = "$suite $packages" ]; then
         return
     fi
@@ -124,10 +125,11 @@ for major in "$@"; do
     suite_of "$major" >/dev/null
     # Not in a condition: set -e would not hold in there.
     set +e
-    (set -e; in_root "$major" tests/run-sql.sh) >"$cache/$major.log" 2>&1
+    (set -e; in_root "$major" bash -c 'tests/run-sql.sh; status=$?
+        python3 tests/pairs/run.py --quiet --fast && exit $status') >"$cache/$major.log" 2>&1
     status=$?
     set -e
-    grep -hE '^(pgTAP|regress|isolation): ' "$cache/$major.log" | sed "s/^/PostgreSQL $major: /"
+    grep -ohE '^(pgTAP|regress|isolation): .*|[0-9]+ pairs, [0-9]+ failed' "$cache/$major.log" | sed "s/^/PostgreSQL $major: /"
     if [ $status -eq 0 ]; then
         echo "PostgreSQL $major: passed"
     else

@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from .test_transition_remote import Pair, kill, only, pair, target_server
-
-__all__ = ["pair", "target_server"]
+from .pair import Pair, only
+from .test_transition_remote import kill
 
 VALIDATE = "SELECT key[1], difference FROM confiture.transition_validate('t') ORDER BY 1"
 # Rows that no writer knows.

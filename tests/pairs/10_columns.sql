@@ -219,8 +219,8 @@ CREATE TABLE t (n integer DEFAULT g());
 -- pair: column_not_null_online
 -- expect: statement NOT VALID
 -- expect: statement VALIDATE CONSTRAINT
--- expect: statement SET NOT NULL
--- expect back: statement DROP NOT NULL
+-- expect: statement SET NOT NULL [before 18]
+-- expect back: statement DROP NOT NULL [before 18]
 -- base:
 CREATE TABLE t (id integer PRIMARY KEY, n integer, m text);
 INSERT INTO t VALUES (1, 1, 'x');
@@ -231,7 +231,7 @@ ALTER TABLE t ALTER COLUMN n SET NOT NULL, ALTER COLUMN m SET NOT NULL;
 -- pair: column_not_null_plain
 -- options: {"online": false}
 -- expect: no statement NOT VALID
--- expect: statement SET NOT NULL
+-- expect: statement SET NOT NULL [before 18]
 -- base:
 CREATE TABLE t (id integer PRIMARY KEY, n integer);
 INSERT INTO t VALUES (1, 1);
@@ -269,8 +269,9 @@ INSERT INTO t VALUES (1, 1);
 ALTER TABLE t ALTER COLUMN twice DROP EXPRESSION;
 
 -- pair: column_generated_changed
--- expect: remade column public.t.twice
--- expect back: remade column public.t.twice
+-- expect: remade column public.t.twice [before 17]
+-- expect back: remade column public.t.twice [before 17]
+-- expect: kept column public.t.twice [from 17]
 -- columns: reordered
 -- from:
 CREATE TABLE t (n integer, twice integer GENERATED ALWAYS AS (n * 2) STORED, z text);
@@ -304,8 +305,8 @@ CREATE TABLE t (n integer, twice bigint GENERATED ALWAYS AS (n * 2) STORED);
 -- expect: kept column public.t.twice
 
 -- pair: column_generated_reads_a_dropped_one
--- expect: remade column public.t.sums
--- expect back: remade column public.t.sums
+-- expect: remade column public.t.sums [before 17]
+-- expect back: remade column public.t.sums [before 17]
 -- columns: reordered
 -- from:
 CREATE TABLE t (a integer, b integer, sums integer GENERATED ALWAYS AS (a + b) STORED);

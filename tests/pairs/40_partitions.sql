@@ -198,6 +198,7 @@ CREATE INDEX t_1_a ON t_1 (a);
 CREATE INDEX t_a ON t (a);
 
 -- pair: partitioned_primary_key
+-- stays: local
 -- base:
 CREATE TABLE t (id integer NOT NULL, a text) PARTITION BY LIST (id);
 CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);

@@ -143,8 +143,8 @@ CREATE TABLE c (d integer) INHERITS (p);
 -- to:
 CREATE TABLE p (a integer, b integer GENERATED ALWAYS AS (a * 3) STORED);
 CREATE TABLE c (d integer) INHERITS (p);
--- expect: remade column public.*.b
--- expect back: remade column public.*.b
+-- expect: remade column public.*.b [before 17]
+-- expect back: remade column public.*.b [before 17]
 
 -- pair: inherited_generated_said_again
 -- from:

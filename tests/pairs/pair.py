@@ -13,6 +13,7 @@ A file NN_subject.sql has blocks:
     -- stays: KEY             no statement can change this key of a payload
     -- unsolved: REASON        the differ can't do it yet; when it can, this mark must go
     -- dump: skip, REASON     pg_dump can't be equal
+    -- server: from 17        only there; or: before 17
     -- base:                  SQL that runs on both sides first; rows too
     -- from:                  the rest of the one side
     -- to:                    and of the other
@@ -26,10 +27,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-WORDS = "pair|options back|options|expect back|expect|columns|dump|stays|unsolved|no way back|base|from|to"
+WORDS = (
+    "pair|server|options back|options|expect back|expect|columns|dump|stays|unsolved|no way back|base|from|to"
+)
 # What a plan may be expected to have: "hazard data loss", "no hazard", "no hazard rewrite",
 # "statement TEXT", "no statement TEXT", "empty", "kept IDENTITY", "remade IDENTITY" (an identity may have
-# *), "rows lost TABLE", "refused TEXT": there is no plan, and the error says so.
+# *), "rows lost TABLE", "refused TEXT": there is no plan, and the error says so. Each may end with
+# [from 17] or [before 17].
 EXPECTATIONS = (
     "hazard",
     "no hazard",
@@ -63,7 +67,26 @@ class Pair:
     no_way_back: bool = False
     stays: str = ""
     unsolved: str = ""
+    server: str = ""
     may_remake: bool = False  # anything may be made anew, if a hazard says so
+
+    def runs_on(self, major: int) -> bool:
+        """Tell whether the pair is one for a major version of the server."""
+        return _is_for(self.server, major)
+
+    def expected(self, back: bool, major: int) -> list[str]:
+        """Return what is expected of the plan on a server."""
+        found = []
+        for line in self.expect_back if back else self.expect:
+            match = re.fullmatch(r"(.*?)(?: \[((?:from|before) \d+)\])?", line)
+            if match and _is_for(match[2] or "", major):
+                found.append(match[1])
+        return found
+
+
+def _is_for(server: str, major: int) -> bool:
+    word, _, version = server.partition(" ")
+    return not word or (major >= int(version)) == (word == "from")
 
 
 def read_file(path: Path) -> list[Pair]:
@@ -99,6 +122,10 @@ def read_file(path: Path) -> list[Pair]:
             pair.reordered = True
         elif word == "unsolved":
             pair.unsolved = value
+        elif word == "server":
+            if not re.fullmatch(r"(from|before) \d+", value):
+                raise ValueError(f"{where}: server: from 17, or: before 17")
+            pair.server = value
         elif word == "stays":
             pair.stays = value
         elif word == "no way back":

@@ -78,14 +78,14 @@ class Trial:
         return self.report
 
     def _there_and_back(self, a: Database, b: Database) -> None:
-        pair, report = self.pair, self.report
+        pair, report, major = self.pair, self.report, self.server.major
         source, target = a.snapshot(), b.snapshot()
         for which, snapshot in (("from", source), ("to", target)):
             if snapshot.unmodelled:
                 report.fail(f"{which} has objects that no snapshot knows: {snapshot.unmodelled}")
         first_dump = "" if pair.skip_dump or not self.full else a.dump()
         same = self._equal(a, b, source, target)
-        if self._step(a, "there", source, target, b, pair.options, pair.expect, same):
+        if self._step(a, "there", source, target, b, pair.options, pair.expected(False, major), same):
             if not pair.skip_dump:
                 self._dumps("there", a.dump(), b.dump(), a, b)
             options = pair.options if pair.options_back is None else pair.options_back
@@ -98,7 +98,7 @@ class Trial:
                     self._load(original, "from", pair.source)
                     same = self._equal(a, original, start, source)
                 good = not pair.no_way_back and self._step(
-                    a, "back", start, source, original, options, pair.expect_back, same
+                    a, "back", start, source, original, options, pair.expected(True, major), same
                 )
                 if good and first_dump:
                     self._dumps("back", a.dump(), first_dump, a, original)

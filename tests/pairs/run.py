@@ -69,6 +69,7 @@ def main() -> int:
             trial = Trial(server, pair, not arguments.fast)
             return trial.check() if arguments.check else trial.run()
 
+        pairs = [pair for pair in pairs if pair.runs_on(server.major)]
         with ThreadPoolExecutor(arguments.jobs) as pool:
             failed = []
             for number, report in enumerate(pool.map(one, pairs), 1):

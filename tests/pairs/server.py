@@ -208,6 +208,7 @@ class Server:
         self.execute(f"CREATE DATABASE {self.asking} TEMPLATE {self.template}")
         self._free: list[Database] = []
         database = Database(self)
+        self.major = database.connection.info.server_version // 10000
         self.size = database.size()
         self.empty = database.snapshot()
         self._free.append(database)

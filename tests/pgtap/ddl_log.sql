@@ -74,7 +74,9 @@ SET LOCAL ROLE cf_log_user;
   /* why */ CREATE TABLE mine (id int) ;
 RESET ROLE;
 SELECT is(to_jsonb(h) - '{id,at,application_name,client_addr}'::text[], jsonb_build_object('command', 'CREATE TABLE', 'objects', ARRAY['table public.mine'],
-        'statement', '/* why */ CREATE TABLE mine (id int)', 'session_user', session_user, 'current_user', 'cf_log_user', 'agent', 'ada',
+        'statement',
+        -- since 18 a statement begins behind its comments
+        CASE WHEN current_setting('server_version_num')::integer < 180000 THEN '/* why */ ' ELSE '' END || 'CREATE TABLE mine (id int)', 'session_user', session_user, 'current_user', 'cf_log_user', 'agent', 'ada',
         'backend_pid', pg_backend_pid(), 'version', NULL, 'source', NULL), 'a row') FROM confiture.ddl_history('table public.mine') AS h;
 SELECT is(application_name, current_setting('application_name'), 'and the application') FROM confiture.ddl_history('table public.mine');
 RESET confiture.agent;

@@ -7,7 +7,17 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS confiture;
 \ir lib/failure.psql
 
+SELECT current_setting('server_version_num')::integer >= 180000 AS is_18 \gset
+
 SELECT plan(39);
+
+-- A statement as it is where NOT NULL is a constraint with a name: since 18.
+CREATE FUNCTION pg_temp.not_null(statement text, name text, col text) RETURNS text
+LANGUAGE sql AS $$
+    SELECT CASE WHEN current_setting('server_version_num')::integer < 180000 THEN statement
+        WHEN statement LIKE 'ALTER%' THEN regexp_replace(statement, 'NOT NULL', format('CONSTRAINT %s NOT NULL', name))
+        ELSE regexp_replace(statement, ' NOT NULL(,?)(\n)', format(E',\\2    CONSTRAINT %s NOT NULL %s\\1\\2', name, col)) END
+$$;
 
 CREATE SCHEMA s;
 -- What a script changes in the schema s: the plan from before to after.
@@ -84,6 +94,16 @@ SELECT results_eq($$ SELECT transaction_group, statement FROM pg_temp.plan('ALTE
     $$ VALUES (1, 'CREATE UNIQUE INDEX CONCURRENTLY a_n_name_id_key ON s.a (n, name) INCLUDE (id) NULLS NOT DISTINCT WITH (fillfactor = ''50'')'),
         (2, 'ALTER TABLE s.a ADD CONSTRAINT a_n_name_id_key UNIQUE USING INDEX a_n_name_id_key DEFERRABLE') $$,
     'a key takes over an index');
+-- NOT NULL is a constraint with a name since 18.
+\if :is_18
+SELECT results_eq($$ SELECT transaction_group, statement FROM pg_temp.plan('ALTER TABLE s.a ALTER n SET NOT NULL') $$,
+    $$ VALUES (1, 'ALTER TABLE s.a ADD CONSTRAINT a_n_not_null NOT NULL n NOT VALID'),
+        (2, 'ALTER TABLE s.a VALIDATE CONSTRAINT a_n_not_null') $$,
+    'NOT NULL comes first, and is validated');
+ALTER TABLE s.a ADD CONSTRAINT checked CHECK (n IS NOT NULL);
+SELECT results_eq($$ SELECT statement, hazards FROM pg_temp.plan('ALTER TABLE s.a ALTER n SET NOT NULL') $$,
+    $$ VALUES ('ALTER TABLE s.a ADD CONSTRAINT a_n_not_null NOT NULL n', '{}'::text[]) $$, 'a check says already that it is');
+\else
 SELECT results_eq($$ SELECT transaction_group, statement FROM pg_temp.plan('ALTER TABLE s.a ALTER n SET NOT NULL') $$,
     $$ VALUES (1, 'ALTER TABLE s.a ADD CONSTRAINT n_not_null CHECK (n IS NOT NULL) NOT VALID'),
         (2, 'ALTER TABLE s.a VALIDATE CONSTRAINT n_not_null'),
@@ -92,12 +112,21 @@ SELECT results_eq($$ SELECT transaction_group, statement FROM pg_temp.plan('ALTE
 ALTER TABLE s.a ADD CONSTRAINT checked CHECK (n IS NOT NULL);
 SELECT results_eq($$ SELECT statement, hazards FROM pg_temp.plan('ALTER TABLE s.a ALTER n SET NOT NULL') $$,
     $$ VALUES ('ALTER TABLE s.a ALTER COLUMN n SET NOT NULL', '{}'::text[]) $$, 'or by one that is there');
+\endif
 ALTER TABLE s.a DROP CONSTRAINT checked;
 SELECT is((SELECT count(DISTINCT transaction_group) FROM pg_temp.plan('ALTER TABLE s.a ALTER n SET NOT NULL, ADD UNIQUE (n);
     CREATE INDEX ON s.a (n); ALTER TABLE s.b ADD FOREIGN KEY (a_id) REFERENCES s.a', '{"online": false}')), 1::bigint,
     'without online, all of it is one transaction');
 SELECT is((SELECT count(DISTINCT transaction_group) FROM pg_temp.plan('CREATE TABLE s.c (id int NOT NULL UNIQUE REFERENCES s.a CHECK (id > 0)); CREATE INDEX ON s.c (id)')),
     1::bigint, 'for what is new, too');
+\if :is_18
+SELECT results_eq($$ SELECT statement FROM pg_temp.plan('ALTER TABLE s.a DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, n)') $$,
+    $$ VALUES ('ALTER TABLE s.a ADD CONSTRAINT a_n_not_null NOT NULL n NOT VALID'),
+        ('ALTER TABLE s.a VALIDATE CONSTRAINT a_n_not_null'),
+        ('CREATE UNIQUE INDEX CONCURRENTLY a_pkey_new ON s.a (id, n)'),
+        ('ALTER TABLE s.a DROP CONSTRAINT a_pkey, ADD CONSTRAINT a_pkey PRIMARY KEY USING INDEX a_pkey_new') $$,
+    'a primary key is exchanged in one moment');
+\else
 SELECT results_eq($$ SELECT statement FROM pg_temp.plan('ALTER TABLE s.a DROP CONSTRAINT a_pkey, ADD PRIMARY KEY (id, n)') $$,
     $$ VALUES ('ALTER TABLE s.a ADD CONSTRAINT n_not_null CHECK (n IS NOT NULL) NOT VALID'),
         ('ALTER TABLE s.a VALIDATE CONSTRAINT n_not_null'),
@@ -105,21 +134,22 @@ SELECT results_eq($$ SELECT statement FROM pg_temp.plan('ALTER TABLE s.a DROP CO
         ('CREATE UNIQUE INDEX CONCURRENTLY a_pkey_new ON s.a (id, n)'),
         ('ALTER TABLE s.a DROP CONSTRAINT a_pkey, ADD CONSTRAINT a_pkey PRIMARY KEY USING INDEX a_pkey_new') $$,
     'a primary key is exchanged in one moment');
+\endif
 
 -- Order -----------------------------------------------------------------------
 
 SELECT results_eq($$ SELECT statement FROM pg_temp.plan('CREATE TABLE s.z (id int PRIMARY KEY); CREATE TABLE s.c (z int REFERENCES s.z)') $$,
-    $$ VALUES (E'CREATE TABLE s.c (\n    z integer\n)'), (E'CREATE TABLE s.z (\n    id integer NOT NULL,\n    CONSTRAINT z_pkey PRIMARY KEY (id)\n)'),
+    $$ VALUES (E'CREATE TABLE s.c (\n    z integer\n)'), (pg_temp.not_null(E'CREATE TABLE s.z (\n    id integer NOT NULL,\n    CONSTRAINT z_pkey PRIMARY KEY (id)\n)', 'z_id_not_null', 'id')),
         ('ALTER TABLE s.c ADD CONSTRAINT c_z_fkey FOREIGN KEY (z) REFERENCES s.z(id)') $$,
     'foreign keys come when both tables are there');
 SELECT results_eq($$ SELECT statement FROM pg_temp.plan('CREATE TABLE s.c (id serial)') $$,
     $$ VALUES ('CREATE SEQUENCE s.c_id_seq AS integer'),
-        (E'CREATE TABLE s.c (\n    id integer DEFAULT nextval(''s.c_id_seq''::regclass) NOT NULL\n)'),
+        (pg_temp.not_null(E'CREATE TABLE s.c (\n    id integer DEFAULT nextval(''s.c_id_seq''::regclass) NOT NULL\n)', 'c_id_not_null', 'id')),
         ('ALTER SEQUENCE s.c_id_seq OWNED BY s.c.id') $$, 'a sequence before its column, and then it belongs to that');
 SELECT results_eq($$ SELECT statement FROM pg_temp.plan('DROP TABLE s.b; CREATE SEQUENCE s.b') $$,
     $$ VALUES ('DROP TABLE s.b'), ('CREATE SEQUENCE s.b') $$, 'a name is free before it is taken');
 SELECT results_eq($$ SELECT statement FROM pg_temp.plan('ALTER TABLE s.b ADD c int GENERATED ALWAYS AS IDENTITY (START 5)') $$,
-    $$ VALUES ('ALTER TABLE s.b ADD COLUMN c integer GENERATED ALWAYS AS IDENTITY (START WITH 5) NOT NULL') $$, 'an identity column has its sequence');
+    $$ VALUES (pg_temp.not_null('ALTER TABLE s.b ADD COLUMN c integer GENERATED ALWAYS AS IDENTITY (START WITH 5) NOT NULL', 'b_c_not_null', 'c')) $$, 'an identity column has its sequence');
 
 -- Nothing, and from nothing ---------------------------------------------------
 

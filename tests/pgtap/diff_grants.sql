@@ -72,7 +72,8 @@ SELECT results_eq($$ SELECT statement FROM pg_temp.plan('CREATE SCHEMA x AUTHORI
 ALTER TABLE s.t OWNER TO g_two;
 SELECT is_empty($$ SELECT * FROM pg_temp.plan('ALTER TABLE s.t OWNER TO CURRENT_USER') $$, 'nor is it on what is there');
 SELECT results_eq($$ SELECT statement FROM pg_temp.plan('ALTER TABLE s.t OWNER TO CURRENT_USER; ALTER TABLE s.t ADD c serial') $$,
-    $$ VALUES ('CREATE SEQUENCE s.t_c_seq AS integer'), ('ALTER TABLE s.t ADD COLUMN c integer DEFAULT nextval(''s.t_c_seq''::regclass) NOT NULL'),
+    $$ VALUES ('CREATE SEQUENCE s.t_c_seq AS integer'), ('ALTER TABLE s.t ADD COLUMN c integer DEFAULT nextval(''s.t_c_seq''::regclass) '
+            || CASE WHEN current_setting('server_version_num')::integer >= 180000 THEN 'CONSTRAINT t_c_not_null ' ELSE '' END || 'NOT NULL'),
         ('ALTER SEQUENCE s.t_c_seq OWNER TO g_two'), ('ALTER SEQUENCE s.t_c_seq OWNED BY s.t.c') $$, 'a sequence has that of its table');
 
 -- Default privileges ----------------------------------------------------------------

@@ -47,8 +47,8 @@ DROP ROLE cf_more;
 -- A session of the role itself gets nothing by it.
 SELECT dblink_connect('own', format('host=%s port=%s dbname=%s user=cf_scratcher', split_part(current_setting('unix_socket_directories'), ',', 1),
     current_setting('port'), current_database())) \g /dev/null
-SELECT throws_like($$SELECT * FROM dblink('own', 'SELECT confiture.snapshot_of(''RESET ROLE; CREATE ROLE cf_more SUPERUSER''::text)') AS d (s jsonb)$$,
-    '%must be superuser%', 'RESET ROLE in a file gives nothing that the session has not');
+SELECT throws_matching($$SELECT * FROM dblink('own', 'SELECT confiture.snapshot_of(''RESET ROLE; CREATE ROLE cf_more SUPERUSER''::text)') AS d (s jsonb)$$,
+    'must be superuser|permission denied to create role', 'RESET ROLE in a file gives nothing that the session has not');
 
 -- What is made of it.
 SELECT is(confiture.snapshot_of(''::text) -> 'unmodelled', '[]', 'nothing is nothing');
@@ -122,7 +122,7 @@ SELECT ok((SELECT bool_and(r) FROM generate_series(1, 3) AS i, dblink_get_result
 CREATE DATABASE confiture_tmp_1_abc;
 SELECT is((SELECT kind FROM confiture.builds() WHERE database = 'confiture_tmp_1_abc'), 'unfinished', 'builds() tells of what is left');
 SELECT is(ARRAY(SELECT confiture.build_prune(8)), '{confiture_tmp_1_abc}', 'build_prune() drops it, not the template');
-SELECT is(ARRAY(SELECT p LIKE 'confiture\_tpl\_%' FROM confiture.build_prune() AS p), '{true}', 'and all of it when asked to');
+SELECT is((SELECT bool_and(p LIKE 'confiture\_tpl\_%') FROM confiture.build_prune() AS p), true, 'and all of it when asked to');
 SELECT ok(confiture.snapshot_of('CREATE TABLE a ()') -> 'facts' ? 'table public.a', 'it is made again');
 SELECT count(*) FROM confiture.build_prune() \g /dev/null
 
