@@ -95,6 +95,9 @@ confiture_transition_launch(PG_FUNCTION_ARGS)
 			ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("a background worker can't be started in a security-restricted operation")));
+	/* A function with the rights of its owner: RESET ROLE must not lead further in the worker, either. */
+	if (InLocalUserIdChange())
+		order.session_user = GetUserId();
 	if (!order.copies)
 		strlcpy(order.until, text_to_cstring(PG_GETARG_TEXT_PP(1)), sizeof(order.until));
 	bgw.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;

@@ -147,7 +147,7 @@ BEGIN
                     SELECT FROM confiture.transition_table AS q WHERE q.transition = t.id AND q.source = o.confrelid)),
                 'it has a foreign key to a table that is not part of the transition', 'Move that table too, or drop the foreign key.'))
             AS v (wrong, problem, hint) WHERE v.wrong;
-        RETURN QUERY SELECT confiture._relation_name(p.source), x.problem, x.hint FROM confiture._remote_domains(p.source) AS x;
+        RETURN QUERY SELECT confiture._relation_name(p.source), x.problem, x.hint FROM confiture._remote_domains(p.source, p.source) AS x;
         RETURN QUERY SELECT confiture._relation_name(p.source), format('transition %s already works on it', quote_literal(l.name)),
                 'End that one first: contract or abort.'
             FROM confiture.transition_table AS q JOIN confiture.transition AS l ON l.id = q.transition AND l.live

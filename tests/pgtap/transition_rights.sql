@@ -17,6 +17,9 @@ GRANT USAGE ON SCHEMA mine TO PUBLIC;
 CREATE FUNCTION mine.note(place text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM nextval('mine.ran_' || place);
+    IF session_user = 'rights_maker' THEN
+        PERFORM nextval('mine.connected');
+    END IF;
     PERFORM set_config('work_mem', '77MB', false);
     BEGIN
         PERFORM set_config('role', 'none', false);
@@ -38,6 +41,7 @@ BEGIN
 END $$;
 SELECT format('CREATE SEQUENCE mine.%s_%s', k, p) FROM unnest('{ran,caught}'::text[]) AS k, unnest(
     '{map,back,fixed,check,stored,index,predicate,constant,domain,value,source_check,truncate,log,deferred,cast,view,hidden,when,absent}'::text[]) AS p \gexec
+CREATE SEQUENCE mine.connected;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA mine TO PUBLIC;
 CREATE DOMAIN mine.positive AS bigint CHECK (mine.spy(VALUE, 'domain') > 0);
 CREATE TYPE mine.kind AS ENUM ('one', 'two');
@@ -89,7 +93,7 @@ RESET SESSION AUTHORIZATION;
 -- A session that knows nothing yet.
 \c -
 SET client_min_messages = error;
-SELECT plan(72);
+SELECT plan(75);
 SELECT length(watched()) > 0 AS reset \gset
 
 -- Each step, by a superuser.
@@ -216,17 +220,29 @@ SELECT length(watched()) > 0 AS reset \gset
 SELECT throws_ok($$SELECT confiture.transition_catch_up('u')$$, '42501', 'cannot fire deferred trigger within security-restricted operation',
     'nothing waits for the COMMIT of who runs a step');
 DROP TRIGGER act ON :log;
-SELECT length(watched()) > 0 AS reset \gset
-SELECT cardinality(confiture.transition_start('u')) AS started \gset
-DO $$BEGIN
+CREATE PROCEDURE wait_for(wanted text) LANGUAGE plpgsql AS $$
+BEGIN
     FOR i IN 1 .. 600 LOOP
-        EXIT WHEN (SELECT t.state = 'validated' OR t.failure IS NOT NULL FROM confiture.transition AS t WHERE t.name = 'u' AND t.live);
+        EXIT WHEN (SELECT t.state = wanted OR t.failure IS NOT NULL FROM confiture.transition AS t WHERE t.name = 'u' AND t.live);
         PERFORM pg_sleep(0.05);
         COMMIT;
     END LOOP;
-END$$;
+END $$;
+-- From a function with the rights of its owner, the worker is the owner's altogether.
+ALTER ROLE rights_maker LOGIN;
+SET SESSION AUTHORIZATION rights_maker;
+CREATE FUNCTION mine.start() RETURNS integer[] LANGUAGE sql SECURITY DEFINER AS $$SELECT confiture.transition_start('u', 'mirrored')$$;
+RESET SESSION AUTHORIZATION;
+SELECT setval('mine.connected', 1, false) AS reset \gset
+SELECT cardinality(mine.start()) AS started \gset
+CALL wait_for('mirrored');
+SELECT is(confiture.transition_status('u') ->> 'state', 'mirrored', 'a background worker that a function has started');
+SELECT is((SELECT is_called FROM mine.connected), true, 'has connected as the owner of the function');
+SELECT matches(watched(), '^[a-z_ ]* map [a-z_ ]*$', 'and works as the owner');
+SELECT cardinality(confiture.transition_start('u')) AS started \gset
+CALL wait_for('validated');
 SELECT is(confiture.transition_status('u') ->> 'state', 'validated', 'a background worker of a superuser');
-SELECT matches(watched(), '^[a-z_ ]* map [a-z_ ]*$', 'works as the owner, too');
+SELECT is(watched(), 'cast domain fixed map', 'works as the owner, too');
 SET ROLE rights_maker;
 SELECT is_empty($$SELECT * FROM confiture.transition_validate('u')$$, 'a session that has become the maker');
 SELECT matches(watched(), '^[a-z_ ]* map$', 'does not become anybody else');
@@ -343,6 +359,7 @@ SELECT is((SELECT count(*) > 0 AND bool_and(copied_at IS NOT NULL) FROM confitur
 SELECT confiture.transition_abort('c') AS aborted \gset
 
 SELECT * FROM finish();
+DROP PROCEDURE wait_for(text);
 DROP SCHEMA a, b, his CASCADE;
 DROP SCHEMA mine CASCADE;
 DROP OWNED BY rights_maker, rights_writer;
