@@ -20,6 +20,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/catalog.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "commands/trigger.h"
@@ -178,8 +179,10 @@ mirror_row(TriggerData *data, CfSink *sink)
 	Relation rel = data->tg_relation;
 	TupleTableSlot *slot = data->tg_trigslot;
 	HeapTuple before, after;
+	CfRights rights;
 
 	check_owners(rel, sink->rel);
+	cf_rights_enter_sink(&rights, sink);
 	rows_of_event(data, &before, &after);
 	if (before && after)
 		slot = data->tg_newslot;
@@ -196,19 +199,53 @@ mirror_row(TriggerData *data, CfSink *sink)
 		else
 			cf_sink_put_new(sink, slot);
 	}
+	cf_rights_leave(&rights);
 }
 
-/* Truncates tables. Their own triggers do not fire: those of the written table did. */
+/*
+ * Raises an error where a trigger would fire although a table is truncated
+ * quietly: it would run in a session in which no other trigger does, and no
+ * foreign key is checked.
+ */
+static void
+check_quiet(Relation rel, Oid ours)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_TRUNCATE(trigger->tgtype) && trigger->tgfoid != ours &&
+			(trigger->tgenabled == TRIGGER_FIRES_ALWAYS ||
+			 trigger->tgenabled == TRIGGER_FIRES_ON_REPLICA))
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" on the other side can't be truncated without its triggers",
+						RelationGetRelationName(rel)),
+				 errdetail("Trigger \"%s\" would fire there.", trigger->tgname),
+				 errhint("ALTER TABLE ... ENABLE TRIGGER instead of ENABLE ALWAYS.")));
+	}
+}
+
+/*
+ * Truncates tables, all of one owner. Their own triggers do not fire: those of
+ * the written table did.
+ */
 static void
 truncate_quietly(List *rels, List *relids, List *logged)
 {
 	int role = SessionReplicationRole;
+	CfRights rights;
 
 	truncating = true;
 	SessionReplicationRole = SESSION_REPLICATION_ROLE_REPLICA;
 	PG_TRY();
 	{
+		cf_rights_enter(&rights, ((Relation) linitial(rels))->rd_rel->relowner);
 		cf_truncate(rels, relids, logged);
+		cf_rights_leave(&rights);
 	}
 	PG_FINALLY();
 	{
@@ -223,7 +260,7 @@ truncate_quietly(List *rels, List *relids, List *logged)
  * that share its columns. Fails where foreign keys refer to them.
  */
 static void
-empty(Relation from, CfRoute *route)
+empty(Relation from, CfRoute *route, Oid ours)
 {
 	List *rels = NIL, *relids = NIL, *logged = NIL;
 	Oid tables[2] = {route->to, route->extent == CF_WRITES_ROW ? route->partner : InvalidOid};
@@ -233,7 +270,10 @@ empty(Relation from, CfRoute *route)
 		Relation to = table_open(tables[i], AccessExclusiveLock);
 
 		check_owners(from, to);
+		if (rels != NIL)
+			check_owners(linitial(rels), to);
 		CheckTableNotInUse(to, "TRUNCATE");
+		check_quiet(to, ours);
 		rels = lappend(rels, to);
 		relids = lappend_oid(relids, tables[i]);
 		if (RelationIsLogicallyLogged(to))
@@ -253,7 +293,7 @@ mirror_truncate(TriggerData *data, CfRoute *route)
 
 	if (route->extent != CF_WRITES_REST)
 	{
-		empty(data->tg_relation, route);
+		empty(data->tg_relation, route, data->tg_trigger->tgfoid);
 		return;
 	}
 	/* Rows go with those of the main table; alone, they would go one by one. */
@@ -292,8 +332,8 @@ locked_route(TriggerData *data, int32 pair, CfRouteKind kind)
 
 /*
  * Does what the mode says, with the rights of the owner of the written table,
- * whoever writes: expressions are the owner's too, and are computed, in part,
- * when a route is made.
+ * whoever writes. Rows are computed, and put on the other side, as the owner
+ * of the table there, whose rights that one has: as a rule, it is the same.
  */
 static void
 handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)

@@ -13,12 +13,15 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
+
+#include "transition.h"
 
 PG_FUNCTION_INFO_V1(confiture_digest_add);
 PG_FUNCTION_INFO_V1(confiture_digest_combine);
@@ -28,9 +31,16 @@ typedef struct DigestColumn
 {
 	bool by_value;
 	bool as_it_is; /* the bytes of a varlena */
-	int16 len;	   /* of a type with a fixed length, passed by reference; else 0 */
+	int16 len;	   /* of a type with a fixed length; else 0 */
 	FmgrInfo output;
 } DigestColumn;
+
+/* How rows of one kind are hashed. */
+struct CfDigest
+{
+	int natts;
+	DigestColumn *columns;
+};
 
 /* What is known of the rows of one call. */
 typedef struct DigestState
@@ -38,7 +48,7 @@ typedef struct DigestState
 	Oid type;
 	int32 typmod;
 	TupleDesc desc;
-	DigestColumn *columns;
+	CfDigest *digest;
 	Datum *values;
 	bool *nulls;
 } DigestState;
@@ -55,6 +65,8 @@ prepare_column(DigestColumn *column, Oid type, MemoryContext context)
 
 	get_typlenbyvalalign(base, &len, &by_value, &align);
 	column->by_value = by_value;
+	if (by_value)
+		column->len = len;
 	switch (base)
 	{
 		case TEXTOID:
@@ -76,6 +88,20 @@ prepare_column(DigestColumn *column, Oid type, MemoryContext context)
 	}
 }
 
+/* Makes ready for rows with some columns. */
+CfDigest *
+cf_digest_start(TupleDesc desc, MemoryContext context)
+{
+	CfDigest *digest = MemoryContextAllocZero(context, sizeof(CfDigest));
+
+	digest->natts = desc->natts;
+	digest->columns = MemoryContextAllocZero(context, desc->natts * sizeof(DigestColumn));
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			prepare_column(&digest->columns[i], TupleDescAttr(desc, i)->atttypid, context);
+	return digest;
+}
+
 /* Makes ready for rows of one type. */
 static DigestState *
 prepare(HeapTupleHeader row, MemoryContext context)
@@ -89,12 +115,9 @@ prepare(HeapTupleHeader row, MemoryContext context)
 	desc = lookup_rowtype_tupdesc(state->type, state->typmod);
 	state->desc = CreateTupleDescCopy(desc);
 	ReleaseTupleDesc(desc);
-	state->columns = palloc0(state->desc->natts * sizeof(DigestColumn));
+	state->digest = cf_digest_start(state->desc, context);
 	state->values = palloc(state->desc->natts * sizeof(Datum));
 	state->nulls = palloc(state->desc->natts * sizeof(bool));
-	for (int i = 0; i < state->desc->natts; i++)
-		if (!TupleDescAttr(state->desc, i)->attisdropped)
-			prepare_column(&state->columns[i], TupleDescAttr(state->desc, i)->atttypid, context);
 	MemoryContextSwitchTo(old);
 	return state;
 }
@@ -104,7 +127,14 @@ static uint64
 hash_value(DigestColumn *column, Datum value, uint64 seed)
 {
 	if (column->by_value)
+	{
+		char bytes[sizeof(Datum)];
+
+		/* As it would be read from a table: the rest of a computed Datum may be anything. */
+		store_att_byval(bytes, value, column->len);
+		value = fetch_att(bytes, true, column->len);
 		return hash_bytes_extended((unsigned char *) &value, sizeof(value), seed);
+	}
 	if (column->as_it_is)
 	{
 		struct varlena *bytes = PG_DETOAST_DATUM_PACKED(value);
@@ -122,6 +152,18 @@ hash_value(DigestColumn *column, Datum value, uint64 seed)
 	}
 }
 
+/* Hashes one row. */
+uint64
+cf_digest_values(CfDigest *digest, const Datum *values, const bool *nulls)
+{
+	uint64 hash = 0;
+
+	for (int i = 0; i < digest->natts; i++)
+		hash = nulls[i] ? hash_bytes_extended((const unsigned char *) "null", 4, ~hash)
+						: hash_value(&digest->columns[i], values[i], hash + 1);
+	return hash;
+}
+
 /* confiture._digest_add(state, row): the transition function. */
 Datum
 confiture_digest_add(PG_FUNCTION_ARGS)
@@ -129,7 +171,7 @@ confiture_digest_add(PG_FUNCTION_ARGS)
 	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(1);
 	DigestState *state = (DigestState *) fcinfo->flinfo->fn_extra;
 	HeapTupleData tuple = {0};
-	uint64 hash = 0;
+	uint64 hash;
 
 	if (state == NULL || state->type != HeapTupleHeaderGetTypeId(row) ||
 		state->typmod != HeapTupleHeaderGetTypMod(row))
@@ -137,9 +179,7 @@ confiture_digest_add(PG_FUNCTION_ARGS)
 	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
 	tuple.t_data = row;
 	heap_deform_tuple(&tuple, state->desc, state->values, state->nulls);
-	for (int i = 0; i < state->desc->natts; i++)
-		hash = state->nulls[i] ? hash_bytes_extended((const unsigned char *) "null", 4, ~hash)
-							   : hash_value(&state->columns[i], state->values[i], hash + 1);
+	hash = cf_digest_values(state->digest, state->values, state->nulls);
 	PG_RETURN_INT64((int64) ((uint64) PG_GETARG_INT64(0) + hash));
 }
 

@@ -85,8 +85,9 @@ typedef struct CfRoute
 	AttrNumber *partner_key;
 	int npartner;
 	CfRouteColumn *partner_columns; /* columns of the wide table, out of a row of the partner */
-	bool foreign_code;				/* expressions call functions that are not the server's */
-	bool domains;					/* expressions check constraints of domains */
+	bool
+		foreign_code; /* expressions, or what the written table checks, call code that is not the server's */
+	bool domains; /* expressions check constraints of domains */
 } CfRoute;
 
 /* A table that is being written by a route, without its triggers. */
@@ -102,14 +103,39 @@ typedef struct CfSink
 	MemoryContext context; /* of one that is kept, else NULL */
 	Oid *indexes;		   /* of one that is kept: what to open again */
 	bool busy;
-	bool waits; /* for other writers: in a mirror */
-	bool later; /* what the partner has comes by its change log, not together with a new row */
+	bool waits;	 /* for other writers: in a mirror */
+	bool later;	 /* what the partner has comes by its change log, not together with a new row */
+	bool pinned; /* whoever uses it has set the search_path */
 } CfSink;
+
+/* Whose rights something is run with: what is put back afterwards. */
+typedef struct CfRights
+{
+	Oid role;
+	int context;
+	int nest;
+} CfRights;
+
+typedef struct CfDigest CfDigest;
 
 /* transition_route.c */
 extern CfRoute *cf_route_get(int32 pair, CfRouteKind kind);
 extern void cf_route_enter(void);
 extern void cf_route_leave(void);
+
+/* transition_rights.c */
+extern void cf_rights_enter(CfRights *rights, Oid owner);
+extern void cf_rights_enter_sink(CfRights *rights, CfSink *sink);
+extern void cf_rights_leave(const CfRights *rights);
+extern Oid cf_rights_owner(Oid relid);
+
+/* transition_foreign.c */
+extern bool cf_calls_foreign_code(Node *node);
+extern bool cf_checks_foreign_code(Relation rel);
+
+/* digest.c */
+extern CfDigest *cf_digest_start(TupleDesc desc, MemoryContext context);
+extern uint64 cf_digest_values(CfDigest *digest, const Datum *values, const bool *nulls);
 
 /* capture.c */
 extern void cf_check_log(Relation rel, Relation log, const AttrNumber *key, int nkeys);

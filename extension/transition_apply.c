@@ -9,6 +9,10 @@
  * triggers do not fire: those of the table that the application has written
  * have fired already, and a mirror must not mirror itself.
  *
+ * Whoever calls has become the owner of the table that is written, by
+ * cf_rights_enter_sink(): expressions, checks and functions of indexes are the
+ * owner's.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -24,16 +28,15 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/proc.h"
-#include "utils/acl.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "transition.h"
 
-/* The last transaction of this session in which a row was put somewhere. */
+/* The last transaction of this session in which a row was put somewhere, and in which one was removed. */
 static LocalTransactionId last_put = InvalidLocalTransactionId;
+static LocalTransactionId last_removed = InvalidLocalTransactionId;
 
 /*
  * Finds the row with a key, as it is now. Waits for a transaction that is
@@ -96,17 +99,10 @@ cf_compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 {
 	CfRoute *route = sink->route;
 	int natts = sink->row->tts_tupleDescriptor->natts;
-	int nest = 0;
 
 	ExecClearTuple(sink->row);
 	memset(sink->row->tts_isnull, true, natts);
 	ResetExprContext(route->econtext);
-	if (route->foreign_code && !only_key)
-	{
-		nest = NewGUCNestLevel();
-		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	}
 	/* The columns of the key are among the others, but where only the rest of a row is written. */
 	for (int k = 0; route->extent == CF_WRITES_REST && k < route->nkeys; k++)
 		sink->row->tts_values[route->to_key[k] - 1] =
@@ -120,8 +116,6 @@ cf_compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)
 		if (!only_key || is_key)
 			cf_compute(sink, &route->columns[i], from);
 	}
-	if (nest)
-		AtEOXact_GUC(true, nest);
 	ExecStoreVirtualTuple(sink->row);
 }
 
@@ -140,12 +134,55 @@ cf_keep_constants(CfSink *sink)
 	}
 }
 
+/* Tells whether a route has columns that do not depend on the row. */
+static bool
+has_constants(CfRoute *route)
+{
+	for (int i = 0; i < route->ncolumns; i++)
+		if (route->columns[i].constant)
+			return true;
+	return false;
+}
+
+/*
+ * Finds the row with the key that was computed as it was before this
+ * transaction. Many rows are replaced by removing all of them before any comes,
+ * and what comes in the place of a row keeps what it had.
+ */
+static bool
+find_removed_row(CfSink *sink)
+{
+	Relation index = sink->info->ri_IndexRelationDescs[sink->nindexes - 1];
+	ScanKey keys = sink->route->to_scan;
+	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
+	Snapshot before;
+	IndexScanDesc scan;
+	bool found;
+
+	if (sink->waits || last_removed != cf_lxid() || !has_constants(sink->route))
+		return false;
+	before = RegisterSnapshot(GetLatestSnapshot());
+	before->curcid = FirstCommandId;
+	for (int i = 0; i < nkeys; i++)
+		keys[i].sk_argument = sink->row->tts_values[index->rd_index->indkey.values[i] - 1];
+	scan = cf_index_beginscan(sink->rel, index, before, nkeys);
+	index_rescan(scan, keys, nkeys, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, sink->found);
+	if (found)
+		ExecMaterializeSlot(sink->found);
+	index_endscan(scan);
+	UnregisterSnapshot(before);
+	return found;
+}
+
 /* Makes what was written visible to what comes next; remembers whether a row was put there. */
 void
 cf_written(CfSink *sink, bool put)
 {
 	if (put)
 		last_put = cf_lxid();
+	else
+		last_removed = cf_lxid();
 	CommandCounterIncrement();
 	if (put && sink->waits)
 		cf_lock_parents(sink);
@@ -272,6 +309,8 @@ cf_sink_insert(CfSink *sink, TupleTableSlot *from)
 		return;
 	}
 	cf_compute_row(sink, from, false);
+	if (find_removed_row(sink))
+		cf_keep_constants(sink);
 	cf_insert_row(sink);
 	ResetPerTupleExprContext(sink->estate);
 }
@@ -286,6 +325,8 @@ put_row(CfSink *sink)
 	{
 		if (!cf_find_row(sink))
 		{
+			if (find_removed_row(sink))
+				cf_keep_constants(sink);
 			cf_insert_row(sink);
 			break;
 		}

@@ -35,6 +35,7 @@
 PG_FUNCTION_INFO_V1(confiture_transition_expression);
 PG_FUNCTION_INFO_V1(confiture_transition_check_text);
 PG_FUNCTION_INFO_V1(confiture_transition_definition);
+PG_FUNCTION_INFO_V1(confiture_transition_column);
 
 /* Parses the text of an expression; whatever else could stand in it is refused. */
 static Node *
@@ -124,21 +125,30 @@ without_enum_labels(Node *node, void *context)
 }
 
 /*
- * confiture._transition_expression(rel, alias, text, column's type, typmod):
- * raises an error when an expression can't serve; returns whether it says
- * anything about the row.
+ * confiture._transition_expression(rel, alias, text, column's type, typmod,
+ * whose): raises an error when an expression can't serve; returns whether it
+ * says anything about the row. It will be computed as the owner of a relation,
+ * rel if whose is NULL: so it is looked at, and run in part, as that one.
  */
 Datum
 confiture_transition_expression(PG_FUNCTION_ARGS)
 {
-	Relation rel = table_open(PG_GETARG_OID(0), AccessShareLock);
-	char *alias = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char *expression = text_to_cstring(PG_GETARG_TEXT_PP(2));
-	Oid type = PG_GETARG_OID(3);
+	Relation rel;
+	char *alias, *expression;
+	Oid type;
 	Expr *expr;
+	CfRights rights;
 
+	for (int i = 0; i < 5; i++)
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
+	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	alias = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	expression = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	type = PG_GETARG_OID(3);
 	if (pg_class_aclcheck(RelationGetRelid(rel), GetUserId(), ACL_SELECT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(rel));
+	cf_rights_enter(&rights, cf_rights_owner(PG_GETARG_OID(PG_ARGISNULL(5) ? 0 : 5)));
 	expr = cf_route_expression(rel, alias, expression, type, PG_GETARG_INT32(4), NULL);
 	if (contain_mutable_functions(without_enum_labels((Node *) expr, NULL)))
 		ereport(ERROR,
@@ -146,6 +156,7 @@ confiture_transition_expression(PG_FUNCTION_ARGS)
 				 errmsg("\"%s\" need not give the same result again", expression),
 				 errhint("Use functions that are marked IMMUTABLE: to_char(t AT TIME ZONE 'UTC', "
 						 "...) for example, instead of a function that looks at settings.")));
+	cf_rights_leave(&rights);
 	table_close(rel, NoLock);
 	PG_RETURN_BOOL(contain_var_clause((Node *) expr));
 }
@@ -206,7 +217,7 @@ adds_constraint(Node *statement)
 	return cmd->subtype == AT_AddConstraint && IsA(constraint, Constraint) &&
 		   (constraint->contype == CONSTR_UNIQUE || constraint->contype == CONSTR_EXCLUSION ||
 			constraint->contype == CONSTR_FOREIGN) &&
-		   constraint->indexname == NULL;
+		   constraint->indexname == NULL && constraint->indexspace == NULL;
 }
 
 /* Raises an error unless a text adds a constraint, or an index of the table whose OID is the context. */
@@ -220,6 +231,7 @@ check_definition(const char *text, void *context)
 	if (statement &&
 		(adds_constraint(statement) ||
 		 (IsA(statement, IndexStmt) && !((IndexStmt *) statement)->concurrent &&
+		  ((IndexStmt *) statement)->tableSpace == NULL &&
 		  RangeVarGetRelid(((IndexStmt *) statement)->relation, NoLock, true) == relid)))
 		return;
 	ereport(ERROR,
@@ -232,7 +244,8 @@ check_definition(const char *text, void *context)
 /*
  * confiture._transition_definition(rel, constraint, definition): the statement
  * that gives a table a constraint, or, without the name of one, an index. It
- * was stored meanwhile: what else could stand there is refused.
+ * was stored meanwhile: what else could stand there is refused, a tablespace
+ * too, of which the server's own definitions say nothing.
  */
 Datum
 confiture_transition_definition(PG_FUNCTION_ARGS)
@@ -251,4 +264,27 @@ confiture_transition_definition(PG_FUNCTION_ARGS)
 							 quote_identifier(text_to_cstring(PG_GETARG_TEXT_PP(1))), statement);
 	parse_both_ways(check_definition, statement, &relid);
 	PG_RETURN_TEXT_P(cstring_to_text(statement));
+}
+
+/*
+ * confiture._transition_column(text, alias): the column that an expression is,
+ * and nothing else, quoted where it has to be; else the text as it is.
+ */
+Datum
+confiture_transition_column(PG_FUNCTION_ARGS)
+{
+	char *expression = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Node *node = parse_one(expression);
+
+	if (IsA(node, ColumnRef))
+	{
+		List *fields = ((ColumnRef *) node)->fields;
+
+		if (list_length(fields) <= 2 && IsA(llast(fields), String) &&
+			(list_length(fields) == 1 ||
+			 (IsA(linitial(fields), String) &&
+			  strcmp(strVal(linitial(fields)), text_to_cstring(PG_GETARG_TEXT_PP(1))) == 0)))
+			expression = pstrdup(quote_identifier(strVal(llast(fields))));
+	}
+	PG_RETURN_TEXT_P(cstring_to_text(expression));
 }

@@ -5,8 +5,9 @@
  *
  * The copy, the replay of the change log and repairs all end here: what a
  * mirror writes row by row, they write for many. The query runs with the
- * rights of who calls, who must own the table that is written: its triggers do
- * not fire.
+ * rights of the owner of the table that is read, rows are computed and written
+ * with those of the owner of the table that is written. Who calls must have
+ * both: triggers do not fire.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,9 +20,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/dest.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/tuplestore.h"
@@ -121,9 +120,12 @@ copy_row(TupleTableSlot *slot, DestReceiver *self)
 {
 	Filler *filler = (Filler *) self;
 	MemoryContext old = MemoryContextSwitchTo(filler->each);
+	CfRights rights;
 
 	lay_out(filler, slot, 0);
+	cf_rights_enter_sink(&rights, filler->sink);
 	cf_sink_insert(filler->sink, filler->row);
+	cf_rights_leave(&rights);
 	filler->rows++;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(filler->each);
@@ -162,8 +164,10 @@ static void
 go_through(Filler *filler, Tuplestorestate *store, TupleTableSlot *slot, Pass pass)
 {
 	CfRoute *route = filler->sink->route;
+	CfRights rights;
 
 	tuplestore_rescan(store);
+	cf_rights_enter_sink(&rights, filler->sink);
 	while (tuplestore_gettupleslot(store, true, false, slot))
 	{
 		MemoryContext old = MemoryContextSwitchTo(filler->each);
@@ -187,6 +191,7 @@ go_through(Filler *filler, Tuplestorestate *store, TupleTableSlot *slot, Pass pa
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(filler->each);
 	}
+	cf_rights_leave(&rights);
 }
 
 /*
@@ -253,17 +258,21 @@ confiture_transition_fill(PG_FUNCTION_ARGS)
 								  .rDestroy = end_copy,
 								  .mydest = DestNone}};
 
+	CfRights rights;
+
 	cf_route_enter();
 	PG_TRY();
 	{
 		CfRoute *route =
 			cf_route_get(PG_GETARG_INT32(0), PG_GETARG_BOOL(1) ? CF_ROUTE_BACK : CF_ROUTE_FORWARD);
+		Oid reader = cf_rights_owner(route->from);
 
-		if (!cf_owns_relation(route->to, GetUserId()))
-			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(route->to));
+		(void) cf_rights_owner(route->to);
 		filler.from = table_open(route->from, AccessShareLock);
 		filler.sink = cf_sink_open(route, RowExclusiveLock);
 		filler.sink->later = strstr(mode, " later") != NULL;
+		filler.sink->pinned = true;
+		cf_rights_enter(&rights, reader);
 		filler.row = MakeSingleTupleTableSlot(RelationGetDescr(filler.from), &TTSOpsVirtual);
 		filler.each =
 			AllocSetContextCreate(CurrentMemoryContext, "confiture row", ALLOCSET_DEFAULT_SIZES);
@@ -271,6 +280,7 @@ confiture_transition_fill(PG_FUNCTION_ARGS)
 			run_query(query, &filler.receiver);
 		else
 			put_rows(&filler, query, strncmp(mode, "replace", 7) == 0);
+		cf_rights_leave(&rights);
 		ExecDropSingleTupleTableSlot(filler.row);
 		cf_sink_close(filler.sink);
 		table_close(filler.from, NoLock);

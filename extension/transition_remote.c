@@ -6,8 +6,9 @@
  * Rows arrive through a door: a view with a trigger, into which the source's
  * server inserts by postgres_fdw. Behind the door they are written as a local
  * transition writes them, by the index of the key and without triggers. The
- * argument of the trigger is the number of the pair; the last column says what
- * is to be done:
+ * arguments of the trigger are the number of the pair, and the columns whose
+ * value says nothing about the row, so that a row that is there keeps its own.
+ * The last column says what is to be done:
  *	  p  put: the row with this key becomes that row, or comes
  *	  d  remove: the row with this key goes, if it is there
  *
@@ -22,18 +23,15 @@
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "transition.h"
 
 PG_FUNCTION_INFO_V1(confiture_transition_door);
-PG_FUNCTION_INFO_V1(confiture_with_latest_snapshot);
 
 /* A door that is open, for the rows of one statement. */
 typedef struct Door
@@ -78,11 +76,21 @@ check_view(Relation view, CfRoute *route)
 	table_close(from, NoLock);
 }
 
+/* What arrives are values: which of them are constants, the trigger says. */
+static void
+mark_constants(CfRoute *route, Trigger *trigger)
+{
+	for (int i = 0; i < route->ncolumns; i++)
+		for (int j = 1; j < trigger->tgnargs; j++)
+			if (strcmp(route->columns[i].name, trigger->tgargs[j]) == 0)
+				route->columns[i].constant = true;
+}
+
 /* Opens it for the first row; again after the route was made anew. */
 static Door *
-open_door(FmgrInfo *flinfo, Relation view, int32 pair)
+open_door(FmgrInfo *flinfo, Relation view, Trigger *trigger)
 {
-	CfRoute *route = cf_route_get(pair, CF_ROUTE_BACK);
+	CfRoute *route = cf_route_get(pg_strtoint32(trigger->tgargs[0]), CF_ROUTE_BACK);
 	Door *door = flinfo->fn_extra;
 	MemoryContext caller;
 
@@ -97,6 +105,7 @@ open_door(FmgrInfo *flinfo, Relation view, int32 pair)
 	{
 		close_door(door);
 		check_view(view, route);
+		mark_constants(route, trigger);
 		door->context =
 			AllocSetContextCreate(TopTransactionContext, "confiture door", ALLOCSET_SMALL_SIZES);
 		caller = MemoryContextSwitchTo(door->context);
@@ -120,6 +129,7 @@ let_in(Door *door, HeapTuple row)
 {
 	bool isnull;
 	Datum what;
+	CfRights rights;
 
 	ExecForceStoreHeapTuple(row, door->slot, false);
 	what = slot_getattr(door->slot, door->slot->tts_tupleDescriptor->natts, &isnull);
@@ -127,10 +137,12 @@ let_in(Door *door, HeapTuple row)
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("a row for table \"%s\" does not say what it is",
 							   RelationGetRelationName(door->sink->rel))));
+	cf_rights_enter_sink(&rights, door->sink);
 	if (DatumGetChar(what) == 'd')
 		cf_sink_remove(door->sink, door->slot);
 	else
 		cf_sink_put(door->sink, door->slot);
+	cf_rights_leave(&rights);
 }
 
 /*
@@ -144,7 +156,7 @@ confiture_transition_door(PG_FUNCTION_ARGS)
 	Oid user;
 	int security;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || data->tg_trigger->tgnargs != 1 ||
+	if (!CALLED_AS_TRIGGER(fcinfo) || data->tg_trigger->tgnargs < 1 ||
 		!TRIGGER_FIRED_INSTEAD(data->tg_event) || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("this function is the trigger of a transition's door")));
@@ -155,9 +167,7 @@ confiture_transition_door(PG_FUNCTION_ARGS)
 	cf_route_enter();
 	PG_TRY();
 	{
-		let_in(open_door(fcinfo->flinfo, data->tg_relation,
-						 pg_strtoint32(data->tg_trigger->tgargs[0])),
-			   data->tg_trigtuple);
+		let_in(open_door(fcinfo->flinfo, data->tg_relation, data->tg_trigger), data->tg_trigtuple);
 	}
 	PG_FINALLY();
 	{
@@ -166,45 +176,6 @@ confiture_transition_door(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	SetUserIdAndSecContext(user, security);
 	return PointerGetDatum(data->tg_trigtuple);
-}
-
-/*
- * confiture._with_latest_snapshot(query): runs a statement that sees what is
- * committed now. Transactions of postgres_fdw are REPEATABLE READ: what was
- * committed while they waited for a lock, they would not see.
- */
-Datum
-confiture_with_latest_snapshot(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	char *query = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Tuplestorestate *rows;
-	SPIPlanPtr plan;
-	MemoryContext caller;
-
-	if (!result || !IsA(result, ReturnSetInfo) || !(result->allowedModes & SFRM_Materialize))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("set-valued function called in a context that cannot accept a set")));
-	caller = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	rows = tuplestore_begin_heap(true, false, work_mem);
-	MemoryContextSwitchTo(caller);
-	SPI_connect();
-	plan = SPI_prepare(query, 0, NULL);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	if (SPI_execute_snapshot(plan, NULL, NULL, GetLatestSnapshot(), InvalidSnapshot, false, true,
-							 0) != SPI_OK_SELECT)
-		elog(ERROR, "the query of a transition returns nothing");
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(rows, SPI_tuptable->vals[i]);
-	MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	result->setDesc = CreateTupleDescCopy(SPI_tuptable->tupdesc);
-	MemoryContextSwitchTo(caller);
-	SPI_finish();
-	result->returnMode = SFRM_Materialize;
-	result->setResult = rows;
-	return (Datum) 0;
 }
 
 /*

@@ -303,23 +303,6 @@ expression_of(List *columns, const char *name)
 	return NULL;
 }
 
-/* Tells whether an expression calls code that is not the server's own. */
-static bool
-is_foreign(Oid func, void *context)
-{
-	return func >= FirstNormalObjectId;
-}
-
-static bool
-calls_foreign_code(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (check_functions_in_node(node, is_foreign, NULL))
-		return true;
-	return expression_tree_walker(node, calls_foreign_code, context);
-}
-
 /* What an expression over a table is called by. */
 static const char *
 alias_of(CfRoute *route, bool written)
@@ -360,7 +343,7 @@ build_columns(CfRoute *route, Relation from, Relation to, List *expressions, boo
 		else
 			column->state = ExecInitExpr(expr, NULL);
 		column->constant = !contain_var_clause((Node *) expr);
-		if (calls_foreign_code((Node *) expr, NULL))
+		if (cf_calls_foreign_code((Node *) expr))
 			route->foreign_code = true;
 		(*count)++;
 	}
@@ -402,6 +385,17 @@ build_partner(CfRoute *route, PairRow *row, Relation to)
 	table_close(partner, NoLock);
 }
 
+/* Raises an error unless the caller may write the table that a route leads to. */
+static void
+check_writer(Relation to)
+{
+	if (!has_privs_of_role(GetUserId(), to->rd_rel->relowner))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("role \"%s\" may not write table \"%s\"",
+							   GetUserNameFromId(GetUserId(), false), RelationGetRelationName(to)),
+						errhint("In a transition both tables belong to the same role.")));
+}
+
 /* Makes a route in a memory context of its own. */
 static CfRoute *
 build(int32 pair, CfRouteKind kind)
@@ -413,6 +407,7 @@ build(int32 pair, CfRouteKind kind)
 	CfRoute *route = palloc0(sizeof(CfRoute));
 	PairRow row = {0};
 	Relation from, to;
+	CfRights rights;
 
 	read_pair(pair, back, &row, context);
 	route->kind = kind;
@@ -427,6 +422,9 @@ build(int32 pair, CfRouteKind kind)
 		cf_check_log(from, to, route->from_key, route->nkeys);
 	else
 	{
+		/* To make an expression ready is to run parts of it. */
+		check_writer(to);
+		cf_rights_enter(&rights, to->rd_rel->relowner);
 		route->to_key = column_numbers(route->to, back ? row.source_key : row.target_key);
 		route->from_index = key_index(from, route->from_key, route->nkeys, &route->from_scan);
 		route->to_index = key_index(to, route->to_key, route->nkeys, &route->to_scan);
@@ -435,11 +433,16 @@ build(int32 pair, CfRouteKind kind)
 		route->columns = build_columns(route, from, to, row.columns, route->extent == CF_WRITES_ROW,
 									   &route->ncolumns);
 		if (row.condition && route->extent == CF_WRITES_ROW)
-			route->condition =
-				ExecInitExpr(cf_route_expression(from, alias_of(route, false), row.condition,
-												 BOOLOID, -1, &route->domains),
-							 NULL);
+		{
+			Expr *expr = cf_route_expression(from, alias_of(route, false), row.condition, BOOLOID,
+											 -1, &route->domains);
+
+			route->foreign_code = route->foreign_code || cf_calls_foreign_code((Node *) expr);
+			route->condition = ExecInitExpr(expr, NULL);
+		}
+		route->foreign_code = route->foreign_code || cf_checks_foreign_code(to);
 		route->econtext = CreateStandaloneExprContext();
+		cf_rights_leave(&rights);
 	}
 	table_close(to, NoLock);
 	table_close(from, NoLock);

@@ -75,13 +75,18 @@ key_index_last(CfSink *sink)
 static void
 set_up(CfSink *sink, TupleDesc desc)
 {
+	CfRights rights;
+
 	sink->estate = CreateExecutorState();
 	sink->estate->es_snapshot = GetActiveSnapshot();
 	sink->info = makeNode(ResultRelInfo);
 	InitResultRelInfo(sink->info, sink->rel, 0, NULL, 0);
 	/* No trigger of this table fires. */
 	sink->info->ri_TrigDesc = NULL;
+	/* Reads expressions of indexes, and runs parts of them. */
+	cf_rights_enter_sink(&rights, sink);
 	ExecOpenIndices(sink->info, false);
+	cf_rights_leave(&rights);
 	sink->nindexes = sink->info->ri_NumIndices;
 	key_index_last(sink);
 	sink->found = MakeSingleTupleTableSlot(desc, table_slot_callbacks(sink->rel));

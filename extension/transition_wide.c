@@ -24,7 +24,6 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/datum.h"
-#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -36,18 +35,12 @@ cf_route_applies(CfRoute *route, TupleTableSlot *from)
 {
 	bool isnull;
 	Datum result;
-	int nest;
 
 	if (route->condition == NULL)
 		return true;
-	nest = NewGUCNestLevel();
-	if (route->foreign_code)
-		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
 	ResetExprContext(route->econtext);
 	route->econtext->ecxt_scantuple = from;
 	result = ExecEvalExprSwitchContext(route->condition, route->econtext, &isnull);
-	AtEOXact_GUC(true, nest);
 	return !isnull && DatumGetBool(result);
 }
 
@@ -55,18 +48,8 @@ cf_route_applies(CfRoute *route, TupleTableSlot *from)
 static void
 add_columns(CfSink *sink, const CfRouteColumn *columns, int count, TupleTableSlot *from)
 {
-	int nest = 0;
-
-	if (sink->route->foreign_code)
-	{
-		nest = NewGUCNestLevel();
-		(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	}
 	for (int i = 0; i < count; i++)
 		cf_compute(sink, &columns[i], from);
-	if (nest)
-		AtEOXact_GUC(true, nest);
 }
 
 /* Tells whether a column is among some. */

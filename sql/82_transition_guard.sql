@@ -1,7 +1,7 @@
 -- Transitions: who may change what is stored of them.
 --
 -- All functions run with the rights of who calls them, who may therefore write these tables directly, too.
--- What stands in them is run: by the owners of the tables, and by whoever moves the transition on.
+-- What stands in them is run, as the owners of the tables (transition_rights.c), by whoever moves the transition on.
 
 CREATE OR REPLACE FUNCTION confiture._transition_check_text(expression text) RETURNS boolean
 LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'confiture_transition_check_text';
@@ -135,6 +135,30 @@ BEGIN
 END
 $$;
 
+-- The triggers of confiture.transition_chunk: there are many rows, so that they look at all of a statement at once.
+CREATE OR REPLACE FUNCTION confiture._transition_chunk_guard() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM confiture._transition_check_mover(p.transition) FROM confiture.transition_table AS p
+        WHERE p.id IN (SELECT c.pair FROM before AS c) GROUP BY p.transition;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM confiture._transition_check_mover(p.transition) FROM confiture.transition_table AS p
+        WHERE p.id IN (SELECT c.pair FROM after AS c) GROUP BY p.transition;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER guard_insert AFTER INSERT ON confiture.transition_chunk
+REFERENCING NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_chunk_guard();
+CREATE OR REPLACE TRIGGER guard_update AFTER UPDATE ON confiture.transition_chunk
+REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_chunk_guard();
+CREATE OR REPLACE TRIGGER guard_delete AFTER DELETE ON confiture.transition_chunk
+REFERENCING OLD TABLE AS before FOR EACH STATEMENT EXECUTE FUNCTION confiture._transition_chunk_guard();
 CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON confiture.transition
 FOR EACH ROW EXECUTE FUNCTION confiture._transition_guard();
 CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON confiture.transition_table

@@ -6,9 +6,25 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_trigger';
 CREATE OR REPLACE FUNCTION confiture._transition_fill(pair integer, back boolean, query text, mode text) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_transition_fill';
 
+-- As the owner of whose, or of the relation.
 CREATE OR REPLACE FUNCTION confiture._transition_expression(
-    relation regclass, alias text, expression text, type oid, typmod integer) RETURNS boolean
-LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'confiture_transition_expression';
+    relation regclass, alias text, expression text, type oid, typmod integer, whose regclass DEFAULT NULL) RETURNS boolean
+LANGUAGE c STABLE AS 'MODULE_PATHNAME', 'confiture_transition_expression';
+
+-- What is not ours is run as the owner of a table, whoever moves a transition on, who must have the owner's rights: in a
+-- security-restricted operation, that finds nothing by a search_path. The rows of a query, that reads in our snapshot, or,
+-- in the modes write and latest, changes something, and sees what is committed when it begins (latest: under REPEATABLE READ too);
+CREATE OR REPLACE FUNCTION confiture._as_owner(relation oid, query text, mode text DEFAULT 'read') RETURNS SETOF record
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_as_owner';
+
+-- how many rows a statement writes;
+CREATE OR REPLACE FUNCTION confiture._do_as_owner(relation oid, statement text) RETURNS bigint
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_do_as_owner';
+
+-- how many rows a query has, and their digest, as _digest() makes it: in our snapshot, or with what is committed now.
+CREATE OR REPLACE FUNCTION confiture._digest_as_owner(
+    relation oid, query text, latest boolean DEFAULT false, OUT row_count bigint, OUT digest bigint)
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_digest_as_owner';
 
 CREATE OR REPLACE FUNCTION confiture._transition_older_snapshots(xid xid8) RETURNS integer[]
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_transition_older_snapshots';
@@ -126,11 +142,12 @@ AS $$
 DECLARE
     plan json;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relkind = 'r'
-            AND has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(c.relnamespace, 'USAGE')) THEN
+    IF NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = relation AND c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE')
+            AND has_table_privilege(c.relowner, c.oid, 'SELECT') AND has_schema_privilege(c.relowner, c.relnamespace, 'USAGE')) THEN
         RETURN 0;  -- refused, and named, by what follows
     END IF;
-    EXECUTE format('EXPLAIN (FORMAT json) SELECT FROM ONLY %s', confiture._relation_name(relation)) INTO plan;
+    SELECT e.plan INTO plan FROM confiture._as_owner(relation,
+        format('EXPLAIN (FORMAT json) SELECT FROM ONLY %s', confiture._relation_name(relation)), 'write') AS e (plan json);
     RETURN (plan #>> '{0,Plan,Plan Rows}')::bigint;
 END
 $$;
@@ -200,14 +217,11 @@ CREATE OR REPLACE FUNCTION confiture._transition_bound(p confiture.transition_ta
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    upper text[];
 BEGIN
-    EXECUTE format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
+    RETURN (SELECT b.upper FROM confiture._as_owner(p.source, format('SELECT ARRAY[%s] FROM ONLY %s AS source WHERE %s ORDER BY %s OFFSET %s LIMIT 1',
         confiture._transition_key(p.source_key, 'source', '::text'), confiture._relation_name(p.source),
         confiture._transition_range(p, p.source_key, 'source', lower, NULL),
-        confiture._transition_key(p.source_key, 'source'), rows - 1) INTO upper;
-    RETURN upper;
+        confiture._transition_key(p.source_key, 'source'), rows - 1)) AS b (upper text[]));
 END
 $$;
 
@@ -287,6 +301,12 @@ $$;
 
 -- Runs one of our functions, if any, under locks on all tables of a transition. Waits for each of them no
 -- longer than option lock_timeout, gives everything back and tries again, option lock_retries times.
+--
+-- They are locked as writers lock them: first the side that is written, then the one that mirrors it. Where either
+-- side may be written no order is right: whoever has just begun on the other side waits for what we hold, and we for
+-- them. Waiting is no use then; what it takes is a moment at which nobody has just begun there. So a try that has got
+-- the first lock, but not all, is repeated at once, each side being the first in turn, with so little patience for the
+-- other locks that nobody is held up for long.
 CREATE OR REPLACE FUNCTION confiture._transition_locked(t confiture.transition, mode text, work text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -295,34 +315,58 @@ SET row_security = off
 AS $$
 DECLARE
     retries integer := (t.options ->> 'lock_retries')::integer;
-    shared boolean := EXISTS (SELECT FROM confiture.transition_table AS p WHERE p.transition = t.id AND p.shape <> 'single');
-    target_first boolean;
-    tables text;
+    either_side boolean := t.state IN ('mirrored', 'validated', 'cut_over', 'rolled_back');
+    target_first boolean := t.state = 'cut_over';
+    timeout interval := (t.options ->> 'lock_timeout')::interval;
+    -- All of them together: soon enough that the server does not end one who waits for us, or whom we wait for.
+    altogether interval := greatest(timeout, current_setting('deadlock_timeout')::interval / 2);
+    began timestamptz;
+    until timestamptz;
+    patience interval;
+    tables text[];
+    missed text;
+    missed_before text;
     blockers text;
     told text;
 BEGIN
     FOR attempt IN 0 .. retries LOOP
-        -- As writers lock them: first the side that is written, then the one that mirrors it. Of tables that
-        -- are split or merged either side can be the one that is written: turn by turn.
-        target_first := (t.state = 'cut_over') <> (shared AND attempt % 2 = 1);
-        SELECT string_agg(confiture._relation_name(r.oid), ', ' ORDER BY r.is_target <> target_first, p.ordinal) INTO tables
-        FROM confiture.transition_table AS p, LATERAL (VALUES (false, p.source), (true, p.target)) AS r (is_target, oid)
-        WHERE p.transition = t.id;
-        BEGIN
-            PERFORM set_config('lock_timeout', t.options ->> 'lock_timeout', true);
-            IF mode IS NOT NULL AND tables IS NOT NULL THEN
-                EXECUTE format('LOCK TABLE %s IN %s MODE', tables, mode);
-            END IF;
-            IF work IS NOT NULL THEN
-                EXECUTE format('SELECT confiture.%I($1)', work) USING t;
-            END IF;
-            RETURN;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            GET STACKED DIAGNOSTICS told = PG_EXCEPTION_HINT;
-        END;
+        began := clock_timestamp();
+        patience := timeout;
+        missed := NULL;
+        LOOP
+            missed_before := missed;
+            missed := NULL;
+            tables := ARRAY(SELECT confiture._relation_name(r.oid)
+                FROM confiture.transition_table AS p, LATERAL (VALUES (false, p.source), (true, p.target)) AS r (is_target, oid)
+                WHERE p.transition = t.id AND mode IS NOT NULL AND confiture._relation_name(r.oid) IS NOT NULL
+                GROUP BY r.oid, r.is_target ORDER BY r.is_target <> target_first, min(p.ordinal));
+            until := clock_timestamp() + altogether;
+            BEGIN
+                FOREACH missed IN ARRAY tables LOOP
+                    PERFORM set_config('lock_timeout', greatest(1, extract(epoch FROM least(until - clock_timestamp(),
+                        CASE missed WHEN tables[1] THEN timeout ELSE patience END)) * 1000)::integer::text, true);
+                    EXECUTE format('LOCK TABLE %s IN %s MODE', missed, mode);
+                END LOOP;
+                missed := NULL;
+                PERFORM set_config('lock_timeout', t.options ->> 'lock_timeout', true);
+                IF work IS NOT NULL THEN
+                    EXECUTE format('SELECT confiture.%I($1)', work) USING t;
+                END IF;
+                RETURN;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                GET STACKED DIAGNOSTICS told = PG_EXCEPTION_HINT;
+            END;
+            -- The first one was not to be had, or one is missed in either order: somebody holds it for longer.
+            EXIT WHEN NOT either_side OR missed IS NULL OR missed IN (tables[1], missed_before)
+                OR clock_timestamp() > began + 10 * timeout;
+            target_first := NOT target_first;
+            patience := least(timeout, interval '5 ms');
+            PERFORM pg_sleep(0.003 + random() * 0.01);
+        END LOOP;
         PERFORM pg_stat_clear_snapshot();
         blockers := coalesce(nullif(told, ''), confiture._transition_blockers_text(
             confiture._transition_blockers(t.id, coalesce(mode = 'SHARE ROW EXCLUSIVE', false))), blockers);
+        target_first := target_first <> either_side;
         IF attempt < retries THEN
             PERFORM pg_sleep(least(0.02 * 2 ^ least(attempt, 6), 1) * (0.5 + random() / 2));
         END IF;

@@ -17,7 +17,7 @@ BEGIN
     SELECT o.key INTO wrong FROM jsonb_object_keys(options) AS o (key) WHERE NOT known ? o.key LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'there is no option %', quote_literal(wrong) USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'The options are ' || (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(known) AS k) || '.';
+            HINT = CASE wrong WHEN 'mode' THEN 'It is for a target on another server. ' ELSE '' END || 'The options are ' || (SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(known) AS k) || '.';
     END IF;
     options := known || options;
     SELECT o.key INTO wrong FROM jsonb_each(options) AS o

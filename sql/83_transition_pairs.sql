@@ -99,8 +99,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     made integer;
-    there jsonb := coalesce(spec -> 'columns', '{}');
-    here jsonb := coalesce(spec -> 'back', '{}');
+    there jsonb := confiture._transition_spelled(coalesce(spec -> 'columns', '{}'), 'source');
+    here jsonb := confiture._transition_spelled(coalesce(spec -> 'back', '{}'), 'target');
 BEGIN
     IF shape = 'merge' THEN
         there := confiture._transition_named(source, target, there) || there;
@@ -121,6 +121,31 @@ BEGIN
     RETURNING id INTO made;
     PERFORM confiture._transition_set_keys(made);
     RETURN made;
+END
+$$;
+
+-- A column and nothing else, however it is written: as quote_ident() writes it.
+CREATE OR REPLACE FUNCTION confiture._transition_column(expression text, alias text) RETURNS text
+LANGUAGE c STRICT STABLE AS 'MODULE_PATHNAME', 'confiture_transition_column';
+
+-- The expressions of a mapping; those that are just a column are written in one way, those that can't be
+-- parsed are left for the checks to name.
+CREATE OR REPLACE FUNCTION confiture._transition_spelled(expressions jsonb, alias text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    result jsonb := expressions;
+    item record;
+BEGIN
+    FOR item IN SELECT e.key, e.value FROM jsonb_each_text(expressions) AS e WHERE e.value IS NOT NULL LOOP
+        BEGIN
+            result := result || jsonb_build_object(item.key, confiture._transition_column(item.value, alias));
+        EXCEPTION WHEN syntax_error THEN
+            NULL;
+        END;
+    END LOOP;
+    RETURN result;
 END
 $$;
 
@@ -245,7 +270,7 @@ BEGIN
             RETURN NEXT;
         ELSIF rest ? col.attname THEN
             BEGIN
-                IF confiture._transition_expression(wide, alias, o.absent ->> col.attname, col.atttypid, col.atttypmod) THEN
+                IF confiture._transition_expression(wide, alias, o.absent ->> col.attname, col.atttypid, col.atttypmod, m.source) THEN
                     problem := format('column %I: "%s" in "absent" depends on the row', col.attname, o.absent ->> col.attname);
                     hint := 'Where there is no row there is nothing to compute it from: give a constant.';
                     RETURN NEXT;
@@ -271,7 +296,7 @@ BEGIN
     END IF;
     IF o.condition IS NOT NULL THEN
         BEGIN
-            PERFORM confiture._transition_expression(wide, alias, o.condition, 'boolean'::regtype, -1);
+            PERFORM confiture._transition_expression(wide, alias, o.condition, 'boolean'::regtype, -1, m.source);
         EXCEPTION WHEN OTHERS THEN
             GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT;
             relation := confiture._relation_name(wide);

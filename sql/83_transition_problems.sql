@@ -12,6 +12,9 @@ DECLARE
     message text;
     advice text;
 BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c WHERE c.oid IN (p.source, p.target) AND NOT pg_has_role(c.relowner, 'USAGE')) THEN
+        RETURN;  -- told already; expressions are looked at as the owner
+    END IF;
     FOR side IN SELECT * FROM (VALUES
             (p.source, p.target, 'source', p.columns, 'columns'), (p.target, p.source, 'target', p.back, 'back'))
             AS s (reads, writes, alias, mapping, key) LOOP
@@ -37,7 +40,7 @@ BEGIN
             END IF;
             BEGIN
                 PERFORM confiture._transition_expression(
-                    side.reads, side.alias, side.mapping ->> col.attname, col.atttypid, col.atttypmod);
+                    side.reads, side.alias, side.mapping ->> col.attname, col.atttypid, col.atttypmod, p.source);
             EXCEPTION WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, advice = PG_EXCEPTION_HINT;
                 problem := format('column %I: %s', col.attname, message);
@@ -112,6 +115,7 @@ AS $$
     SELECT confiture._relation_name(c.oid), w.problem, w.hint
     FROM (VALUES (p.source, 'source'), (p.target, 'target')) AS r (oid, side)
     JOIN pg_class AS c ON c.oid = r.oid
+    JOIN pg_class AS o ON o.oid = p.source
     CROSS JOIN LATERAL (VALUES
         (c.relkind = 'p', 'it is partitioned', 'Partitioned tables are not supported.'),
         (c.relkind = 'f', 'it is a foreign table', 'Only tables of this server are supported.'),
@@ -121,6 +125,14 @@ AS $$
             'it is a partition, or inherits', 'Tables with parents or children are not supported.'),
         (c.relhasrules AND EXISTS (SELECT FROM pg_rewrite AS w WHERE w.ev_class = c.oid), 'it has rules', 'Drop them.'),
         (NOT pg_has_role(c.relowner, 'USAGE'), 'you do not own it', 'Run the transition as the owner of both tables, or as a superuser.'),
+        (r.side = 'target' AND NOT pg_has_role(c.relowner, o.relowner, 'USAGE'),
+            format('its owner %I does not have the rights of %I, who owns the source and would run what it checks', pg_get_userbyid(c.relowner), pg_get_userbyid(o.relowner)),
+            'Look at its checks, indexes and defaults, and at what they call; then ALTER TABLE ... OWNER TO the owner of the source.'),
+        -- Of a target on another server here is only its shape.
+        (NOT has_schema_privilege(o.relowner, c.relnamespace, 'USAGE') AND (r.side = 'source' OR NOT confiture._transition_is_remote(p.transition)),
+            format('the owner of the source, %I, may not use schema %I', pg_get_userbyid(o.relowner),
+                (SELECT n.nspname FROM pg_namespace AS n WHERE n.oid = c.relnamespace)),
+            'GRANT USAGE ON SCHEMA: expressions and checks are run as the owner.'),
         (row_security_active(c.oid), 'row security hides rows of it from you', 'Run the transition as a role with BYPASSRLS.'),
         (EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal
             AND g.tgname LIKE 'confiture\_transition%' AND p.log IS NULL),
@@ -161,6 +173,18 @@ AS $$
         AS w (wrong, problem, hint)
     WHERE w.wrong
     UNION ALL
+    -- It is made again as the owner.
+    SELECT confiture._relation_name(p.target), format('the owner of the source, %I, may not refer to %s, as foreign key %I does',
+        pg_get_userbyid(o.relowner), confiture._relation_name(f.confrelid), f.conname), 'GRANT REFERENCES ON it; or give both tables the same owner.'
+    FROM pg_class AS o JOIN pg_constraint AS f ON f.conrelid = p.target AND f.contype = 'f' JOIN pg_class AS c ON c.oid = f.confrelid
+    -- in the transition, it gets the owner of its source
+    LEFT JOIN LATERAL (SELECT d.relowner FROM confiture.transition_table AS q JOIN pg_class AS d ON d.oid = q.source
+        WHERE q.transition = p.transition AND q.target = f.confrelid AND q.main) AS q ON true
+    -- what it may do as the owner now, it may not when the owner is another one
+    WHERE o.oid = p.source AND NOT pg_has_role(o.relowner, coalesce(q.relowner, c.relowner), 'USAGE')
+        AND (pg_has_role(o.relowner, c.relowner, 'USAGE') OR NOT has_table_privilege(o.relowner, f.confrelid, 'REFERENCES')
+            AND EXISTS (SELECT FROM unnest(f.confkey) AS k WHERE NOT has_column_privilege(o.relowner, f.confrelid, k, 'REFERENCES')))
+    UNION ALL
     -- What one side checks, the other must check too: a mirror writes without triggers.
     SELECT confiture._relation_name(f.conrelid),
         format('foreign key %I has no counterpart in %s', f.conname, confiture._relation_name(f.other)),
@@ -181,6 +205,14 @@ AS $$
                     WHERE o.contype = 'f' AND o.convalidated AND o.conrelid = CASE f.conrelid WHEN q.source THEN q.target ELSE q.source END
                         AND confiture._transition_fk(p.transition, o.oid, q, o.conrelid = q.source)
                             = confiture._transition_fk(p.transition, f.oid, q, f.conrelid = q.source))))
+$$;
+
+-- Whether there is a row in a table.
+CREATE OR REPLACE FUNCTION confiture._transition_has_rows(relation oid) RETURNS boolean
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.found FROM confiture._as_owner(relation, format('SELECT EXISTS (SELECT FROM %s)', confiture._relation_name(relation))) AS r (found boolean)
 $$;
 
 -- Everything that stands in the way of a transition.
@@ -208,13 +240,9 @@ BEGIN
             FROM (VALUES (p.source), (p.target)) AS o (relation)
             JOIN confiture.transition_table AS q ON o.relation IN (q.source, q.target) AND q.transition <> t.id
             JOIN confiture.transition AS l ON l.id = q.transition AND l.live;
-        IF t.state = 'planned' AND (SELECT c.relkind IN ('r', 'p') AND has_table_privilege(c.oid, 'SELECT') FROM pg_class AS c WHERE c.oid = p.target) THEN
-            EXECUTE format('SELECT %L, %L, %L WHERE EXISTS (SELECT FROM %s)', confiture._relation_name(p.target),
-                'it is not empty', 'TRUNCATE it: the transition fills it.', confiture._relation_name(p.target))
-            INTO relation, problem, hint;
-            IF relation IS NOT NULL THEN
-                RETURN NEXT;
-            END IF;
+        IF t.state = 'planned' AND (SELECT c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = p.target) THEN
+            RETURN QUERY SELECT confiture._relation_name(p.target), 'it is not empty', 'TRUNCATE it: the transition fills it.'
+                WHERE confiture._transition_has_rows(p.target);
         END IF;
         needed := needed + pg_total_relation_size(p.source);
     END LOOP;

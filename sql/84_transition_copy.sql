@@ -24,15 +24,15 @@ AS $$
     ORDER BY 1, 2
 $$;
 
--- Takes it off, and remembers what it was.
-CREATE OR REPLACE FUNCTION confiture._transition_strip(p confiture.transition_table) RETURNS void
+-- Takes it off, or only one kind of it, and remembers what it was.
+CREATE OR REPLACE FUNCTION confiture._transition_strip(p confiture.transition_table, kind text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     o record;
 BEGIN
-    FOR o IN SELECT * FROM confiture._transition_taken_off(p) LOOP
+    FOR o IN SELECT x.* FROM confiture._transition_taken_off(p) AS x WHERE x.kind = coalesce(_transition_strip.kind, x.kind) LOOP
         UPDATE confiture.transition_table AS t
         SET foreign_keys = t.foreign_keys || CASE o.kind WHEN 'foreign key'
                 THEN jsonb_build_array(jsonb_build_object('name', o.name, 'definition', o.definition)) ELSE '[]' END,
@@ -52,7 +52,7 @@ AS $$
     SELECT definition || CASE WHEN definition LIKE '% NOT VALID' THEN '' ELSE ' NOT VALID' END
 $$;
 
--- Puts the secondary indexes back.
+-- Puts the secondary indexes back. The server itself runs their functions as the owner of the table.
 CREATE OR REPLACE FUNCTION confiture._transition_index(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -63,10 +63,11 @@ BEGIN
     FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes) AS i (name text, "constraint" text, definition text, comment text) LOOP
         EXECUTE confiture._transition_definition(p.target, ix."constraint", ix.definition);
         IF ix.comment IS NOT NULL AND ix."constraint" IS NOT NULL THEN
-            EXECUTE format('COMMENT ON CONSTRAINT %I ON %s IS %L', ix."constraint", confiture._relation_name(p.target), ix.comment);
+            PERFORM confiture._do_as_owner(p.target, format('COMMENT ON CONSTRAINT %I ON %s IS %L',
+                ix."constraint", confiture._relation_name(p.target), ix.comment));
         ELSIF ix.comment IS NOT NULL THEN
-            EXECUTE format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
-                JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment);
+            PERFORM confiture._do_as_owner(p.target, format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
+                JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment));
         END IF;
     END LOOP;
     UPDATE confiture.transition_table AS t SET indexed = true, indexes = '[]' WHERE t.id = p.id;
@@ -135,6 +136,16 @@ AS $$
     SELECT format('CREATE TABLE %s (%s)', name, confiture._transition_key_columns(p.source, p.source_key, true))
 $$;
 
+-- The statement that gives a target the owner of its source; merged, of the main one.
+CREATE OR REPLACE FUNCTION confiture._transition_follow_owner(p confiture.transition_table) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('ALTER TABLE %s OWNER TO %I', confiture._relation_name(d.oid), pg_get_userbyid(s.relowner))
+    FROM pg_class AS s, pg_class AS d
+    WHERE s.oid = p.source AND d.oid = p.target AND s.relowner <> d.relowner AND (p.shape <> 'merge' OR p.main)
+$$;
+
 -- Under the locks: change logs, triggers, and what is taken off the targets.
 CREATE OR REPLACE FUNCTION confiture._transition_do_capture(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
@@ -143,7 +154,14 @@ AS $$
 DECLARE
     p confiture.transition_table;
     made text;
+    owner name;
+    statement text;
 BEGIN
+    -- From now on both sides belong to the same role, which runs what both of them compute and check.
+    FOR statement IN SELECT f FROM confiture.transition_table AS r, confiture._transition_follow_owner(r) AS f
+            WHERE r.transition = t.id AND NOT confiture._transition_is_remote(t.id) LOOP
+        EXECUTE statement;
+    END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         made := format('%I.%I', (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = p.target), 'confiture_log_' || p.id);
@@ -151,8 +169,14 @@ BEGIN
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', made);
         EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Keys of %s that were written: belongs to transition %s.',
             confiture._relation_name(p.source), quote_literal(t.name)));
-        EXECUTE format('ALTER TABLE %s OWNER TO %I', made,
-            (SELECT a.rolname FROM pg_class AS c JOIN pg_roles AS a ON a.oid = c.relowner WHERE c.oid = p.source));
+        owner := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+        IF confiture._transition_is_remote(t.id) THEN
+            FOR statement IN SELECT confiture._remote_give(confiture._remote_schema(t.id), made, owner) LOOP
+                EXECUTE statement;
+            END LOOP;
+        ELSE
+            EXECUTE format('ALTER TABLE %s OWNER TO %I', made, owner);
+        END IF;
         UPDATE confiture.transition_table AS r SET log = to_regclass(made) WHERE r.id = p.id;
         PERFORM confiture._transition_set_triggers(p.id, p.source, 'capture');
         PERFORM confiture._transition_set_triggers(p.id, p.target, 'guard');
@@ -185,10 +209,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_capture(text) IS
-'Starts to capture: from now on the keys of all written rows of the source tables go to a change log, in the transaction of the writer. The target tables lose their secondary indexes and foreign keys until they are filled, and can''t be written until then. Checks everything again first. Takes one short lock that blocks writers, not readers, and gives it back when it does not come at once.
+'Starts to capture: from now on the keys of all written rows of the source tables go to a change log, in the transaction of the writer. The target tables get the owner of the source tables, lose their secondary indexes and foreign keys until they are filled, and can''t be written until then. Checks everything again first. Takes one short lock that blocks writers, not readers, and gives it back when it does not come at once.
 Arguments: name.
 Result: the state, captured.
-Errors: CF030 refused; CF031 wrong state; CF034 no such transition; CF036 the lock was not to be had, DETAIL says who holds it; CF037 another session is at work on it; 0A000 not READ COMMITTED; 25006 standby.
+Errors: CF030 refused; CF031 wrong state; CF034 no such transition; CF036 the lock was not to be had, DETAIL says who holds it; CF037 another session is at work on it; 0A000 not READ COMMITTED; 25006 standby; 42501 you do not have the rights of the tables'' owner, or what was to be run as that one may not do what it tries.
 Example: SELECT confiture.transition_capture(''to_v2'');';
 
 -- How many rows the next chunk of a pair has, so that it takes about the time that is wanted.
@@ -256,10 +280,11 @@ DECLARE
 BEGIN
     -- On the way to another server the position is not yet committed when the target is: theirs are drained when it is.
     IF NOT p.cut AND NOT remote THEN
-        EXECUTE format('DELETE FROM %s AS m WHERE m.k1 IS NOT NULL AND %s', log,
-            confiture._transition_range(p, key, 'm', p.position, NULL));
+        PERFORM confiture._do_as_owner(p.source, format('DELETE FROM %s AS m WHERE m.k1 IS NOT NULL AND %s', log,
+            confiture._transition_range(p, key, 'm', p.position, NULL)));
     END IF;
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS m WHERE %s LIMIT %s) AS w', log, condition, batch) INTO waiting;
+    SELECT w.n INTO waiting FROM confiture._as_owner(p.source,
+        format('SELECT count(*) FROM (SELECT FROM %s AS m WHERE %s LIMIT %s) AS w', log, condition, batch)) AS w (n bigint);
     IF waiting > 0 AND remote THEN
         PERFORM confiture._remote_drain(p, batch, condition);
     ELSIF waiting > 0 THEN

@@ -10,10 +10,11 @@ DECLARE
 BEGIN
     IF p.log IS NULL OR NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.log) THEN
         RETURN 0;
-    ELSIF NOT has_table_privilege(p.log, 'SELECT') THEN
+    ELSIF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = p.log) THEN
         RETURN NULL;
     END IF;
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 1000000) AS l', confiture._relation_name(p.log)) INTO length;
+    SELECT l.n INTO length FROM confiture._as_owner(p.log,
+        format('SELECT count(*) FROM (SELECT FROM %s LIMIT 1000000) AS l', confiture._relation_name(p.log))) AS l (n bigint);
     RETURN length;
 END
 $$;
@@ -41,8 +42,7 @@ DECLARE
 BEGIN
     -- The source was emptied: what it does not have any more goes from the target too.
     IF condition IS NULL THEN
-        EXECUTE format('DELETE FROM %s WHERE k1 IS NULL', log);
-        GET DIAGNOSTICS truncated = ROW_COUNT;
+        truncated := confiture._do_as_owner(p.source, format('DELETE FROM %s WHERE k1 IS NULL', log));
     END IF;
     IF truncated > 0 THEN
         PERFORM confiture._transition_fill(p.id, false, format(
@@ -128,7 +128,7 @@ Result: how many entries the change logs had in the last round.
 Errors: as confiture.transition_capture(); and what a constraint of the target table says of a row: mend it in the source, and call again.
 Example: SELECT confiture.transition_catch_up(''to_v2'');';
 
--- Statements that give a target what it lacks of its source: owner, privileges, comments, row
+-- Statements that give a target what it lacks of its source, beside the owner: privileges, comments, row
 -- security, storage parameters, replica identity. Names of columns that both have.
 CREATE OR REPLACE FUNCTION confiture._transition_follow(p confiture.transition_table) RETURNS SETOF text
 LANGUAGE sql STABLE
@@ -139,9 +139,6 @@ AS $$
     WITH s AS (SELECT c.*, confiture._relation_name(p.target) AS target, p.shape = 'merge' AS merged
             FROM pg_class AS c WHERE c.oid = p.source AND (p.shape <> 'merge' OR p.main)),
         d AS (SELECT c.* FROM pg_class AS c WHERE c.oid = p.target)
-    SELECT format('ALTER TABLE %s OWNER TO %I', s.target, r.rolname)
-    FROM s, d, pg_roles AS r WHERE s.relowner <> d.relowner AND r.oid = s.relowner
-    UNION ALL
     SELECT format('GRANT %s ON %s TO %s%s', a.privilege_type, s.target,
         CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
         CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
@@ -213,11 +210,20 @@ DECLARE
     statement text;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        FOR statement IN SELECT f FROM confiture._transition_follow(p) AS f LOOP
+        FOR statement IN SELECT confiture._transition_follow_owner(p) UNION ALL SELECT confiture._transition_follow(p) LOOP
             EXECUTE statement;
         END LOOP;
     END LOOP;
 END
+$$;
+
+-- How far a sequence has come.
+CREATE OR REPLACE FUNCTION confiture._transition_sequence_at(sequence oid, OUT last_value bigint, OUT is_called boolean)
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s.last_value, s.is_called FROM confiture._as_owner(sequence,
+        format('SELECT last_value, is_called FROM %s', confiture._relation_name(sequence))) AS s (last_value bigint, is_called boolean)
 $$;
 
 -- Lets both sequences of a pair of columns give values without asking each other: one every other
@@ -237,7 +243,7 @@ BEGIN
         source_step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.source_seq);
         target_step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.target_seq);
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.source_seq), source_step * 2);
-        EXECUTE format('SELECT last_value, is_called FROM %s', confiture._relation_name(q.source_seq)) INTO at;
+        at := confiture._transition_sequence_at(q.source_seq);
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.target_seq),
             source_step * 2, at.last_value + source_step);
         UPDATE confiture.transition_table AS t
@@ -256,7 +262,8 @@ AS $$
 DECLARE
     q record;
     step bigint;
-    next bigint;
+    source_at bigint;
+    target_at bigint;
 BEGIN
     FOR q IN SELECT s.source_seq, s.target_seq, m.source_increment, m.target_increment
             FROM jsonb_to_recordset(p.sequences)
@@ -264,10 +271,11 @@ BEGIN
             JOIN confiture._transition_sequences(p) AS s
                 ON s.source_column = m.source_column AND s.target_column = m.target_column LOOP
         step := CASE stays WHEN 'source' THEN q.source_increment ELSE q.target_increment END;
-        EXECUTE format('SELECT CASE WHEN %s > 0 THEN greatest(a.last_value, b.last_value) ELSE least(a.last_value, b.last_value) END + %s'
-            ' FROM %s AS a, %s AS b', step, step, confiture._relation_name(q.source_seq), confiture._relation_name(q.target_seq)) INTO next;
+        source_at := (confiture._transition_sequence_at(q.source_seq)).last_value;
+        target_at := (confiture._transition_sequence_at(q.target_seq)).last_value;
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(
-            CASE stays WHEN 'source' THEN q.source_seq ELSE q.target_seq END), step, next);
+            CASE stays WHEN 'source' THEN q.source_seq ELSE q.target_seq END), step,
+            step + CASE WHEN step > 0 THEN greatest(source_at, target_at) ELSE least(source_at, target_at) END);
         IF stays = 'source' THEN
             EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART', confiture._relation_name(q.target_seq), q.target_increment);
         END IF;
@@ -293,7 +301,8 @@ BEGIN
     END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            EXECUTE confiture._transition_definition(p.target, fk.name, confiture._transition_unchecked(fk.definition));
+            PERFORM confiture._do_as_owner(p.target,
+                confiture._transition_definition(p.target, fk.name, confiture._transition_unchecked(fk.definition)));
         END LOOP;
         UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
     END LOOP;
@@ -331,7 +340,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_mirror(text) IS
-'Makes both sides equal, at every commit, from now on: a row that is written on one side is written on the other in the same transaction. Old and new versions of the application can run side by side. The target tables take over owner, privileges, comments, row security and storage parameters of the source tables where they have none of their own; sequences of both sides give every other value. Takes one short lock that blocks writers, not readers.
+'Makes both sides equal, at every commit, from now on: a row that is written on one side is written on the other in the same transaction. Old and new versions of the application can run side by side. The target tables take over privileges, comments, row security and storage parameters of the source tables where they have none of their own; sequences of both sides give every other value. Takes one short lock that blocks writers, not readers.
 Arguments: name.
 Result: the state, mirrored.
 Errors: as confiture.transition_capture().

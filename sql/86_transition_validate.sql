@@ -34,13 +34,12 @@ BEGIN
     SELECT c.* INTO compared FROM confiture._transition_compared(p) AS c;
     LOOP
         upper := confiture._transition_bound(p, lower, range_rows);
-        EXECUTE format('SELECT s.n, t.n, s.n = t.n AND s.d = t.d FROM'
-            ' (SELECT count(*) AS n, confiture._digest(ROW(%s)) AS d FROM ONLY %s AS source WHERE %s) AS s,'
-            ' (SELECT count(*) AS n, confiture._digest(ROW(%s)) AS d FROM ONLY %s AS target WHERE %s) AS t',
-            compared.source_columns, source, confiture._transition_range(p, p.source_key, 'source', lower, upper),
-            compared.target_columns, confiture._relation_name(p.target),
-            confiture._transition_range(p, p.target_key, 'target', lower, upper))
-        INTO source_rows, target_rows, equal;
+        -- One statement, one snapshot.
+        SELECT s.row_count, t.row_count, s.row_count = t.row_count AND s.digest = t.digest INTO source_rows, target_rows, equal
+        FROM confiture._digest_as_owner(p.source, format('SELECT %s FROM ONLY %s AS source WHERE %s', compared.source_columns, source,
+                confiture._transition_range(p, p.source_key, 'source', lower, upper))) AS s,
+            confiture._digest_as_owner(p.target, format('SELECT %s FROM ONLY %s AS target WHERE %s', compared.target_columns,
+                confiture._relation_name(p.target), confiture._transition_range(p, p.target_key, 'target', lower, upper))) AS t;
         -- Of a second table, rows can be missing, and be there alone, and yet all is in order.
         IF NOT equal AND NOT p.main THEN
             equal := NOT EXISTS (SELECT FROM confiture._transition_differences(p, lower, upper, 1));
@@ -52,28 +51,43 @@ BEGIN
 END
 $$;
 
+-- The rows of one side of a pair, as what stands in FROM: the key k1, k2, ...; whole; compared, what of it is compared, as
+-- text; lacks, whether the row alone is a difference. Read as the owner of a relation; NULL: as whoever runs the query.
+CREATE OR REPLACE FUNCTION confiture._transition_side(
+    whose oid, keyed oid, key text[], rows text, alias text, range text, columns text, lacks text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN whose IS NULL THEN format('(%s)', q.text)
+        ELSE format('(SELECT * FROM confiture._as_owner(%s, %L) AS r (%s, whole jsonb, compared text, lacks boolean))', whose, q.text,
+            confiture._transition_key_columns(keyed, key)) END
+    FROM (SELECT format('SELECT %s, to_jsonb(%s) AS whole, ROW(%s)::text AS compared, %s AS lacks FROM %s AS %2$s WHERE %6$s',
+            string_agg(format('%s.%I::%s AS k%s', alias, a.attname, format_type(confiture._base_type(a.atttypid), -1), k.ordinal), ', ' ORDER BY k.ordinal),
+            alias, columns, lacks, rows, range) AS text
+        FROM unnest(key) WITH ORDINALITY AS k (name, ordinal)
+        JOIN pg_attribute AS a ON a.attrelid = keyed AND a.attname = k.name) AS q
+$$;
+
 -- The query for the rows of a range that differ: the key, how, both rows. Where is the target's range, among the rows
--- target; lacks, a condition on each side: a row alone is a difference; counts, on s and t: it does.
+-- target, read as the owner of whose, if that is not NULL; lacks, a condition on each side: a row alone is a difference;
+-- counts, on s and t: it does.
 CREATE OR REPLACE FUNCTION confiture._transition_differences_query(
-    p confiture.transition_table, lower text[], upper text[], source_columns text, target_columns text, target text,
+    p confiture.transition_table, lower text[], upper text[], source_columns text, target_columns text, whose oid, target text,
     target_range text, source_lacks text, target_lacks text, counts text, max_rows integer) RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT format(
         'SELECT ARRAY[%s], CASE WHEN s.k1 IS NULL THEN ''only in the target'''
-        ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole'
-        ' FROM (SELECT %s, to_jsonb(source) AS whole, ROW(%s) AS compared, %s AS lacks FROM ONLY %s AS source WHERE %s) AS s'
-        ' FULL JOIN (SELECT %s, to_jsonb(target) AS whole, ROW(%s) AS compared, %s AS lacks FROM %s AS target WHERE %s) AS t ON %s'
-        ' WHERE CASE WHEN s.k1 IS NULL THEN t.lacks WHEN t.k1 IS NULL THEN s.lacks ELSE (SELECT confiture._digest(v.x) FROM (SELECT s.compared AS x) AS v)'
-        ' <> (SELECT confiture._digest(v.x) FROM (SELECT t.compared AS x) AS v) END AND %s ORDER BY 1 LIMIT %s',
+        ' WHEN t.k1 IS NULL THEN ''only in the source'' ELSE ''different'' END, s.whole, t.whole FROM %s AS s FULL JOIN %s AS t ON %s'
+        ' WHERE CASE WHEN s.k1 IS NULL THEN t.lacks WHEN t.k1 IS NULL THEN s.lacks ELSE s.compared <> t.compared END AND %s ORDER BY 1 LIMIT %s',
         string_agg(format('coalesce(s.%1$I::text, t.%1$I::text)', n.name), ', ' ORDER BY n.ordinal),
-        string_agg(format('source.%I AS %I', n.a, n.name), ', ' ORDER BY n.ordinal), source_columns, source_lacks,
-        confiture._relation_name(p.source), confiture._transition_range(p, p.source_key, 'source', lower, upper),
-        string_agg(format('target.%I AS %I', n.b, n.name), ', ' ORDER BY n.ordinal), target_columns, target_lacks, target, target_range,
+        confiture._transition_side(p.source, p.source, p.source_key, 'ONLY ' || confiture._relation_name(p.source), 'source',
+            confiture._transition_range(p, p.source_key, 'source', lower, upper), source_columns, source_lacks),
+        confiture._transition_side(whose, p.target, p.target_key, target, 'target', target_range, target_columns, target_lacks),
         confiture._transition_same_key(confiture._transition_log_key(p), 's', confiture._transition_log_key(p), 't'),
         counts, coalesce(max_rows::text, 'ALL'))
-    FROM unnest(p.source_key, p.target_key, confiture._transition_log_key(p)) WITH ORDINALITY AS n (a, b, name, ordinal)
+    FROM unnest(confiture._transition_log_key(p)) WITH ORDINALITY AS n (name, ordinal)
 $$;
 
 -- The rows of a range that differ, at most so many.
@@ -94,16 +108,15 @@ DECLARE
     lacks text := 'true';
 BEGIN
     IF NOT p.main THEN
-        SELECT format('coalesce((%s), false) AND (SELECT confiture._digest(v.x) FROM (SELECT ROW(%s) AS x) AS v)'
-                ' <> (SELECT confiture._digest(v.x) FROM (SELECT ROW(%s) AS x) AS v)', coalesce(p.condition, 'true'),
+        SELECT format(E'coalesce((%s\n), false) AND ROW(%s)::text <> ROW(%s)::text', coalesce(p.condition, 'true'),
             string_agg(format('%s.%I', CASE p.shape WHEN 'split' THEN 'source' ELSE 'target' END, a.attname), ', ' ORDER BY a.attnum),
-            string_agg(format('(%s)::%s', m.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)) INTO lacks
+            string_agg(format(E'(%s\n)::%s', m.value, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)) INTO lacks
         FROM jsonb_each_text(p.absent) AS m
         JOIN pg_attribute AS a ON a.attrelid = CASE p.shape WHEN 'split' THEN p.source ELSE p.target END AND a.attname = m.key AND a.attnum > 0;
     END IF;
     SELECT c.* INTO compared FROM confiture._transition_compared(p) AS c;
     RETURN QUERY EXECUTE confiture._transition_differences_query(p, lower, upper, compared.source_columns, compared.target_columns,
-        'ONLY ' || confiture._relation_name(p.target), confiture._transition_range(p, p.target_key, 'target', lower, upper),
+        p.target, 'ONLY ' || confiture._relation_name(p.target), confiture._transition_range(p, p.target_key, 'target', lower, upper),
         CASE WHEN p.main OR p.shape = 'split' THEN lacks ELSE 'false' END, CASE WHEN p.main OR p.shape = 'merge' THEN lacks ELSE 'false' END,
         'true', max_rows);
 END
@@ -163,14 +176,14 @@ BEGIN
         END LOOP;
         FOR fk IN SELECT o.conname FROM pg_constraint AS o
                 WHERE o.conrelid = p.target AND o.contype = 'f' AND NOT o.convalidated AND wrong = 0 LOOP
-            EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(p.target), fk.conname);
+            PERFORM confiture._do_as_owner(p.target, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(p.target), fk.conname));
         END LOOP;
     END LOOP;
     PERFORM confiture._transition_set_validation(t.id, wrong, total, ranges, started);
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_validate(text, integer) IS
-'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. When the target is on another server, rows whose keys are still in the change log do not count. Columns whose expression does not depend on the row are not compared.
+'Compares both sides: for each range of keys, in one snapshot, the number of rows and a digest of all values. Validates the foreign keys of the targets. When nothing differs the state becomes validated, which the cutover needs; else the rows that differ are returned and the state stays, or becomes mirrored again. Writers do not wait. When the target is on another server, rows whose keys are still in the change log do not count; after the cutover, what was written in the target is brought to the source tables that were set aside first, and what is written meanwhile is not seen. Columns whose expression does not depend on the row are not compared.
 Arguments: name; max_rows, how many differences at most.
 Columns: source_table; key; difference: only in the source, only in the target, different; source_row, target_row.
 Errors: 23503 a foreign key is violated; else as confiture.transition_capture().
@@ -242,7 +255,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_repair(text, text) IS
-'Makes the rows that differ equal: one side is right, the other is made what it says. Rows are found without a lock, and written under a short one that blocks writers.
+'Makes the rows that differ equal: one side is right, the other is made what it says. Rows are found without a lock, and written under a short one that blocks writers. When the target is on another server, the side that applications do not write, the target before and the set-aside source tables after the cutover, is repaired without a lock; the other one under a lock until the end of the transaction: what is written meanwhile counts, and is not overwritten.
 Arguments: name; right: source (default) or target.
 Result: how many rows.
 Errors: 22023 another side; else as confiture.transition_capture().

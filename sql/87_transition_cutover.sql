@@ -142,8 +142,11 @@ BEGIN
     VALUES (stage, stage || '_a', stage || '_b', t.options) RETURNING * INTO played;
     EXECUTE format('CREATE SCHEMA %I', stage || '_a');
     EXECUTE format('CREATE SCHEMA %I', stage || '_b');
-    EXECUTE format('CREATE TABLE %I.t (LIKE %s INCLUDING ALL)', stage || '_a', confiture._relation_name(p.source));
-    EXECUTE format('CREATE TABLE %I.t (LIKE %s INCLUDING ALL)', stage || '_b', confiture._relation_name(p.target));
+    -- Without their indexes: expressions in them are others', and would be run in part.
+    EXECUTE format('CREATE TABLE %I.t (LIKE %s INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS, UNIQUE (%s))', stage || '_a',
+        confiture._relation_name(p.source), (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.source_key) AS k));
+    EXECUTE format('CREATE TABLE %I.t (LIKE %s INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS, UNIQUE (%s))', stage || '_b',
+        confiture._relation_name(p.target), (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.target_key) AS k));
     INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name,
         source_key, target_key, columns, back)
     VALUES (played.id, 1, format('%I.t', stage || '_a')::regclass, format('%I.t', stage || '_b')::regclass,
@@ -178,7 +181,8 @@ BEGIN
     PERFORM confiture._transition_refuse(t);
     PERFORM confiture._transition_locked(t, NULL, '_transition_do_wait');
     t := jsonb_populate_record(t, jsonb_build_object('options', t.options || jsonb_build_object('follow', EXISTS (
-        SELECT FROM confiture.transition_table AS p, confiture._transition_follow(p) WHERE p.transition = t.id))));
+        SELECT FROM confiture.transition_table AS p, LATERAL (SELECT confiture._transition_follow_owner(p) UNION ALL
+            SELECT confiture._transition_follow(p)) AS f WHERE p.transition = t.id))));
     PERFORM confiture._transition_rehearse(t, '_transition_do_cutover');
     PERFORM confiture._transition_locked(t, CASE t.options ->> 'swap' WHEN 'rename' THEN 'ACCESS EXCLUSIVE' END,
         '_transition_do_cutover');
@@ -291,7 +295,6 @@ AS $$
 DECLARE
     p confiture.transition_table;
     fk record;
-    targets text;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         IF confiture._relation_name(p.source) IS NOT NULL THEN
@@ -307,11 +310,14 @@ BEGIN
             EXECUTE format('DROP TABLE %s', confiture._relation_name(p.log));
         END IF;
     END LOOP;
-    SELECT string_agg(DISTINCT confiture._relation_name(r.target), ', ') INTO targets
-    FROM confiture.transition_table AS r WHERE r.transition = t.id;
-    IF targets IS NOT NULL THEN
-        EXECUTE format('TRUNCATE %s', targets);
-    END IF;
+    -- Each is emptied as its owner, who may have triggers for that: without the foreign keys among them.
+    FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
+        PERFORM confiture._transition_strip(p, 'foreign key');
+    END LOOP;
+    FOR p IN SELECT DISTINCT ON (r.target) r.* FROM confiture.transition_table AS r
+            WHERE r.transition = t.id AND confiture._relation_name(r.target) IS NOT NULL ORDER BY r.target, r.ordinal LOOP
+        PERFORM confiture._do_as_owner(p.target, format('TRUNCATE %s', confiture._relation_name(p.target)));
+    END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id AND NOT r.indexed
             AND confiture._relation_name(r.target) IS NOT NULL ORDER BY r.ordinal LOOP
         PERFORM confiture._transition_index(p);
@@ -319,7 +325,7 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
             AND confiture._relation_name(r.target) IS NOT NULL ORDER BY r.ordinal LOOP
         FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            EXECUTE confiture._transition_definition(p.target, fk.name, fk.definition);
+            PERFORM confiture._do_as_owner(p.target, confiture._transition_definition(p.target, fk.name, fk.definition));
         END LOOP;
     END LOOP;
     PERFORM confiture._transition_forget(t.id);

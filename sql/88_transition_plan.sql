@@ -1,8 +1,9 @@
 -- Transitions: what each step will run, and how long it may take.
 
 -- How long the parts of a transition take with some rows of a source: on tables that are made for it,
--- in a subtransaction that is rolled back. Milliseconds by what was measured; rows; error, if a row
--- does not fit; {} when there is nothing to be measured.
+-- in a subtransaction that is rolled back. They belong to the owner of the source, who runs what is computed
+-- and checked. Milliseconds by what was measured; rows; error, if a row does not fit; {} when there is
+-- nothing to be measured.
 CREATE OR REPLACE FUNCTION confiture._transition_measure(p confiture.transition_table, sample_rows integer) RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -11,6 +12,7 @@ AS $$
 DECLARE
     result jsonb := '{}';
     place name := (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target);
+    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
     made text := format('%I.%I', place, 'confiture_sample_' || p.id);
     indexed text := format('%I.%I', place, 'confiture_indexed_' || p.id);
     target text := confiture._relation_name(p.target);
@@ -25,6 +27,13 @@ BEGIN
     IF sample_rows = 0 OR place IS NULL OR (p.shape = 'merge' AND NOT p.main) OR pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
         RETURN result;
     END IF;
+    -- Until it is rolled back.
+    IF NOT has_schema_privilege(owner, place, 'CREATE') THEN
+        EXECUTE format('GRANT CREATE ON SCHEMA %I TO %I', place, owner);
+    END IF;
+    IF NOT has_table_privilege(owner, p.target, 'SELECT') THEN
+        EXECUTE format('GRANT SELECT ON %s TO %I', target, owner);
+    END IF;
     FOR step IN SELECT * FROM (VALUES
             ('table', format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING STORAGE INCLUDING CONSTRAINTS)', made, target)),
             ('loosen', 'ALTER TABLE ' || made || ' ' || loosen),
@@ -32,12 +41,12 @@ BEGIN
             ('untrigger', format('DROP TRIGGER %I ON %s', 'confiture_transition' || CASE WHEN p.main THEN '' ELSE '_2' END, made)),
             ('key', format('CREATE UNIQUE INDEX ON %s (%s)', made,
                 (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.ordinal) FROM unnest(p.target_key) WITH ORDINALITY AS k (name, ordinal)))),
-            ('copy', format('INSERT INTO %s (%s) SELECT %s FROM ONLY %s AS source WHERE (%s) LIMIT %s', made,
+            ('copy', format(E'INSERT INTO %s (%s) SELECT %s FROM ONLY %s AS source WHERE (%s\n) LIMIT %s', made,
                 (SELECT string_agg(quote_ident(c.key), ', ' ORDER BY c.ordinality) FROM jsonb_each_text(p.columns) WITH ORDINALITY AS c),
-                (SELECT string_agg('(' || c.value || ')', ', ' ORDER BY c.ordinality) FROM jsonb_each_text(p.columns) WITH ORDINALITY AS c),
+                (SELECT string_agg('(' || c.value || E'\n)', ', ' ORDER BY c.ordinality) FROM jsonb_each_text(p.columns) WITH ORDINALITY AS c),
                 confiture._relation_name(p.source), CASE p.shape WHEN 'split' THEN coalesce(p.condition, 'true') ELSE 'true' END, sample_rows)),
             ('analyze', format('ANALYZE %s', made)),
-            ('digest', format('SELECT count(*), confiture._digest(r) FROM %s AS r', made)),
+            ('digest', format('SELECT * FROM %s', made)),
             ('indexed', format('CREATE TABLE %s (LIKE %s INCLUDING GENERATED INCLUDING INDEXES)', indexed, target)),
             ('loosen', 'ALTER TABLE ' || indexed || ' ' || loosen),
             ('fill', format('INSERT INTO %s (%s) SELECT %2$s FROM %s', indexed,
@@ -46,8 +55,13 @@ BEGIN
             ('back', format('ALTER TABLE %I.%I RENAME TO %I', place, 'confiture_renamed_' || p.id, 'confiture_indexed_' || p.id))
         ) AS s (part, statement) WHERE s.statement IS NOT NULL LOOP
         started := clock_timestamp();
-        EXECUTE step.statement;
-        GET DIAGNOSTICS count = ROW_COUNT;
+        IF step.part = 'trigger' THEN
+            EXECUTE step.statement;  -- its function is ours
+        ELSIF step.part = 'digest' THEN
+            PERFORM confiture._digest_as_owner(p.source, step.statement);
+        ELSE
+            count := confiture._do_as_owner(p.source, step.statement);
+        END IF;
         result := result || jsonb_build_object(step.part, extract(epoch FROM clock_timestamp() - started) * 1000)
             || CASE step.part WHEN 'copy' THEN jsonb_build_object('rows', count) ELSE '{}' END;
     END LOOP;
@@ -57,7 +71,7 @@ BEGIN
                 AND confiture._transition_index_shape(m.indexrelid) = confiture._transition_index_shape(i.indexrelid)
             WHERE i.indrelid = p.target LOOP
         started := clock_timestamp();
-        EXECUTE step.statement;
+        PERFORM confiture._do_as_owner(p.source, step.statement);
         result := result || jsonb_build_object(step.part::text, extract(epoch FROM clock_timestamp() - started) * 1000);
     END LOOP;
     started := clock_timestamp();
@@ -117,7 +131,7 @@ BEGIN
         RAISE EXCEPTION 'a plan can''t be measured with % rows', coalesce(sample_rows::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 (nothing is measured) to 10000000.';
     ELSIF confiture._transition_is_remote(t.id) THEN
-        RETURN QUERY SELECT x.ordinal, x.step, x.relation, x.statement, x.lock, NULL::double precision, x.estimate FROM confiture._remote_plan(t) AS x;
+        RETURN QUERY SELECT x.* FROM confiture._remote_plan(t, sample_rows) AS x;
         RETURN;
     END IF;
     RETURN QUERY
@@ -137,6 +151,8 @@ BEGIN
     -- done_at: from which rank of the state on it is done.
     ), line (done_at, rank, pair, at, step, relation, statement, lock, measured, part, growth, n) AS (
         SELECT 2, 10, p.ordinal, 1, 'capture', p.l, confiture._transition_log_statement(p.pair, p.l), 'AccessExclusiveLock on the new table', p.m, 'table', 'none', p.n FROM p
+        UNION ALL SELECT 2, 9, p.ordinal, 1, 'capture', p.g, x.f, 'AccessExclusiveLock on the target, which nobody uses', p.m, 'rename', 'none', p.n
+            FROM p, LATERAL confiture._transition_follow_owner(p.pair) AS x (f)
         UNION ALL SELECT 2, 11, p.ordinal, x.ordinality, 'capture', p.s, x.s, 'ShareRowExclusiveLock: writers wait, readers do not' || tries, p.m, 'trigger', 'none', p.n
             FROM p, LATERAL confiture._transition_trigger_statements(p.id, p.s, 'capture') WITH ORDINALITY AS x (s, ordinality)
         UNION ALL SELECT 2, 12, p.ordinal, x.ordinality, 'capture', p.g, x.s, 'ShareRowExclusiveLock on the target, which nobody uses', p.m, 'trigger', 'none', p.n
@@ -187,7 +203,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_plan(text, integer) IS
-'What the steps that are left of a transition run, on which relation, under which lock, and how long that may take. Measured, until the rows are copied: some rows of each source are copied, indexed and compared on tables that are made for it in the schema of the target, and all that is rolled back; a row that does not fit shows in the estimate. Waiting for a lock is no part of it.
+'What the steps that are left of a transition run, on which relation, under which lock, and how long that may take. Measured, until the rows are copied: some rows of each source are copied, indexed and compared on tables that are made for it in the schema of the target, and all that is rolled back; a row that does not fit shows in the estimate. When the target is on another server, they are sent there as the copy sends them, and what each server runs is told by that server. Waiting for a lock is no part of it.
 Arguments: name; sample_rows, how many rows of each table, 0 (nothing is measured) to 10000000, default 10000.
 Columns: ordinal, step (capture, copy, ...: the functions confiture.transition_*), relation, statement, lock, estimate_ms (milliseconds; NULL: unknown), estimate (what it was made from).
 Errors: 22023 another number of rows; CF034 no such transition.

@@ -135,17 +135,21 @@ BEGIN
             'lag_s', round(extract(epoch FROM clock_timestamp() - p.caught_up_at)::numeric, 1)) ORDER BY p.ordinal), '[]'))
     INTO result
     FROM confiture.transition_table AS p
-    CROSS JOIN LATERAL (SELECT coalesce(sum(h.row_count), 0) AS rows, count(*) FILTER (WHERE h.copied_at IS NULL) AS open,
-        sum(h.row_count) FILTER (WHERE h.copied_at > clock_timestamp() - interval '10 s')
-            / nullif(extract(epoch FROM least(interval '10 s', clock_timestamp()
-                - min(h.copied_at - h.elapsed_ms * interval '1 ms') FILTER (WHERE h.copied_at > clock_timestamp() - interval '10 s'))), 0) AS rate
-        FROM confiture.transition_chunk AS h WHERE h.pair = p.id) AS c
+    -- The last 10 seconds; when all is copied, all of the time that it took.
+    CROSS JOIN LATERAL (SELECT w.rows, w.open, sum(h.row_count) / nullif(extract(epoch FROM
+                CASE WHEN w.since IS NULL THEN max(h.copied_at) ELSE clock_timestamp() END
+                - greatest(min(h.copied_at - h.elapsed_ms * interval '1 ms'), w.since)), 0) AS rate
+        FROM (SELECT coalesce(sum(a.row_count), 0) AS rows, count(*) FILTER (WHERE a.copied_at IS NULL) AS open,
+                CASE WHEN NOT p.cut OR count(*) FILTER (WHERE a.copied_at IS NULL) > 0 THEN clock_timestamp() - interval '10 s' END AS since
+            FROM confiture.transition_chunk AS a WHERE a.pair = p.id) AS w
+        LEFT JOIN confiture.transition_chunk AS h ON h.pair = p.id AND (w.since IS NULL OR h.copied_at > w.since)
+        GROUP BY w.rows, w.open, w.since) AS c
     WHERE p.transition = t.id;
     RETURN confiture._remote_status(t.id, result);
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_status(text) IS
-'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now, and not for a moment only), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
+'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now, and not for a moment only), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds; when all is copied, of all the time that took), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
 Arguments: name.
 Errors: CF034 no such transition.
 Example: SELECT jsonb_pretty(confiture.transition_status(''to_v2''));';

@@ -13,7 +13,7 @@ AS $$
         WHERE r.transition = _transition_is_remote.transition AND r.side = 'source')
 $$;
 
--- Raises the error of the other server again. When it is away, says what that means.
+-- Raises the error of the other server again. When it is away, or its disk is full, says what that means.
 CREATE OR REPLACE FUNCTION confiture._remote_raise(
     transition integer, state text, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql
@@ -23,16 +23,28 @@ DECLARE
     name text := (SELECT t.name FROM confiture.transition AS t WHERE t.id = transition);
     server text := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = _remote_raise.transition);
     away boolean := state LIKE '08%' OR state LIKE '57P%';
+    is_full boolean := state = '53100';
 BEGIN
     RAISE EXCEPTION USING
         ERRCODE = CASE WHEN state LIKE '57P%' THEN '08006' ELSE state END,
-        MESSAGE = CASE WHEN away THEN format('the target of transition %L is away: %s', name, message) ELSE message END,
+        MESSAGE = CASE WHEN away OR is_full THEN format('the target of transition %L %s: %s', name,
+            CASE WHEN away THEN 'is away' ELSE 'has no room' END, message) ELSE message END,
         DETAIL = coalesce(detail, ''),
-        HINT = CASE WHEN away THEN format('%s, and nothing is lost: repeat the step when server %I can be reached again.',
+        HINT = CASE WHEN away OR is_full THEN format('%s, and nothing is lost: repeat the step when %s.',
                 CASE WHEN (SELECT confiture._remote_is_sync(t) FROM confiture.transition AS t WHERE t.id = transition)
-                    THEN 'Writers fail' ELSE 'Writers are not affected' END, server)
+                    THEN 'Writers fail' ELSE 'Writers are not affected' END,
+                format(CASE WHEN away THEN 'server %I can be reached again' ELSE 'there is room on the disk of server %I' END, server))
             ELSE coalesce(nullif(hint, ''), 'The target does not take a row: mend it in the source, and repeat the step.') END;
 END
+$$;
+
+-- Who made a transition to another server: the owner of the foreign tables in its schema, by the oid of one of them. Whoever
+-- moves it on, they are used as that role, by its user mapping.
+CREATE OR REPLACE FUNCTION confiture._remote_maker(transition integer) RETURNS oid
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(to_regclass(format('%I.command', confiture._remote_schema(transition))), 0)::oid
 $$;
 
 -- Sends a command to the target, in the transaction of the data that goes there.
@@ -50,10 +62,11 @@ DECLARE
 BEGIN
     argument := argument || jsonb_build_object('token', (SELECT r.token FROM confiture.transition_remote AS r
         WHERE r.transition = _remote_call.transition));
-    EXECUTE format('INSERT INTO %I.command (command, argument) VALUES ($1, $2) RETURNING answer',
-        confiture._remote_schema(transition)) INTO answer USING command, argument;
+    SELECT r.answer INTO answer FROM confiture._as_owner(confiture._remote_maker(transition),
+        format('INSERT INTO %I.command (command, argument) VALUES (%L, %L) RETURNING answer',
+            confiture._remote_schema(transition), command, argument), 'write') AS r (answer jsonb);
     RETURN answer;
-EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now THEN
+EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now OR disk_full THEN
     GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
@@ -66,19 +79,21 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    count bigint;
     state text;
     message text;
     detail text;
     hint text;
+    context text;
 BEGIN
-    EXECUTE statement;
-    GET DIAGNOSTICS count = ROW_COUNT;
-    RETURN count;
+    RETURN confiture._do_as_owner(confiture._remote_maker(transition), statement);
 -- The context of what the target refuses would be a statement with thousands of parameters.
 EXCEPTION WHEN connection_exception OR admin_shutdown OR crash_shutdown OR cannot_connect_now
-    OR integrity_constraint_violation OR data_exception THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    OR integrity_constraint_violation OR data_exception OR disk_full THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
+        context = PG_EXCEPTION_CONTEXT;
+    IF state = '53100' AND strpos(context, 'VALUES ($1') = 0 THEN
+        RAISE;  -- it is the disk here that is full
+    END IF;
     PERFORM confiture._remote_raise(transition, state, message, detail, hint);
 END
 $$;
@@ -242,7 +257,7 @@ BEGIN
             INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name,
                 source_key, target_key, columns, back, rows_estimated)
             VALUES (t.id, n, found, found, confiture._relation_name(found), format('%I.%I', target_schema, pair.target), '{}', '{}',
-                coalesce(pair.spec -> 'columns', '{}'), coalesce(pair.spec -> 'back', '{}'),
+                confiture._transition_spelled(coalesce(pair.spec -> 'columns', '{}'), 'source'), confiture._transition_spelled(coalesce(pair.spec -> 'back', '{}'), 'target'),
                 confiture._transition_estimate_rows(found))
             RETURNING id
         )
@@ -307,6 +322,17 @@ BEGIN
 END
 $$;
 
+-- The columns of the target whose expression does not depend on the row: where the row is there, they keep their value.
+CREATE OR REPLACE FUNCTION confiture._remote_constants(p confiture.transition_table) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(jsonb_agg(a.attname ORDER BY a.attnum), '[]')
+    FROM jsonb_each_text(p.columns) AS m
+    JOIN pg_attribute AS a ON a.attrelid = p.target AND a.attname = m.key AND a.attnum > 0
+    WHERE NOT confiture._transition_expression(p.source, 'source', m.value, a.atttypid, a.atttypmod)
+$$;
+
 -- Starts to capture. The target is made ready first, without a lock here.
 CREATE OR REPLACE FUNCTION confiture._remote_capture(t confiture.transition) RETURNS void
 LANGUAGE plpgsql
@@ -318,7 +344,7 @@ BEGIN
     PERFORM confiture._transition_set_keys(p.id) FROM confiture.transition_table AS p WHERE p.transition = t.id;
     PERFORM confiture._remote_refuse(t, '[]');
     there := confiture._remote_call(t.id, 'capture', jsonb_build_object('tables', (
-        SELECT jsonb_agg(jsonb_build_object('half', m.peer, 'key', p.target_key))
+        SELECT jsonb_agg(jsonb_build_object('half', m.peer, 'key', p.target_key, 'constants', confiture._remote_constants(p)))
         FROM confiture.transition_table AS p JOIN confiture.transition_remote_table AS m ON m.pair = p.id WHERE p.transition = t.id)));
     PERFORM confiture._remote_refuse(t, there -> 'problems');
     PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_do_capture');

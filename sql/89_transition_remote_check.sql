@@ -85,8 +85,8 @@ BEGIN
         FROM jsonb_to_recordset(there) AS x (relation text, problem text, hint text)
     )
     SELECT string_agg(format('%s: %s.', x.relation, rtrim(x.problem, '.')), E'\n' ORDER BY x.side, x.n),
-        string_agg(DISTINCT x.hint, E'\n'), count(*)
-    INTO problems, advice, count FROM problem AS x;
+        string_agg(DISTINCT x.hint, E'\n')
+    INTO problems, advice FROM problem AS x;
     IF problems IS NULL THEN
         RETURN;
     END IF;
@@ -96,6 +96,9 @@ BEGIN
             WHERE q.transition = t.id ORDER BY q.id DESC LOOP
         problems := replace(problems, p.shape, p.real);
     END LOOP;
+    -- What is wrong on both sides is told once.
+    SELECT string_agg(l.line, E'\n' ORDER BY l.first), count(*) INTO problems, count
+    FROM (SELECT x.line, min(x.n) AS first FROM string_to_table(problems, E'\n') WITH ORDINALITY AS x (line, n) GROUP BY x.line) AS l;
     PERFORM confiture._transition_refused(t, problems, advice, count);
 END
 $$;
@@ -122,6 +125,32 @@ AS $$
             'its key is of a type that is not the server''s own, which mode synchronous can''t compare', 'Leave option mode out.'))
         AS v (wrong, problem, hint)
     WHERE p.transition = t.id AND v.wrong
+    UNION ALL
+    SELECT confiture._relation_name(p.target), x.problem, x.hint
+    FROM confiture.transition_table AS p CROSS JOIN LATERAL confiture._remote_domains(p.target) AS x
+    WHERE p.transition = t.id
+$$;
+
+-- Columns that can't tell of a row that has gone: all that is sent of it is its key, and NULL for the rest.
+CREATE OR REPLACE FUNCTION confiture._remote_domains(relation oid) RETURNS TABLE (problem text, hint text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    col record;
+BEGIN
+    FOR col IN SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type FROM pg_attribute AS a
+            JOIN pg_type AS y ON y.oid = a.atttypid AND y.typtype = 'd'
+            WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum LOOP
+        BEGIN
+            EXECUTE format('SELECT NULL::%s', col.type);
+        EXCEPTION WHEN not_null_violation OR check_violation THEN
+            problem := format('column %I is of domain %s, which does not allow NULL', col.attname, col.type);
+            hint := 'Let the domain allow NULL, and make the column NOT NULL instead.';
+            RETURN NEXT;
+        END;
+    END LOOP;
+END
 $$;
 
 -- Key columns whose text may be in another order on the target.

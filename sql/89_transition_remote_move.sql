@@ -3,16 +3,17 @@
 -- What is sent is committed on the target first, and taken off the change log here afterwards: when
 -- one of the servers dies in between, it is sent again, and says the same.
 
--- For each column that the target stores: its name, and the expression over the source. Without the
+-- For each column that the target stores: its name, the expression over the source, its type. Without the
 -- length of the type: what is too long is an error when it is put into the door, not cut off.
 CREATE OR REPLACE FUNCTION confiture._remote_expressions(
-    p confiture.transition_table, OUT names text, OUT expressions text, OUT only_key text)
+    p confiture.transition_table, OUT names text, OUT expressions text, OUT only_key text, OUT types text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
         string_agg(format(E'(%s\n)::%s', p.columns ->> a.attname, format_type(a.atttypid, -1)), ', ' ORDER BY a.attnum),
-        string_agg(coalesce('g.k' || array_position(p.target_key, a.attname::text), 'NULL') || '::' || format_type(a.atttypid, -1), ', ' ORDER BY a.attnum)
+        string_agg(coalesce('g.k' || array_position(p.target_key, a.attname::text), 'NULL') || '::' || format_type(a.atttypid, -1), ', ' ORDER BY a.attnum),
+        string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, -1)), ', ' ORDER BY a.attnum)
     FROM pg_attribute AS a
     WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
 $$;
@@ -33,15 +34,37 @@ AS $$
     SELECT m.peer FROM confiture.transition_remote_table AS m WHERE m.pair = _remote_half.pair
 $$;
 
+-- The statement that sends rows through a door: computed as the owner of the source, sent as the one who has made the
+-- transition.
+CREATE OR REPLACE FUNCTION confiture._remote_copy_statement(p confiture.transition_table, door text, condition text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('INSERT INTO %s (%s, confiture_what) SELECT r.*, ''p'' FROM confiture._as_owner(%L::regclass, %L) AS r (%s)',
+        door, e.names, confiture._relation_name(p.source),
+        format('SELECT %s FROM ONLY %s AS source WHERE %s', e.expressions, confiture._relation_name(p.source), condition), e.types)
+    FROM confiture._remote_expressions(p) AS e
+$$;
+
 -- Copies a range of keys.
 CREATE OR REPLACE FUNCTION confiture._remote_copy(p confiture.transition_table, lower text[], upper text[]) RETURNS bigint
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''p'' FROM ONLY %s AS source WHERE %s',
-        confiture._remote_table(p, 'door'), e.names, e.expressions, confiture._relation_name(p.source),
+    SELECT confiture._remote_move(p.transition, confiture._remote_copy_statement(p, confiture._remote_table(p, 'door'),
         confiture._transition_range(p, p.source_key, 'source', lower, upper)))
-    FROM confiture._remote_expressions(p) AS e
+$$;
+
+-- The keys that the source has, read as its owner, as what stands in FROM.
+CREATE OR REPLACE FUNCTION confiture._remote_keys(p confiture.transition_table) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('(SELECT * FROM confiture._as_owner(%s, %L) AS k (%s))', p.source::oid, format('SELECT %s FROM ONLY %s AS source',
+            string_agg(format('source.%I', a.attname), ', ' ORDER BY k.n), confiture._relation_name(p.source)),
+        string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.n))
+    FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)
+    JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = k.name
 $$;
 
 -- Takes entries off the change log, and brings the rows with those keys to the target as they are
@@ -61,40 +84,37 @@ DECLARE
     there text := confiture._transition_same_key(log_key, 'g', p.source_key, 'source');
     replace boolean := p.indexed AND (SELECT m.unique_indexes > 1 FROM confiture.transition_remote_table AS m WHERE m.pair = p.id);
     gone bigint;
-    found boolean;
 BEGIN
     IF replace THEN
         -- A value may have gone from a row whose entry comes later to one whose entry comes first: all at once.
         max_entries := NULL;
     END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s)', log) INTO found;
-    IF NOT found THEN
+    IF NOT confiture._transition_has_rows(p.log) THEN
         RETURN 0;
     END IF;
     SELECT x.* INTO e FROM confiture._remote_expressions(p) AS x;
     -- The source was emptied: what it does not have any more goes from the target too.
     IF condition IS NULL THEN
-        EXECUTE format('DELETE FROM %s WHERE k1 IS NULL', log);
-        GET DIAGNOSTICS gone = ROW_COUNT;
+        gone := confiture._do_as_owner(p.source, format('DELETE FROM %s WHERE k1 IS NULL', log));
     END IF;
     IF gone > 0 THEN
         PERFORM confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT %s, ''d'''
-            ' FROM (SELECT %s FROM %s AS target) AS g LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL',
+            ' FROM (SELECT %s FROM %s AS target) AS g LEFT JOIN %s AS source ON %s WHERE source.%I IS NULL',
             confiture._remote_table(p, 'door'), e.names, e.only_key,
             (SELECT string_agg(format('target.%I AS k%s', k.name, k.n), ', ' ORDER BY k.n) FROM unnest(p.target_key) WITH ORDINALITY AS k (name, n)),
-            confiture._remote_table(p, 'target'), confiture._relation_name(p.source), there, p.source_key[1]));
+            confiture._remote_table(p, 'target'), confiture._remote_keys(p), there, p.source_key[1]));
     END IF;
-    -- Values of unique columns may have changed places among the rows: all go before any comes.
-    RETURN confiture._remote_move(p.transition, format(
+    -- Values of unique columns may have changed places among the rows: all go before any comes. LATERAL, for the
+    -- columns of the source may be called as those of g are.
+    RETURN confiture._remote_move(p.transition, format('INSERT INTO %s (%s, confiture_what) SELECT r.* FROM confiture._as_owner(%s, %L, ''write'') AS r (%s, what "char")',
+        confiture._remote_table(p, 'door'), e.names, p.source::oid, format(
         'WITH gone AS (DELETE FROM %1$s AS l WHERE l.k1 IS NOT NULL %2$s RETURNING l.*), g AS MATERIALIZED (SELECT DISTINCT %3$s FROM gone)'
-        ' INSERT INTO %4$s (%5$s, confiture_what) SELECT r.* FROM ('
-        'SELECT %6$s, ''d''::"char" AS confiture_what FROM g %7$s UNION ALL'
-        ' SELECT %8$s, ''p'' FROM g JOIN ONLY %9$s AS source ON %10$s) AS r ORDER BY r.confiture_what',
-        log, coalesce('AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE ' || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''), keys,
-        confiture._remote_table(p, 'door'), e.names, e.only_key,
+        ' SELECT r.* FROM (SELECT %4$s, ''d''::"char" AS confiture_what FROM g %5$s UNION ALL'
+        ' SELECT s.* FROM g CROSS JOIN LATERAL (SELECT %6$s, ''p''::"char" FROM ONLY %7$s AS source WHERE %8$s) AS s) AS r ORDER BY r.confiture_what',
+        log, coalesce('AND l.ctid = ANY (ARRAY(SELECT m.ctid FROM ' || log || ' AS m WHERE ' || coalesce(condition, 'm.k1 IS NOT NULL') || ' LIMIT ' || max_entries || '))', ''), keys, e.only_key,
         CASE WHEN replace THEN ''
             ELSE format('LEFT JOIN ONLY %s AS source ON %s WHERE source.%I IS NULL', confiture._relation_name(p.source), there, p.source_key[1]) END,
-        e.expressions, confiture._relation_name(p.source), there));
+        e.expressions, confiture._relation_name(p.source), there), e.types));
 END
 $$;
 

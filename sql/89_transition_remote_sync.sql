@@ -53,38 +53,49 @@ $f$,
          FROM unnest(p.source_key) WITH ORDINALITY AS s (name, n)) AS k
 $$;
 
--- Before the lock: makes what the trigger needs. It works with the rights of the table's owner.
+-- The statements that make what the trigger needs. It works with the rights of the table's owner.
+CREATE OR REPLACE FUNCTION confiture._remote_sync_statements(p confiture.transition_table) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    now text := confiture._remote_table(p, 'now');
+    sync text := confiture._remote_table(p, 'sync');
+BEGIN
+    RETURN QUERY SELECT format('GRANT USAGE ON SCHEMA %I TO %I', confiture._remote_schema(p.transition), owner);
+    RETURN QUERY SELECT format('GRANT SELECT, INSERT ON %s TO %I', confiture._remote_table(p, 'door'), owner);
+    RETURN QUERY SELECT format('CREATE VIEW %s AS SELECT %s, %s FROM ONLY %s AS source', now,
+        (SELECT string_agg(format('source.%I AS k%s', k.name, k.n), ', ' ORDER BY k.n) FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)),
+        (SELECT string_agg(format(E'(%s\n)::%s AS c%s', p.columns ->> a.attname, format_type(a.atttypid, -1), a.attnum), ', ' ORDER BY a.attnum)
+         FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
+        confiture._relation_name(p.source));
+    RETURN QUERY SELECT format('ALTER VIEW %s OWNER TO %I', now, owner);
+    RETURN QUERY SELECT format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
+        sync, confiture._remote_sync_body(p));
+    RETURN QUERY SELECT format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', sync);
+    RETURN QUERY SELECT format('ALTER FUNCTION %s() OWNER TO %I', sync, owner);
+END
+$$;
+
+-- Before the lock: makes it.
 CREATE OR REPLACE FUNCTION confiture._remote_sync_equip(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    schema name := confiture._remote_schema(p.transition);
     owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
     door text := confiture._remote_table(p, 'door');
-    now text := confiture._remote_table(p, 'now');
-    sync text := confiture._remote_table(p, 'sync');
-    role text := current_setting('role');
+    statement text;
     message text;
 BEGIN
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
-    EXECUTE format('GRANT SELECT, INSERT ON %s TO %I', door, owner);
-    EXECUTE format('CREATE VIEW %s AS SELECT %s, %s FROM ONLY %s AS source', now,
-        (SELECT string_agg(format('source.%I AS k%s', k.name, k.n), ', ' ORDER BY k.n) FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)),
-        (SELECT string_agg(format(E'(%s\n)::%s AS c%s', p.columns ->> a.attname, format_type(a.atttypid, -1), a.attnum), ', ' ORDER BY a.attnum)
-         FROM pg_attribute AS a WHERE a.attrelid = p.target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
-        confiture._relation_name(p.source));
-    EXECUTE format('ALTER VIEW %s OWNER TO %I', now, owner);
-    EXECUTE format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L',
-        sync, confiture._remote_sync_body(p));
-    EXECUTE format('REVOKE ALL ON FUNCTION %s() FROM PUBLIC', sync);
-    EXECUTE format('ALTER FUNCTION %s() OWNER TO %I', sync, owner);
+    FOR statement IN SELECT s FROM confiture._remote_sync_statements(p) AS s LOOP
+        EXECUTE statement;
+    END LOOP;
     -- Better now than at the first write: the owner gets there, and to the door.
     BEGIN
-        PERFORM set_config('role', owner, true);
-        EXECUTE format('SELECT FROM %s', door);
-        PERFORM set_config('role', role, true);
+        PERFORM confiture._do_as_owner(p.source, format('SELECT FROM %s', door));
     EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
         RAISE EXCEPTION 'the owner % of table % can''t write the target: %', quote_ident(owner), confiture._relation_name(p.source), message

@@ -5,9 +5,6 @@
 CREATE OR REPLACE FUNCTION confiture._transition_door() RETURNS trigger
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_door';
 
-CREATE OR REPLACE FUNCTION confiture._with_latest_snapshot(query text) RETURNS SETOF record
-LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_with_latest_snapshot';
-
 -- Tells whether this is the side of the target.
 CREATE OR REPLACE FUNCTION confiture._transition_is_half(transition integer) RETURNS boolean
 LANGUAGE sql STABLE
@@ -77,6 +74,19 @@ AS $$
     SELECT ('confiture_remote_' || transition)::name
 $$;
 
+-- The statements that give a table in that schema to the owner of the table that it is for, who may make none there.
+CREATE OR REPLACE FUNCTION confiture._remote_give(schema name, made text, owner name) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(s.statement, schema, owner, made)
+    FROM (VALUES (1, 'GRANT USAGE, CREATE ON SCHEMA %1$I TO %2$I'), (2, 'ALTER TABLE %3$s OWNER TO %2$I'),
+        (3, 'REVOKE CREATE ON SCHEMA %1$I FROM %2$I')) AS s (n, statement)
+    -- whose the schema is, or will be
+    WHERE s.n = 2 OR owner <> coalesce((SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = schema), current_user)
+    ORDER BY s.n
+$$;
+
 -- A table of the half, for the other side: its columns, keys and foreign keys.
 CREATE OR REPLACE FUNCTION confiture._half_describe(p confiture.transition_table) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -137,17 +147,14 @@ BEGIN
                     SELECT FROM confiture.transition_table AS q WHERE q.transition = t.id AND q.source = o.confrelid)),
                 'it has a foreign key to a table that is not part of the transition', 'Move that table too, or drop the foreign key.'))
             AS v (wrong, problem, hint) WHERE v.wrong;
+        RETURN QUERY SELECT confiture._relation_name(p.source), x.problem, x.hint FROM confiture._remote_domains(p.source) AS x;
         RETURN QUERY SELECT confiture._relation_name(p.source), format('transition %s already works on it', quote_literal(l.name)),
                 'End that one first: contract or abort.'
             FROM confiture.transition_table AS q JOIN confiture.transition AS l ON l.id = q.transition AND l.live
             WHERE p.source IN (q.source, q.target) AND q.transition <> t.id;
-        IF t.state = 'planned' AND (SELECT c.relkind = 'r' AND has_table_privilege(c.oid, 'SELECT') FROM pg_class AS c WHERE c.oid = p.source) THEN
-            EXECUTE format('SELECT %L, %L, %L WHERE EXISTS (SELECT FROM %s)', confiture._relation_name(p.source),
-                'it is not empty', 'TRUNCATE it: the transition fills it.', confiture._relation_name(p.source))
-            INTO relation, problem, hint;
-            IF relation IS NOT NULL THEN
-                RETURN NEXT;
-            END IF;
+        IF t.state = 'planned' AND (SELECT c.relkind = 'r' AND pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = p.source) THEN
+            RETURN QUERY SELECT confiture._relation_name(p.source), 'it is not empty', 'TRUNCATE it: the transition fills it.'
+                WHERE confiture._transition_has_rows(p.source);
         END IF;
     END LOOP;
     IF NOT has_database_privilege(current_database(), 'CREATE') THEN
@@ -217,42 +224,69 @@ AS $$
     SELECT coalesce(nullif(current_setting(format('confiture_take.%s_%s', what, transition), true), '')::bigint, otherwise)
 $$;
 
--- Makes what a table of the half needs: the door for what comes, the log for what is written later.
-CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name) RETURNS void
-LANGUAGE plpgsql
+-- The columns of a table, numbered as they are in a table that was made with just these.
+CREATE OR REPLACE FUNCTION confiture._half_places(relation oid) RETURNS TABLE (place bigint, type text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT row_number() OVER (ORDER BY a.attnum), format_type(a.atttypid, a.atttypmod)
+    FROM pg_attribute AS a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
+-- What a table of the half needs: the door for what comes, the log for what is written later. The columns whose value
+-- says nothing about the row are constants.
+CREATE OR REPLACE FUNCTION confiture._half_equip_statements(p confiture.transition_table, schema name, constants jsonb) RETURNS SETOF text
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     keys text := confiture._transition_key_columns(p.source, p.source_key);
-    real text := confiture._relation_name(p.source);
     log_key text[] := confiture._transition_log_key(p);
     key_names text := array_to_string(log_key, ', ');
-    rows text;
+    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
+    -- Without those that this transaction has had already: _half_taken(), by the owner, who may not call it.
+    rows text := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL'
+        ' AND batch > coalesce(nullif(current_setting(''confiture_take.seen_%s'', true), '''')::bigint, 0)) AS g'
+        ' LEFT JOIN ONLY %s AS t ON %s',
+        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, confiture._relation_name(p.source),
+        confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
 BEGIN
-    EXECUTE format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
+    RETURN QUERY SELECT format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
         (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
          FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
         (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.source_key) AS k));
-    EXECUTE format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
-    EXECUTE format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
-        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%L)', schema, p.id, p.id);
-    EXECUTE format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
-    EXECUTE format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
-    -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
-    -- Without those that this transaction has had already.
-    rows := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL AND batch > confiture._half_taken(%s, ''seen'', 0)) AS g'
-        ' LEFT JOIN ONLY %s AS t ON %s',
-        confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, real,
-        confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
-    EXECUTE format('CREATE VIEW %I.pull_%s (%s) AS %s', schema, p.id, key_names || (SELECT string_agg(', c' || a.attnum, '' ORDER BY a.attnum)
-        FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped), rows);
-    EXECUTE format('CREATE VIEW %I.fenced_%s AS SELECT r.* FROM confiture._with_latest_snapshot(%L) AS r (%s, %s)', schema, p.id, rows,
-        keys, (SELECT string_agg(format('c%s %s', a.attnum, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-            FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped));
-    EXECUTE format('ALTER TABLE %1$I.log_%2$s REPLICA IDENTITY FULL; ALTER TABLE %1$I.taken_%2$s REPLICA IDENTITY FULL', schema, p.id);
+    RETURN QUERY SELECT format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);
+    RETURN QUERY SELECT format('CREATE TRIGGER confiture_transition_door INSTEAD OF INSERT ON %I.door_%s'
+        ' FOR EACH ROW EXECUTE FUNCTION confiture._transition_door(%s)', schema, p.id,
+        (SELECT string_agg(quote_literal(c.name), ', ' ORDER BY c.n)
+         FROM (SELECT p.id::text, 0::bigint UNION ALL SELECT e.name, e.n FROM jsonb_array_elements_text(constants) WITH ORDINALITY AS e (name, n)) AS c (name, n)));
+    RETURN QUERY SELECT format('CREATE TABLE %I.log_%s (%s)', schema, p.id, keys);
+    RETURN QUERY SELECT format('CREATE TABLE %I.taken_%s (batch bigint NOT NULL, %s)', schema, p.id, keys);
+    -- Columns by their places: the source's stand-in has not had those that were dropped here.
+    RETURN QUERY SELECT format('CREATE VIEW %I.%s_%s AS SELECT r.* FROM confiture._as_owner(%L::regclass, %L, %L) AS r (%s, %s)', schema, v.name, p.id,
+            confiture._relation_name(p.source), rows, v.mode, keys,
+            (SELECT string_agg(format('c%s %s', c.place, c.type), ', ' ORDER BY c.place) FROM confiture._half_places(p.source) AS c))
+        FROM (VALUES ('pull', 'read'), ('fenced', 'latest')) AS v (name, mode);
+    RETURN QUERY SELECT format('ALTER TABLE %I.log_%s REPLICA IDENTITY FULL', schema, p.id);
+    RETURN QUERY SELECT format('ALTER TABLE %I.taken_%s REPLICA IDENTITY FULL', schema, p.id);
     -- The trigger of the capture runs as the owner of the table that is written.
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', schema, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
-    EXECUTE format('ALTER TABLE %I.log_%s OWNER TO %I', schema, p.id, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source)));
+    RETURN QUERY SELECT confiture._remote_give(schema, format('%I.log_%s', schema, p.id), owner);
+    RETURN QUERY SELECT format('GRANT SELECT ON %I.taken_%s TO %I', schema, p.id, owner);
+END
+$$;
+
+-- Makes it.
+CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, schema name, constants jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT s FROM confiture._half_equip_statements(p, schema, constants) AS s LOOP
+        EXECUTE statement;
+    END LOOP;
     UPDATE confiture.transition_table AS r
     SET target = to_regclass(format('%I.shape_%s', schema, p.id)), log = to_regclass(format('%I.log_%s', schema, p.id))
     WHERE r.id = p.id;
@@ -287,7 +321,7 @@ BEGIN
     FROM jsonb_to_recordset(argument -> 'tables') AS k (half integer, key jsonb)
     WHERE r.id = k.half AND r.transition = t.id;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        PERFORM confiture._half_equip(p, schema);
+        PERFORM confiture._half_equip(p, schema, (SELECT k.constants FROM jsonb_to_recordset(argument -> 'tables') AS k (half integer, constants jsonb) WHERE k.half = p.id));
         PERFORM confiture._transition_set_triggers(p.id, p.source, 'guard');
     END LOOP;
     IF t.state = 'planned' THEN
@@ -334,7 +368,8 @@ BEGIN
     FOR fk IN SELECT p.id, p.source, f.name, f.definition
             FROM confiture.transition_table AS p, jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text)
             WHERE p.transition = t.id ORDER BY p.ordinal, f.name LOOP
-        EXECUTE confiture._transition_definition(fk.source, fk.name, confiture._transition_unchecked(fk.definition));
+        PERFORM confiture._do_as_owner(fk.source,
+            confiture._transition_definition(fk.source, fk.name, confiture._transition_unchecked(fk.definition)));
     END LOOP;
     UPDATE confiture.transition_table AS p SET foreign_keys = '[]' WHERE p.transition = t.id;
     PERFORM confiture._transition_set_state(t.id, 'mirrored') WHERE t.state = 'captured';
@@ -353,7 +388,7 @@ DECLARE
 BEGIN
     FOR fk IN SELECT o.conname, o.conrelid FROM pg_constraint AS o JOIN confiture.transition_table AS p ON p.source = o.conrelid
             WHERE p.transition = t.id AND o.contype = 'f' AND NOT o.convalidated ORDER BY p.ordinal, o.conname LOOP
-        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(fk.conrelid), fk.conname);
+        PERFORM confiture._do_as_owner(fk.conrelid, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', confiture._relation_name(fk.conrelid), fk.conname));
     END LOOP;
     RETURN '{}';
 END
@@ -372,23 +407,17 @@ AS $$
 DECLARE
     t confiture.transition := confiture._half_get(argument);
     p confiture.transition_table;
-    query text;
-    answer jsonb;
+    result record;
 BEGIN
     SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
     WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
-    query := format('SELECT jsonb_build_object(''rows'', count(*), ''digest'', confiture._digest(ROW(%s))::text) FROM ONLY %s AS target WHERE %s',
+    SELECT d.* INTO result FROM confiture._digest_as_owner(p.source, format('SELECT %s FROM ONLY %s AS target WHERE %s',
         confiture._remote_digest_columns(p.source, 'target', ARRAY(SELECT jsonb_array_elements_text(argument -> 'columns'))),
         confiture._relation_name(p.source),
         confiture._transition_range(p, p.source_key, 'target',
             (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'lower', 'null')) AS e),
-            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'upper', 'null')) AS e)));
-    IF (argument ->> 'latest')::boolean THEN
-        SELECT r.answer INTO answer FROM confiture._with_latest_snapshot(query) AS r (answer jsonb);
-    ELSE
-        EXECUTE query INTO answer;
-    END IF;
-    RETURN answer;
+            (SELECT array_agg(e) FROM jsonb_array_elements_text(nullif(argument -> 'upper', 'null')) AS e))), (argument ->> 'latest')::boolean) AS d;
+    RETURN jsonb_build_object('rows', result.row_count, 'digest', result.digest::text);
 END
 $$;
 

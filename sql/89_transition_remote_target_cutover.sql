@@ -1,12 +1,12 @@
 -- Transitions to another server: the target's half from the cutover on, its ends, and the way in for all commands.
 
 -- Locks all tables of the half: a lock that does not come at once is given up.
-CREATE OR REPLACE FUNCTION confiture._half_lock(t confiture.transition) RETURNS void
+CREATE OR REPLACE FUNCTION confiture._half_lock(t confiture.transition, mode text DEFAULT 'ACCESS EXCLUSIVE') RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE (SELECT format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal))
+    EXECUTE (SELECT format('LOCK TABLE %s IN %s MODE', string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal), mode)
         FROM confiture.transition_table AS r WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL);
 END
 $$;
@@ -31,7 +31,7 @@ BEGIN
             JOIN confiture.transition_table AS p ON p.id = s.half AND p.transition = t.id
             JOIN pg_attribute AS a ON a.attrelid = p.source AND a.attname = s."column"
             JOIN pg_sequence AS e ON e.seqrelid = confiture._transition_sequence(p.source, a.attnum) LOOP
-        EXECUTE format('SELECT last_value, is_called FROM %s', confiture._relation_name(q.seqrelid)) INTO at;
+        at := confiture._transition_sequence_at(q.seqrelid);
         EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.seqrelid), q.increment, q.start);
         UPDATE confiture.transition_table AS p
         SET sequences = p.sequences || jsonb_build_array(jsonb_build_object('column', q."column", 'sequence', q.seqrelid, 'increment', q.seqincrement,
@@ -51,7 +51,6 @@ AS $$
 DECLARE
     t confiture.transition := confiture._half_get(argument);
     q record;
-    last bigint;
     sequences jsonb := '[]';
 BEGIN
     PERFORM confiture._half_lock(t);
@@ -60,8 +59,8 @@ BEGIN
     FOR q IN SELECT p.id, s.* FROM confiture.transition_table AS p,
                 jsonb_to_recordset(p.sequences) AS s ("column" text, sequence oid, increment bigint)
             WHERE p.transition = t.id LOOP
-        EXECUTE format('SELECT last_value FROM %s', confiture._relation_name(q.sequence)) INTO last;
-        sequences := sequences || jsonb_build_array(jsonb_build_object('half', q.id, 'column', q."column", 'last', last));
+        sequences := sequences || jsonb_build_array(jsonb_build_object('half', q.id, 'column', q."column",
+            'last', (confiture._transition_sequence_at(q.sequence)).last_value));
     END LOOP;
     PERFORM confiture._transition_set_state(t.id, 'mirrored');
     RETURN jsonb_build_object('sequences', sequences);
@@ -94,7 +93,6 @@ DECLARE
     batch bigint := seen;
     total bigint := 0;
     moved bigint;
-    take text;
     kept record;
     p confiture.transition_table;
     tables jsonb := '[]';
@@ -114,14 +112,11 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         log := confiture._relation_name(p.log);
         taken := format('%I.taken_%s', confiture._remote_schema(t.id), p.id);
-        take := format('WITH gone AS (DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*),'
-            ' kept AS (INSERT INTO %3$s SELECT %4$s, gone.* FROM gone RETURNING 1) SELECT count(*) FROM kept',
-            log, coalesce(argument ->> 'limit', 'ALL'), taken, batch + 1);
-        IF (argument ->> 'open')::boolean THEN
-            EXECUTE take INTO moved;
-        ELSE
-            SELECT r.n INTO moved FROM confiture._with_latest_snapshot(take) AS r (n bigint);
-        END IF;
+        EXECUTE format('INSERT INTO %s SELECT $1, gone.* FROM confiture._as_owner($2, $3, $4) AS gone (%s)', taken,
+            confiture._transition_key_columns(p.source, p.source_key))
+        USING batch + 1, p.log::oid, format('DELETE FROM %1$s AS l WHERE l.ctid = ANY (ARRAY(SELECT m.ctid FROM %1$s AS m LIMIT %2$s)) RETURNING l.*',
+            log, coalesce((argument ->> 'limit')::bigint::text, 'ALL')), CASE WHEN (argument ->> 'open')::boolean THEN 'write' ELSE 'latest' END;
+        GET DIAGNOSTICS moved = ROW_COUNT;
         total := total + moved;
         EXECUTE format('SELECT count(*) AS entries, coalesce(bool_or(k1 IS NULL), false) AS truncated FROM %s WHERE batch > $1', taken)
         INTO kept USING seen;
@@ -133,6 +128,39 @@ BEGIN
     PERFORM set_config(format('confiture_take.%s_%s', v.what, t.id), v.value::text, true)
     FROM (VALUES ('applied', applied), ('batch', batch), ('seen', seen)) AS v (what, value);
     RETURN jsonb_build_object('batch', batch, 'tables', tables);
+END
+$$;
+
+-- Command block: nobody writes until the end of the transaction.
+CREATE OR REPLACE FUNCTION confiture._half_block(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture._half_lock(confiture._half_get(argument), 'SHARE ROW EXCLUSIVE');
+    RETURN '{}';
+END
+$$;
+
+-- Command log: keys go to the log, as if their rows had been written just now.
+CREATE OR REPLACE FUNCTION confiture._half_log(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = 'postgres'
+SET extra_float_digits = 3
+SET timezone = 'UTC'
+AS $$
+DECLARE
+    t confiture.transition := confiture._half_get(argument);
+    p confiture.transition_table;
+BEGIN
+    SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
+    WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
+    PERFORM confiture._do_as_owner(p.log, format('INSERT INTO %s SELECT %s FROM jsonb_array_elements(%L) AS e (key)', confiture._relation_name(p.log),
+        (SELECT string_agg(format('(e.key ->> %s)::%s', a.attnum - 1, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+         FROM pg_attribute AS a WHERE a.attrelid = p.log AND a.attnum > 0), argument -> 'keys'));
+    RETURN '{}';
 END
 $$;
 
@@ -192,9 +220,13 @@ BEGIN
                 AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
             PERFORM confiture._transition_drop_triggers(p.source);
         END LOOP;
-        IF tables IS NOT NULL THEN
-            EXECUTE format('TRUNCATE %s', tables);
-        END IF;
+        -- Each is emptied as its owner, who may have triggers for that: without the foreign keys among them.
+        FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
+                AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
+            PERFORM confiture._transition_strip(confiture._half_own(p), 'foreign key');
+        END LOOP;
+        PERFORM confiture._do_as_owner(r.source, format('TRUNCATE %s', confiture._relation_name(r.source)))
+        FROM confiture.transition_table AS r WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL;
         -- Sequences are what they were before the first cutover.
         FOR q IN SELECT s.* FROM confiture.transition_table AS r, jsonb_to_recordset(r.sequences)
                     AS s (sequence oid, increment bigint, last_value bigint, is_called boolean)
@@ -210,7 +242,7 @@ BEGIN
         FOR fk IN SELECT r.source, f.name, f.definition
                 FROM confiture.transition_table AS r, jsonb_to_recordset(r.foreign_keys) AS f (name text, definition text)
                 WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
-            EXECUTE confiture._transition_definition(fk.source, fk.name, fk.definition);
+            PERFORM confiture._do_as_owner(fk.source, confiture._transition_definition(fk.source, fk.name, fk.definition));
         END LOOP;
         EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
     END IF;
@@ -242,6 +274,11 @@ BEGIN
         WHEN 'fence' THEN confiture._half_fence(given)
         WHEN 'close' THEN confiture._half_close(given)
         WHEN 'take' THEN confiture._half_take(given)
+        WHEN 'plan' THEN confiture._half_plan(given)
+        WHEN 'sample' THEN confiture._half_sample(given)
+        WHEN 'measure' THEN confiture._half_measure(given)
+        WHEN 'block' THEN confiture._half_block(given)
+        WHEN 'log' THEN confiture._half_log(given)
         WHEN 'contract' THEN confiture._half_contract(given)
         WHEN 'abort' THEN confiture._half_abort(given)
         END;

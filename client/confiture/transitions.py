@@ -79,9 +79,10 @@ class Transitions(db.OnConnection):
         ``watch`` is called twice a second meanwhile, in the caller's thread.
         """
         failure: list[ConfitureError] = []
+        ended = threading.Event()
         runner = threading.Thread(target=self._run, args=(name, until, failure))
         # A helper may fail on the very row on which the run does: the run says so.
-        others = [threading.Thread(target=_help, args=(each, name)) for each in helpers]
+        others = [threading.Thread(target=_help, args=(each, name, ended)) for each in helpers]
         for thread in (runner, *others):
             thread.start()
         try:
@@ -94,8 +95,10 @@ class Transitions(db.OnConnection):
                 connection.cancel()
             raise
         finally:
-            for thread in (runner, *others):
-                thread.join()
+            runner.join()
+            ended.set()
+            for connection, thread in zip(helpers, others, strict=True):
+                _end(connection, thread)
         if failure:
             raise failure[0]
         return self.status(name)
@@ -159,13 +162,22 @@ class Transitions(db.OnConnection):
         return db.fetch(self.connection, query, arguments)
 
 
-def _help(connection: db.Connection, name: str) -> None:
+def _help(connection: db.Connection, name: str, ended: threading.Event) -> None:
     """Copy along, once there is something to copy, until nothing is left."""
     try:
         while db.fetch(connection, "SELECT confiture.transition_status(%s) ->> 'state' AS state", (name,))[0][
             "state"
         ] in ("planned", "captured"):
-            threading.Event().wait(0.05)
+            if ended.wait(0.05):
+                return
         db.fetch(connection, "CALL confiture.transition_worker(%s)", (name,))
     except ConfitureError:
         return
+
+
+def _end(connection: db.Connection, thread: threading.Thread) -> None:
+    """End a helper when the run has ended: to another server, a worker would go on."""
+    thread.join(0.05)
+    while thread.is_alive():
+        connection.cancel()
+        thread.join(0.2)

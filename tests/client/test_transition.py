@@ -45,6 +45,7 @@ def state(confiture: Command) -> str:
 
 
 def test_the_way_there(confiture: Command, query: Query) -> None:
+    assert confiture("transition", "list").out == "No transitions.\n"
     create(confiture, "--option", "chunk_ms=5")
     assert "app.orders" in confiture("transition", "plan", "t").out
     assert confiture("transition", "plan", "t", "--format", "json").json["plan"][0]["step"] == "capture"
@@ -52,6 +53,9 @@ def test_the_way_there(confiture: Command, query: Query) -> None:
     assert result.code == 0, result.err
     assert result.out.startswith("t: validated\n")
     assert "3 000" in result.out
+    assert "Next: confiture transition cutover t\n" in result.out
+    copied = confiture("transition", "status", "t").out
+    assert copied == result.out, "the rate of a copy that has ended does not change"
     assert query("SELECT sum(cents) FROM app_v2.orders") == [(4501500,)]
     assert (
         confiture("transition", "cutover", "t", "--format", "json").json["transition"]["state"] == "cut_over"
@@ -189,3 +193,37 @@ def test_progress_moves_on_a_terminal(confiture: Command, query: Query) -> None:
     terminal.wait_for("rows/s")
     assert terminal.end() == 0
     assert "t: validated" in terminal.text
+
+
+def test_who_brings_over_what_is_written_to_another_server(
+    confiture: Command, database: str, query: Query
+) -> None:
+    query("DROP SCHEMA app_v2 CASCADE")
+    other = f"{database}_other"
+    with psycopg.connect(autocommit=True, dbname="postgres") as admin:
+        admin.execute(f'CREATE DATABASE "{other}"'.encode())
+        where = admin.info
+        try:
+            with psycopg.connect(autocommit=True, dbname=other) as target:
+                target.execute("CREATE EXTENSION confiture")
+                target.execute("CREATE SCHEMA app_v2")
+                target.execute("CREATE TABLE app_v2.orders (id bigint PRIMARY KEY, total numeric)")
+            query("CREATE EXTENSION postgres_fdw")
+            query(
+                "CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw"
+                f" OPTIONS (host '{where.host}', port '{where.port}', dbname '{other}')"
+            )
+            query(f"CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (user '{where.user}')")
+            move = ("migrate", "schema-to-schema", "--from", "app", "--to", "app_v2", "--server", "other")
+            result = confiture(*move, "--name", "t")
+            assert result.code == 0, result.err
+            assert "No background worker brings over what is written" in result.out
+            result = confiture("transition", "run", "t", "--background")
+            assert result.code == 0, result.err
+            assert "brings over what is written.\n" in result.out
+            assert "No background worker" not in result.out
+            assert confiture("transition", "stop", "t").code == 0
+            assert confiture("transition", "abort", "t").code == 0
+        finally:
+            query("DROP EXTENSION postgres_fdw CASCADE")
+            admin.execute(f'DROP DATABASE "{other}" WITH (FORCE)'.encode())

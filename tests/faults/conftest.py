@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from .pair import Pair, Target, as_postgres
 from .server import Connection, Server, until
 
 _numbers = itertools.count(1)
@@ -203,3 +207,56 @@ def server_session(database: Database) -> Iterator[Callable[[], Connection]]:
     yield session
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def target_server(server: Server) -> Iterator[Target]:
+    """Start a second server, configured as the first."""
+    with tempfile.TemporaryDirectory(prefix="cf.", dir="/tmp") as folder:
+        root = Path(folder)
+        if os.getuid() == 0:
+            as_owner = ["chown", "postgres", folder]
+            subprocess.run(as_owner, check=True)
+        root.chmod(0o755)
+        data = root / "data"
+        as_postgres(
+            "initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
+        )
+        configuration = (server.data / "postgresql.conf").read_text()
+        (data / "postgresql.conf").write_text(configuration.replace(f"'{server.data.parent}'", f"'{root}'"))
+        target = Target(data)
+        target.start()
+        yield target
+        target.stop()
+
+
+@pytest.fixture
+def pair(database: Database, target_server: Target) -> Iterator[Pair]:
+    """Make a database on each of the two servers."""
+    target_server.wait_ready()
+    both = Pair(database, target_server)
+    yield both
+    if not (target_server.data / "postmaster.pid").exists():
+        target_server.start()
+    target_server.wait_ready()
+    with target_server.connect() as connection:
+        connection.execute(f"DROP DATABASE {both.name} WITH (FORCE)")
+
+
+@contextmanager
+def small_tablespace(execute: Callable[[str], object], place: Path) -> Iterator[Callable[[str], None]]:
+    """Make tablespace small of a server, which is soon full; call what comes to give it another size."""
+    place.mkdir()
+    for folder in (place, *list(place.parents)[:3]):
+        folder.chmod(0o755)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("a small file system can't be mounted here")
+    try:
+        shutil.chown(place, "postgres")
+        execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+        yield lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", place], check=True)
+        execute("DROP SCHEMA app_new CASCADE")
+        execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

@@ -115,7 +115,7 @@ SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"orders": {"targe
     "columns": {"id": "no", "cents": "(total * 100)::bigint", "customer": "source.name", "mood": "mood::text"},
     "back": {"total": "cents / 100.0", "name": "customer", "mood": "mood::a.mood", "old": "''gone''"}}}}') IS NOT NULL AS made \gset
 SELECT is((SELECT columns FROM confiture.transition_table WHERE transition = (SELECT max(id) FROM confiture.transition)),
-    '{"id": "no", "cents": "(total * 100)::bigint", "customer": "source.name", "mood": "mood::text", "since": "''2020-01-01''::date", "Odd one": "\"Odd one\""}'::jsonb,
+    '{"id": "no", "cents": "(total * 100)::bigint", "customer": "name", "mood": "mood::text", "since": "''2020-01-01''::date", "Odd one": "\"Odd one\""}'::jsonb,
     'the mapping: given, of the same name, by default');
 CALL confiture.transition_run('t', 'captured');
 SELECT throws_ok('INSERT INTO b.orders_2 (cents) VALUES (1)', 'CF033', NULL, 'the target is not written before its time');

@@ -1,7 +1,7 @@
 -- Transitions to another server: what the target commits, and the source does not.
 -- The other server is this one, with another database.
 \ir lib/loopback.psql
-SELECT plan(28);
+SELECT plan(38);
 
 CREATE USER MAPPING FOR CURRENT_USER SERVER target;
 -- A session that calls a function, and whose COMMIT fails when postgres_fdw has committed: a temporary table
@@ -26,6 +26,23 @@ INSERT INTO a.items SELECT i, 'later' FROM generate_series(11, 20) AS i;
 UPDATE a.items SET name = 'changed' WHERE id = 1;
 SELECT throws_ok($$SELECT half('confiture.transition_rollback(''t'')')$$, '0A000', NULL, 'a rollback that only the target commits');
 SELECT is(confiture.transition_status('t') ->> 'state', 'cut_over', 'is none');
+SELECT throws_ok($$UPDATE a.items SET name = 'early' WHERE id = 2$$, 'CF033', NULL, 'but the target is closed');
+SELECT is_empty($$SELECT * FROM confiture.transition_validate('t')$$, 'a validation finds both sides equal');
+SELECT lives_ok($$UPDATE a.items SET name = 'changed' WHERE id = 1$$, 'and opens it again');
+-- A validation and repairs, first on the target only.
+INSERT INTO a.items VALUES (21, 'later');
+SELECT throws_ok($$SELECT half('confiture.transition_validate(''t'')')$$, '0A000', NULL, 'a validation that only the target commits');
+DELETE FROM a.items WHERE id = 21;
+SELECT is_empty($$SELECT * FROM confiture.transition_validate('t')$$, 'is repeated');
+SELECT dblink_exec(current_setting('test.here'), format('BEGIN; ALTER TABLE %1$s DISABLE TRIGGER confiture_transition; UPDATE %1$s SET name = ''odd'' WHERE id = 3;'
+    ' ALTER TABLE %1$s ENABLE ALWAYS TRIGGER confiture_transition; COMMIT', (SELECT source FROM confiture.transition_table))) AS written \gset
+SELECT throws_ok($$SELECT half('confiture.transition_repair(''t'', ''target'')')$$, '0A000', NULL, 'a repair that only the target commits');
+SELECT is((SELECT count(*) FROM confiture.transition_validate('t')), 0::bigint, 'is done by what comes next');
+SELECT there('BEGIN; ALTER TABLE b.items DISABLE TRIGGER confiture_transition; UPDATE b.items SET name = ''odd'' WHERE id = 3;'
+    ' ALTER TABLE b.items ENABLE ALWAYS TRIGGER confiture_transition; COMMIT');
+SELECT throws_ok($$SELECT half('confiture.transition_repair(''t'')')$$, '0A000', NULL, 'the other way round');
+SELECT is_empty($$SELECT * FROM confiture.transition_validate('t')$$, 'too');
+SELECT is((SELECT name FROM a.items WHERE id = 3), 'n3', 'the row is what it was');
 SELECT is(confiture.transition_rollback('t'), 'rolled_back', 'again');
 SELECT is((SELECT string_agg(id || ' ' || name, ', ' ORDER BY id) FROM a.items WHERE id NOT BETWEEN 2 AND 10),
     '1 changed, 11 later, 12 later, 13 later, 14 later, 15 later, 16 later, 17 later, 18 later, 19 later, 20 later', 'nothing is lost');

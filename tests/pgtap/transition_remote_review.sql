@@ -1,7 +1,8 @@
 -- Transitions to another server: a view that writes columns called as variables of its trigger, for roles
--- that may insert some columns only.
+-- that may insert some columns only; columns called as those of the change log, and columns that were dropped on
+-- either side; domains that do not allow NULL.
 \ir lib/loopback.psql
-SELECT plan(5);
+SELECT plan(11);
 CREATE USER MAPPING FOR CURRENT_USER SERVER target;
 CREATE ROLE review_writer;
 CREATE SCHEMA a;
@@ -28,6 +29,50 @@ SELECT lives_ok($$UPDATE a.t SET found = 3, r = 'three', tg_op = 'x', old = 'y' 
 SELECT lives_ok($$DELETE FROM a.t WHERE found = 2$$, 'in all commands');
 SELECT results_eq('SELECT found, r, tg_op, old FROM a.t', $$VALUES (3, 'three', 'x', 'y')$$, 'have arrived');
 SELECT confiture.transition_contract('t') IS NOT NULL AS contracted \gset
+
+-- The target has had columns that are gone, and the columns of the source are called as those of the log.
+CREATE SCHEMA c;
+CREATE TABLE c.t (gone int, k1 text, id int NOT NULL, g text, id2 int NOT NULL, k2 numeric, l int, PRIMARY KEY (id, id2));
+ALTER TABLE c.t DROP gone;
+INSERT INTO c.t SELECT 'k' || i, i, 'g', i, i, i FROM generate_series(1, 5) AS i;
+SELECT there($_$
+    CREATE SCHEMA d;
+    CREATE TABLE d.t (l int, gone int, id2 int NOT NULL, id int NOT NULL, also_gone text, k2 numeric, k1 text, g text, PRIMARY KEY (id, id2));
+    ALTER TABLE d.t DROP gone, DROP also_gone
+$_$);
+SELECT confiture.transition_create('c', 'c', 'd', server => 'target') > 0 AS created \gset
+SELECT confiture.transition_capture('c') IS NOT NULL AS captured \gset
+SELECT confiture.transition_copy('c') > 0 AS copied \gset
+INSERT INTO c.t VALUES ('six', 6, 'g', 6, 6, 6);
+UPDATE c.t SET k1 = 'changed', id2 = 22 WHERE id = 2;
+DELETE FROM c.t WHERE id = 1;
+CALL confiture.transition_run('c');
+SELECT is((SELECT count(*) FROM confiture.transition_validate('c')), 0::bigint, 'equal, with columns called as those of the log');
+SELECT is(confiture.transition_cutover('c'), 'cut_over', 'cut over');
+SELECT there($_$UPDATE d.t SET k1 = 'there', k2 = 7, l = 8 WHERE id = 3; DELETE FROM d.t WHERE id = 4; INSERT INTO d.t (id, id2, k1) VALUES (9, 9, 'nine')$_$);
+UPDATE c.t SET g = 'view' WHERE id = 5;
+SELECT is(confiture.transition_rollback('c'), 'rolled_back', 'the way back, from a table that has had more columns');
+SELECT results_eq('SELECT k1, id, g, id2, k2, l FROM c.t ORDER BY id', $$VALUES ('changed', 2, 'g', 22, 2::numeric, 2), ('there', 3, 'g', 3, 7, 8),
+    ('k5', 5, 'view', 5, 5, 5), ('six', 6, 'g', 6, 6, 6), ('nine', 9, NULL, 9, NULL, NULL)$$, 'brings all that was written');
+SELECT is(confiture.transition_abort('c'), 'aborted', 'aborted');
+
+-- A row that is gone is told of by its key and NULL.
+CREATE DOMAIN c.given AS int NOT NULL;
+CREATE TABLE c.u (id int PRIMARY KEY, v c.given);
+SELECT there('CREATE SCHEMA c; CREATE DOMAIN c.given AS int CHECK (VALUE IS NOT NULL); CREATE TABLE d.u (id int PRIMARY KEY, v c.given)');
+CREATE FUNCTION problems(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    detail text;
+BEGIN
+    EXECUTE statement;
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'CF030' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail;
+END $$;
+SELECT is(problems($$SELECT confiture.transition_create('u', 'c', 'd', '{"tables": {"u": {}}}', 'target')$$),
+    'd.u on server target: column v is of domain c.given, which does not allow NULL.',
+    'a domain that does not allow NULL, here or there');
 SELECT * FROM finish();
 DROP DATABASE :there WITH (FORCE);
 DROP OWNED BY review_writer;

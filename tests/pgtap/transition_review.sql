@@ -3,7 +3,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(31);
+SELECT plan(33);
 
 CREATE SCHEMA a;
 CREATE SCHEMA b;
@@ -107,6 +107,8 @@ RESET SESSION AUTHORIZATION;
 SELECT throws_ok(format('SELECT confiture._transition_index(p) FROM confiture.transition_table AS p WHERE p.transition = %s', :own), '42P17', NULL, 'what is run as an index, is one');
 SELECT throws_ok($$SELECT confiture._transition_definition('mine.b', NULL, 'CREATE INDEX ON a.t (v)')$$, '42P17', NULL, 'of that table');
 SELECT throws_ok($$SELECT confiture._transition_definition('mine.b', 'x', 'CHECK (true), OWNER TO postgres')$$, '42P17', NULL, 'a constraint is one too');
+SELECT throws_ok($$SELECT confiture._transition_definition('mine.b', NULL, 'CREATE INDEX ON mine.b (v) TABLESPACE pg_default')$$, '42P17', NULL, 'in no tablespace');
+SELECT throws_ok($$SELECT confiture._transition_definition('mine.b', 'x', 'UNIQUE (v) USING INDEX TABLESPACE pg_default')$$, '42P17', NULL, 'neither one of a constraint');
 SELECT is(confiture._transition_definition('mine.b', 'x', 'UNIQUE (v)'), 'ALTER TABLE mine.b ADD CONSTRAINT x UNIQUE (v)', 'and is added');
 -- Who may, goes on: here a superuser.
 CALL confiture.transition_run('e', 'mirrored');

@@ -18,6 +18,11 @@ OPTIONS = (
         "--swap", type=click.Choice(["rename", "schema"]), help="What the cutover does; default rename."
     ),
     click.option(
+        "--mode",
+        type=click.Choice(["asynchronous", "synchronous"]),
+        help="With --server: a worker writes there, or writers do; default asynchronous.",
+    ),
+    click.option(
         "--option", "options", multiple=True, metavar="NAME=VALUE", help="Another option: max_rate=5000."
     ),
 )
@@ -44,7 +49,7 @@ def with_move(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_mapping(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --from, --to, --mapping, --swap and --option."""
+    """Add --from, --to, --mapping, --swap, --mode and --option."""
     for option in reversed(OPTIONS):
         command = option(command)
     return command
@@ -66,9 +71,9 @@ def read_json(text: str | None, what: str) -> Any:
         raise UsageError(f"the {what} is not JSON: {problem}", hint="Write @ and a file, or JSON.") from None
 
 
-def read_options(texts: Sequence[str], swap: str | None) -> dict[str, Any]:
-    """Return the options of a transition."""
-    return dict(_option(each) for each in texts) | ({"swap": swap} if swap else {})
+def read_options(texts: Sequence[str], **named: str | None) -> dict[str, Any]:
+    """Return the options of a transition: those of --option, and those that have a flag of their own."""
+    return dict(_option(each) for each in texts) | {name: value for name, value in named.items() if value}
 
 
 def _option(text: str) -> tuple[str, Any]:

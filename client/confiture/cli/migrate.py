@@ -345,6 +345,7 @@ def schema_to_schema(
     target: str,
     mapping: str | None,
     swap: str | None,
+    mode: str | None,
     options: tuple[str, ...],
     name: str | None,
     server: str | None,
@@ -364,6 +365,7 @@ def schema_to_schema(
       confiture migrate schema-to-schema --from app --to app_v2
       confiture migrate schema-to-schema --from app --to app_v2 --mapping @mapping.json --jobs 2
       confiture migrate schema-to-schema --from app --to app_v2 --until contracted
+      confiture migrate schema-to-schema --from app --to app_v2 --server next --mode synchronous
     """
     from confiture.cli.moving import Move, Wanted, schema_to_schema
     from confiture.errors import UsageError
@@ -379,6 +381,6 @@ def schema_to_schema(
         target,
         read_json(mapping, "mapping"),
         server,
-        read_options(options, swap),
+        read_options(options, swap=swap, mode=mode),
     )
     schema_to_schema(session, wanted, Move(until, jobs, background))

@@ -55,6 +55,7 @@ def create(
     target: str,
     mapping: str | None,
     swap: str | None,
+    mode: str | None,
     options: tuple[str, ...],
     server: str | None,
 ) -> None:
@@ -67,6 +68,7 @@ def create(
       confiture transition create to_v2 --from app --to app_v2
       confiture transition create to_v2 --from app --to app_v2 --mapping @mapping.json
       confiture transition create to_v2 --from app --to app_v2 --swap schema --option max_rate=5000
+      confiture transition create to_v2 --from app --to app_v2 --server next --mode synchronous
     """
     _show(
         session,
@@ -75,7 +77,7 @@ def create(
             source,
             target,
             mapping=read_json(mapping, "mapping"),
-            options=read_options(options, swap),
+            options=read_options(options, swap=swap, mode=mode),
             server=server,
         ),
     )
@@ -264,8 +266,11 @@ def list_all(session: Session) -> None:
       confiture transition list
     """
     rows = _transitions(session).all()
-    session.terminal.table(
-        ("name", "from", "to", "state", "tables"),
-        [(r["name"], r["source_schema"], r["target_schema"], r["state"], str(r["tables"])) for r in rows],
-    )
+    if rows:
+        session.terminal.table(
+            ("name", "from", "to", "state", "tables"),
+            [(r["name"], r["source_schema"], r["target_schema"], r["state"], str(r["tables"])) for r in rows],
+        )
+    else:
+        session.terminal.line("No transitions.")
     session.terminal.document({"transitions": rows})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -14,6 +15,19 @@ Document = dict[str, Any]
 
 # Where lines can't move, how often there is one.
 LINE_SECONDS = 10.0
+
+# What can be done next, in words of the command line.
+NEXT = {
+    "planned": ("plan", "run"),
+    "captured": ("run",),
+    "copying": ("run",),
+    "catching_up": ("run",),
+    "mirrored": ("validate",),
+    "validated": ("cutover",),
+    "cut_over": ("contract", "rollback"),
+    "rolled_back": ("validate", "abort"),
+}
+FOLLOWING = ("mirrored", "validated", "cut_over", "rolled_back")
 
 
 def show_status(terminal: Terminal, status: Document) -> None:
@@ -34,9 +48,9 @@ def show_status(terminal: Terminal, status: Document) -> None:
             for each in status["tables"]
         ],
     )
-    for each in status["workers"]:
-        what = "drives" if each["drives"] else "copies"
-        terminal.line(f"In the background: process {each['pid']} {what}.")
+    if "side" in status:
+        _show_other_side(terminal, status)
+    _show_workers(terminal, status)
     failure = status["failure"]
     if failure:
         retried = "is tried again" if failure["retried"] else "has ended a background worker"
@@ -49,7 +63,39 @@ def show_status(terminal: Terminal, status: Document) -> None:
             f"In the way: process {each['pid']} ({each['user']}, {each['application_name'] or 'no name'})"
             f" holds {each['mode']} on {each['relation']}, {each['state']}."
         )
-    terminal.line(str(status["next"]))
+    terminal.line(_next(status))
+
+
+def _show_workers(terminal: Terminal, status: Document) -> None:
+    """Say what background workers do, or that one is missing."""
+    follows = status.get("side") == "source" and status["state"] in FOLLOWING
+    for each in status["workers"]:
+        what = "drives" if each["drives"] else "brings over what is written" if follows else "copies"
+        terminal.line(f"In the background: process {each['pid']} {what}.")
+    if follows and status["mode"] == "asynchronous" and not status["workers"]:
+        terminal.line(
+            "No background worker brings over what is written:"
+            f" confiture transition run {shlex.quote(status['name'])} --background, unless a session does.",
+            "yellow",
+        )
+
+
+def _next(status: Document) -> str:
+    """Return what can be done next."""
+    if status.get("side") == "target" or status["state"] not in NEXT:
+        return str(status["next"])
+    name = shlex.quote(status["name"])
+    return "Next: " + ", or ".join(f"confiture transition {step} {name}" for step in NEXT[status["state"]])
+
+
+def _show_other_side(terminal: Terminal, status: Document) -> None:
+    """Show where the other side is, who writes it, and what keeps the worker from that."""
+    if status["side"] == "source":
+        terminal.line(f"On server {status['server']} ({status['peer']}), {status['mode']}.")
+    else:
+        terminal.line(f"From another server ({status['peer']}).")
+    if status["problem"]:
+        terminal.line(f"Tried again each second: {status['problem']}", "bold red")
 
 
 class Progress:

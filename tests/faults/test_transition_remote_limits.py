@@ -1,0 +1,123 @@
+"""Transitions to another server at their limits: a full disk there, a transaction here that does not end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from .conftest import small_tablespace
+from .load import TABLE
+from .pair import TRACES, Pair, traces
+from .server import Connection, until
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """Where the small disk is."""
+    return tmp_path / "disk"
+
+
+@pytest.fixture
+def small_disk(pair: Pair, disk: Path) -> Iterator[Callable[[str], None]]:
+    """Make tablespace small on the target."""
+    with small_tablespace(pair.target_execute, disk) as resize:
+        yield resize
+
+
+def fill_up(disk: Path) -> Path:
+    """Leave no room; return the file that takes it."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, pytest.raises(OSError):
+        while True:
+            file.write(bytes(4096))
+    return ballast
+
+
+def failure(pair: Pair) -> object:
+    """The error that a background worker has left."""
+    return pair.source.value("SELECT confiture.transition_status('t') #>> '{failure,sqlstate}'")
+
+
+def test_a_full_disk_under_the_target(pair: Pair, small_disk: Callable[[str], None], disk: Path) -> None:
+    """Writers do not notice; copy and worker stop, say where there is no room, and go on when there is."""
+    pair.prepare(rows=8000, target=f"{TABLE} TABLESPACE small", options='{"chunk_ms": 20}')
+    judge = pair.load(rows=8000)
+    with judge.running():
+        with pytest.raises(psycopg.errors.DiskFull) as problem:
+            pair.go("validated")
+        assert str(problem.value).startswith("the target of transition 't' has no room: ")
+        assert "No space left on device" in str(problem.value)
+        assert "of server target" in (problem.value.diag.message_hint or "")
+        assert "$1000" not in (problem.value.diag.context or "")
+        assert pair.state() == "copying"
+        judge.wait(3)
+        pair.source.execute("SELECT confiture.transition_start('t')")
+        until(lambda: failure(pair) is not None, "the background worker tells of it")
+        assert failure(pair) == "53100"
+        small_disk("100m")
+        pair.go("validated")
+        ballast = fill_up(disk)
+        pair.source.execute("SELECT confiture.transition_start('t')")
+        until(lambda: failure(pair) is not None, "what is written meanwhile does not fit")
+        assert failure(pair) == "53100"
+        judge.wait(3)
+        assert int(str(pair.lag())) > 0
+        assert pair.state() == "validated"
+        ballast.unlink()
+        judge.wait(3)
+    assert judge.errors == []
+    pair.check_both(judge)
+    assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
+    pair.source.execute("SELECT confiture.transition_abort('t')")
+
+
+@pytest.fixture
+def idle(pair: Pair) -> Iterator[Connection]:
+    """A session that is idle in a transaction for the whole test."""
+    connection = pair.source.server.connect(pair.name, name="the sleeper")
+    yield connection
+    connection.close()
+
+
+def test_an_idle_session_is_named(pair: Pair, idle: Connection) -> None:
+    """The cutover gives up by its limit, names who is in the way, and changes nothing on either server."""
+    options = '{"lock_retries": 2, "lock_timeout": "20ms", "chunk_ms": 5}'
+    pair.prepare(options=options)
+    pair.source.execute("SELECT confiture.transition_abort('t')")
+    before = traces(pair)
+    pair.create(options)
+    idle.execute("BEGIN; SELECT count(*) FROM app.items")
+    judge = pair.load()
+    with judge.running():
+        with pair.worker():
+            pair.go_on("validated")
+            open_before = pair.target_execute(TRACES)
+            with pytest.raises(psycopg.Error) as problem:
+                pair.source.execute("SELECT confiture.transition_cutover('t')")
+            assert problem.value.sqlstate == "CF036"
+            detail = problem.value.diag.message_detail or ""
+            for part in ("the sleeper", "idle in transaction", str(idle.info.backend_pid), "app.items"):
+                assert part in detail
+            assert pair.state() == "validated"
+            # Nothing of the cutover is left, here or there: nobody but the transition may write the target.
+            assert pair.target_execute(TRACES) == open_before
+            kind = "SELECT relkind::text FROM pg_class WHERE oid = 'app.items'::regclass"
+            assert pair.source.value(kind) == "r"
+            with pair.server.connect(pair.name) as there, pytest.raises(psycopg.Error) as problem:
+                there.execute("DELETE FROM app_new.items")
+            assert problem.value.sqlstate == "CF033"
+            judge.wait(5)
+            assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
+        with pytest.raises(psycopg.Error) as problem:
+            pair.source.execute("SELECT confiture.transition_abort('t')")
+        assert problem.value.sqlstate == "CF036"
+        assert "the sleeper" in (problem.value.diag.message_detail or "")
+        assert pair.state() == "validated"
+        idle.execute("COMMIT")
+        pair.source.execute("SELECT confiture.transition_abort('t')")
+        assert traces(pair) == before
+    assert judge.errors == []
+    assert judge.damages(pair.source.connection, "app.items") == []
