@@ -129,6 +129,7 @@ struct CfdFact
 	bool dropped;	  /* of the source: it goes, maybe to come back */
 	bool created;	  /* of the target: it is made */
 	CfdFact *ousts;	  /* of the target: what, under another name, goes in its place */
+	bool loose;		  /* a partition that leaves its table before that is dropped, and stays */
 	bool said;		  /* of a constraint: it was made with its column */
 	bool moved; /* it is made anew beside the old one, or altered to go along: differ_move.c */
 	const char *aside;	 /* of the source: its name until it is dropped, when another has its own */
@@ -411,9 +412,16 @@ extern const CfdKind cfd_publication_kinds[];  /* publication and its parts */
 extern const CfdKind cfd_subscription_kinds[]; /* subscription */
 
 /* differ_table.c */
+extern bool cfd_stays_child(const CfdFact *table, const char *parent);
+
+/* differ_partition.c */
+extern bool cfd_is_attached(const CfdFact *old, const CfdFact *new);
 extern bool cfd_attaches(const CfdFact *table);
 extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
-extern bool cfd_stays_child(const CfdFact *table, const char *parent);
+extern bool cfd_partition_leaves(CfdPlan *plan, CfdFact *old, CfdFact *new);
+extern void cfd_leave_table(CfdPlan *plan, CfdFact *old, CfdFact *new);
+extern bool cfd_is_referred_to(CfdPlan *plan, const CfdFact *table);
+extern bool cfd_loses_rows(const CfdFact *table);
 
 /* differ_column.c, also used by tables */
 extern bool cfd_has_identity(const CfdFact *column);
@@ -439,7 +447,8 @@ extern void cfd_order_not_null(const CfdFact *fact);
 extern bool cfd_type_changes(const CfdFact *old, const CfdFact *new);
 extern bool cfd_is_widening(const char *old_type, const char *new_type);
 extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
-extern void cfd_check_partition_key(const CfdFact *old);
+extern bool cfd_is_partition_key(const CfdFact *column);
+extern void cfd_remake_partitioned(CfdPlan *plan, CfdFact *old);
 extern void cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new);
 
 /* differ_column_default.c */

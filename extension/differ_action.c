@@ -96,6 +96,10 @@ taken_by(const CfdPlan *plan, const CfdFact *fact)
 
 		if (!depend->fact->dropped || cfd_is_loose(fact, depend->fact))
 			continue;
+		/* What a partition keeps when it leaves its table does not go with that. */
+		if (fact->parent && fact->parent->loose && fact->kind == depend->fact->kind &&
+			!cfd_is(fact, "trigger"))
+			continue;
 		if (depend->how != CFD_NORMAL || cfd_is_support(fact, depend->fact))
 			return depend->fact;
 	}

@@ -70,6 +70,25 @@ detaches(const CfdFact *dependent, const CfdFact *gone)
 		   !cfd_needs(dependent->twin, gone->twin ? gone->twin->identity : gone->identity);
 }
 
+/*
+ * A partition has rows, its table has none: when the table goes, or is made anew, the partition leaves
+ * it before and stays, with its indexes and constraints.
+ */
+static bool
+stays_without(CfdFact *dependent, const CfdFact *gone)
+{
+	if (dependent->twin == NULL || dependent->kind != dependent->twin->kind)
+		return false;
+	if (cfd_has(gone, "partition_by") && cfd_has(dependent, "partition_of") &&
+		strcmp(cfd_text(dependent, "partition_of"), cfd_table(gone)) == 0)
+	{
+		dependent->loose = dependent->twin->loose = true;
+		return true;
+	}
+	return dependent->kind == gone->kind && dependent->parent && dependent->parent->loose &&
+		   (cfd_is(dependent, "index") || cfd_is(dependent, "constraint"));
+}
+
 /* Lets go what can't stay without a fact, and what is a part of it. */
 static void
 follow(CfdPlan *plan, CfdFact *gone)
@@ -82,7 +101,7 @@ follow(CfdPlan *plan, CfdFact *gone)
 	{
 		CfdFact *dependent = ((CfdDepend *) lfirst(lc))->fact;
 
-		if (!dependent->dropped && !detaches(dependent, gone) &&
+		if (!dependent->dropped && !stays_without(dependent, gone) && !detaches(dependent, gone) &&
 			!cfd_follow_move(plan, dependent, gone))
 			cfd_drop(plan, dependent, gone->identity);
 	}

@@ -308,7 +308,8 @@ compare_columns(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		return CFD_REPLACE;
 	if (cfd_type_changes(old, new))
 	{
-		cfd_check_partition_key(old);
+		if (cfd_is_partition_key(old))
+			cfd_remake_partitioned(plan, old);
 		cfd_disturb(plan, old);
 	}
 	return CFD_ALTER;
@@ -355,7 +356,8 @@ set_not_null(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	cfd_hazard(plan, "may fail: %s may have NULLs", new->identity);
 	if (cfd_is_checked(new))
 		plan->hazards = NIL;
-	else if (plan->online && !cfd_is(table, "foreign table") && !cfd_type_changes(old, new))
+	else if (plan->online && !cfd_is(table, "foreign table") && !cfd_is_new(table) &&
+			 !cfd_type_changes(old, new))
 	{
 		cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, table,
 						"ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID", check, cfd_part(new));
@@ -445,8 +447,8 @@ alter_column(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static bool
 column_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return plan->online && old && new && cfd_of_table(new) && gets_not_null(old, new) &&
-		   !cfd_type_changes(old, new) && !cfd_is_checked(new);
+	return plan->online && old && new && cfd_of_table(new) && !cfd_is_new(new->parent) &&
+		   gets_not_null(old, new) && !cfd_type_changes(old, new) && !cfd_is_checked(new);
 }
 
 const CfdKind cfd_column_kinds[] = {{.name = "column",

@@ -43,23 +43,63 @@ cfd_disturb(CfdPlan *plan, CfdFact *old)
 			cfd_drop(plan, (CfdFact *) lfirst(lc), old->identity);
 }
 
-/* PostgreSQL changes no column by which rows are put into partitions. */
-void
-cfd_check_partition_key(const CfdFact *old)
+/* Whether a column is in the partition key of its table: PostgreSQL notes it so. */
+bool
+cfd_is_partition_key(const CfdFact *column)
 {
 	ListCell *lc;
 
-	foreach (lc, old->depends)
+	foreach (lc, column->depends)
 	{
-		CfdDepend *depend = (CfdDepend *) lfirst(lc);
+		const CfdDepend *depend = (const CfdDepend *) lfirst(lc);
 
-		if (depend->fact == old->parent && depend->how == CFD_INTERNAL &&
-			cfd_has(old->parent, "partition_by"))
-			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("the type of %s can't be changed: it is in the partition key",
-						   old->identity),
-					errhint("Make another partitioned table, and move the rows to it."));
+		if (depend->fact == column->parent && depend->how == CFD_INTERNAL &&
+			cfd_has(column->parent, "partition_by"))
+			return true;
 	}
+	return false;
+}
+
+/* The sequence that goes with a table, with its position; or NULL. */
+static CfdFact *
+sequence_of(const CfdFact *table)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, table->children)
+		foreach (ld, ((CfdFact *) lfirst(lc))->dependents)
+		{
+			const CfdDepend *depend = (const CfdDepend *) lfirst(ld);
+
+			if (cfd_is(depend->fact, "sequence") && depend->how != CFD_NORMAL)
+				return depend->fact;
+		}
+	return NULL;
+}
+
+/*
+ * PostgreSQL changes no column by which rows are put into partitions. A partitioned table has no rows
+ * itself: it is made anew, and the partitions, which have them, leave it before and come back.
+ */
+void
+cfd_remake_partitioned(CfdPlan *plan, CfdFact *old)
+{
+	CfdFact *table = old->parent;
+	const CfdFact *sequence = sequence_of(table);
+
+	if (sequence)
+		ereport(
+			ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			errmsg("the type of %s can't be changed: it is in the partition key", old->identity),
+			errdetail(
+				"The table would have to be made anew, and %s goes with it, with its position.",
+				sequence->identity),
+			errhint(
+				"Let a sequence that no column owns give the numbers (DROP IDENTITY, or ALTER SEQUENCE "
+				"... OWNED BY NONE, and a default with nextval()); or make another partitioned table, "
+				"and move the rows to it."));
+	cfd_drop(plan, table, old->identity);
 }
 
 /* Whether the server can tell that values need not be touched for another type. */

@@ -22,11 +22,14 @@ cfd_is(const CfdFact *fact, const char *kind)
 	return fact && strcmp(fact->kind->name, kind) == 0;
 }
 
-/* Whether a relation exists only since this plan: nobody waits for a lock on it. */
+/*
+ * Whether nobody waits for a lock on a relation: it exists only since this plan, or it is a partition
+ * without its table, which comes back.
+ */
 bool
 cfd_is_new(const CfdFact *fact)
 {
-	return fact->created;
+	return fact->created || (fact->loose && cfd_has(fact, "partition_of"));
 }
 
 /* Tells whether an identity is like one of the patterns. */

@@ -232,13 +232,8 @@ move_column(CfdPlan *plan, CfdFact *column, CfdFact *gone)
 		if (cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0)
 			cfd_drop(plan, fact, column->identity);
 	}
-	/* PostgreSQL notes the columns of a partition key so. */
-	foreach (lc, column->depends)
-		if (((CfdDepend *) lfirst(lc))->fact == column->parent)
-			ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					errmsg("%s can't be made anew while the partition key of %s uses it",
-						   gone->identity, column->parent->identity),
-					errhint("Make another table, and move the rows to it."));
+	if (cfd_is_partition_key(column))
+		cfd_remake_partitioned(plan, column);
 }
 
 /*

@@ -252,7 +252,7 @@ cfd_stays_child(const CfdFact *table, const char *parent)
 	char *after;
 	int kept;
 
-	if (other == NULL || table->created || other->created)
+	if (other == NULL || table->created || other->created || table->loose)
 		return false;
 	before = cfd_text(table, "partition_of");
 	after = cfd_text(other, "partition_of");
@@ -275,7 +275,7 @@ alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		CfdFact *parent =
 			cfd_find(plan->source, psprintf("table %s", cfd_text(old, "partition_of")));
 
-		if (parent == NULL || !parent->dropped)
+		if (parent == NULL || !parent->dropped || old->loose)
 			cfd_emit(plan, new, "alter", 0,
 					 cfd_lock("ACCESS EXCLUSIVE", cfd_text(old, "partition_of")),
 					 "ALTER TABLE %s DETACH PARTITION %s", cfd_text(old, "partition_of"),
@@ -353,47 +353,6 @@ cfd_names_index(CfdFact *old, CfdFact *new, const char *key)
 }
 
 static bool
-attaches(const CfdFact *old, const CfdFact *new)
-{
-	return cfd_has(new, "partition_of") && (old == NULL || !cfd_equal(old, new, "partition_of") ||
-											!cfd_equal(old, new, "partition_bound"));
-}
-
-/* Whether a table of the target is attached to another one by the plan. */
-bool
-cfd_attaches(const CfdFact *table)
-{
-	return attaches(table->created ? NULL : table->twin, table);
-}
-
-/*
- * Whether the indexes of a partition are attached along with it: the index of its table
- * is there before.
- */
-bool
-cfd_attaches_all(const CfdFact *table, const CfdFact *whole)
-{
-	return cfd_attaches(table) && !whole->created;
-}
-
-/* Whether a partition gets other bounds in the same table. */
-static bool
-table_leaves(CfdPlan *plan, CfdFact *old, CfdFact *new)
-{
-	return cfd_has(new, "partition_of") && cfd_equal(old, new, "partition_of") &&
-		   !cfd_equal(old, new, "partition_bound");
-}
-
-static void
-leave_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
-{
-	const char *parent = cfd_text(old, "partition_of");
-
-	cfd_emit(plan, new, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", parent),
-			 "ALTER TABLE %s DETACH PARTITION %s", parent, cfd_table(new));
-}
-
-static bool
 gets_parents(CfdFact *old, CfdFact *new)
 {
 	return old && parents_kept(old, new) < list_length(cfd_list(new, "inherits"));
@@ -403,7 +362,7 @@ gets_parents(CfdFact *old, CfdFact *new)
 static bool
 table_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	return attaches(old, new) || gets_parents(old, new) || (old && new->moved) ||
+	return cfd_is_attached(old, new) || gets_parents(old, new) || (old && new->moved) ||
 		   cfd_names_index(old, new, "replica_identity_index") ||
 		   cfd_names_index(old, new, "cluster_on") ||
 		   (old == NULL && cfd_has(new, "replica_identity") && !cfd_is(new, "foreign table"));
@@ -412,7 +371,7 @@ table_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	if (attaches(old, new))
+	if (cfd_is_attached(old, new))
 	{
 		const char *parent = cfd_text(new, "partition_of");
 
@@ -441,26 +400,6 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 						cfd_quote(cfd_text(new, "cluster_on")));
 }
 
-/* Whether foreign keys refer to a table, or to one that it is a partition of. */
-static bool
-is_referred_to(CfdPlan *plan, const CfdFact *table)
-{
-	char *whole = cfd_text(table, "partition_of");
-	CfdFact *parent = whole ? cfd_find(plan->source, psprintf("table %s", whole)) : NULL;
-	ListCell *lc;
-	ListCell *ld;
-
-	foreach (lc, table->children)
-		foreach (ld, ((CfdFact *) lfirst(lc))->dependents)
-		{
-			CfdFact *fact = ((CfdDepend *) lfirst(ld))->fact;
-
-			if (cfd_is(fact, "constraint") && strcmp(cfd_text(fact, "type"), "foreign key") == 0)
-				return true;
-		}
-	return parent && is_referred_to(plan, parent);
-}
-
 static void
 drop_table(CfdPlan *plan, CfdFact *fact)
 {
@@ -469,11 +408,11 @@ drop_table(CfdPlan *plan, CfdFact *fact)
 	CfdFact *table = whole ? cfd_find(plan->source, psprintf("table %s", whole)) : NULL;
 
 	/* A partition of a table that foreign keys refer to can't just be dropped. */
-	if (table && !table->dropped && is_referred_to(plan, table))
+	if (table && !table->dropped && cfd_is_referred_to(plan, table))
 		cfd_emit(plan, fact, "drop", 0, cfd_lock("ACCESS EXCLUSIVE", whole),
 				 "ALTER TABLE %s DETACH PARTITION %s", whole, cfd_table(fact));
 
-	if (!foreign)
+	if (cfd_loses_rows(fact))
 		cfd_hazard(plan, "data loss: all rows of %s", fact->identity);
 	cfd_hint_rename(plan, fact);
 	if (fact->twin)
@@ -489,8 +428,8 @@ const CfdKind cfd_table_kinds[] = {{.name = "table",
 									.create = create_table,
 									.alter = alter_table,
 									.drop = drop_table,
-									.leaves = table_leaves,
-									.leave = leave_table,
+									.leaves = cfd_partition_leaves,
+									.leave = cfd_leave_table,
 									.finishes = table_finishes,
 									.finish = finish_table},
 								   {.name = "foreign table",
@@ -500,8 +439,8 @@ const CfdKind cfd_table_kinds[] = {{.name = "table",
 									.create = create_table,
 									.alter = alter_table,
 									.drop = drop_table,
-									.leaves = table_leaves,
-									.leave = leave_table,
+									.leaves = cfd_partition_leaves,
+									.leave = cfd_leave_table,
 									.finishes = table_finishes,
 									.finish = finish_table},
 								   {0}};

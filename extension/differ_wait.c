@@ -86,6 +86,16 @@ is_needed_later(const CfdFact *fact, const CfdFact *needed)
 	return fact->created && (cfd_is_loose(fact, needed) || cfd_is_support(needed, fact));
 }
 
+/* Whether a partition has left a table, and comes back to it only at last: it changes without that. */
+static bool
+is_apart(const CfdFact *fact, const CfdFact *table)
+{
+	char *whole = fact->loose ? cfd_text(fact, "partition_of") : NULL;
+
+	return whole && (fact->leave || (fact->twin && fact->twin->leave)) && cfd_is(table, "table") &&
+		   strcmp(whole, cfd_table(table)) == 0;
+}
+
 /* What is made or changed comes after all that it needs. */
 static void
 wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
@@ -114,7 +124,7 @@ wait_for_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 				cfd_wait(action, needed->alter);
 			continue;
 		}
-		if (is_needed_later(fact, needed) || needed == whole)
+		if (is_needed_later(fact, needed) || needed == whole || is_apart(fact, needed))
 			continue;
 		cfd_wait(action, provider_for(fact, needed));
 		if (type && strcmp(type, "foreign key") == 0 &&
@@ -177,7 +187,8 @@ leave_needs(CfdAction *action, const CfdFact *old)
 	ListCell *lc;
 
 	foreach (lc, old->depends)
-		cfd_wait(((CfdDepend *) lfirst(lc))->fact->drop, action);
+		if (!is_apart(old, ((CfdDepend *) lfirst(lc))->fact))
+			cfd_wait(((CfdDepend *) lfirst(lc))->fact->drop, action);
 }
 
 /* The partitions that go are gone before an index of one that stays is attached. */
@@ -257,6 +268,46 @@ wait_for_parts_of(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 		wait_for_partitions(action, fact);
 }
 
+/* Whoever refers to a table refers to its partitions: he is gone before one can leave. */
+static void
+wait_for_referrers(CfdAction *action, const CfdFact *table)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, cfd_has(table, "partition_by") ? table->children : NIL)
+		foreach (ld, ((CfdFact *) lfirst(lc))->dependents)
+		{
+			CfdFact *fact = ((CfdDepend *) lfirst(ld))->fact;
+
+			if (cfd_is(fact, "constraint") && fact->parent != table &&
+				strcmp(cfd_text(fact, "type"), "foreign key") == 0 &&
+				cfd_whole_key(fact) != (CfdFact *) lfirst(lc))
+				cfd_wait(action, fact->drop);
+		}
+}
+
+/* A partition whose table is made anew leaves before that goes, and before anything of it changes. */
+static void
+leave_first(CfdAction *action, const CfdFact *fact)
+{
+	ListCell *lc;
+
+	foreach (lc, fact->children)
+		cfd_wait(cfd_provider((CfdFact *) lfirst(lc)), action);
+	foreach (lc, fact->twin->children)
+		cfd_wait(((CfdFact *) lfirst(lc))->drop, action);
+	foreach (lc, fact->twin->depends)
+	{
+		const CfdFact *table = ((CfdDepend *) lfirst(lc))->fact;
+
+		cfd_wait(table->drop, action);
+		wait_for_referrers(action, table);
+	}
+	cfd_wait(fact->alter, action);
+	cfd_wait(fact->finish, action);
+}
+
 /*
  * A partition leaves its table when both are, column by column, what they will be: as long
  * as it belongs to it, it changes with it. All have left before others are attached.
@@ -267,6 +318,11 @@ wait_to_leave(CfdAction *action, const CfdFact *fact)
 	CfdFact *old = fact->twin;
 	ListCell *lc;
 
+	if (fact->loose)
+	{
+		leave_first(action, fact);
+		return;
+	}
 	cfd_wait(action, cfd_provider(fact));
 	foreach (lc, fact->children)
 		cfd_wait(action, cfd_provider((CfdFact *) lfirst(lc)));
@@ -324,6 +380,7 @@ cfd_link_actions(CfdPlan *plan)
 {
 	ListCell *lc;
 	ListCell *lm;
+	ListCell *lp;
 
 	foreach (lc, plan->actions)
 	{
@@ -352,9 +409,12 @@ cfd_link_actions(CfdPlan *plan)
 				case CFD_ALTER_IT:
 					wait_for_needs(plan, action, fact);
 					leave_needs(action, fact->twin);
+					if (fact->loose)
+						foreach (lp, fact->twin->depends)
+							wait_for_referrers(action, ((CfdDepend *) lfirst(lp))->fact);
 					break;
 				case CFD_LEAVE:
-					if (cfd_is(fact, "table"))
+					if (cfd_is(fact, "table") || fact->loose)
 						wait_to_leave(action, fact);
 					else
 					{

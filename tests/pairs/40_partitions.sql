@@ -112,11 +112,12 @@ CREATE TABLE u (id integer) PARTITION BY LIST (id);
 CREATE TABLE p PARTITION OF u FOR VALUES IN (1);
 
 -- pair: partition_key
--- expect: hazard data loss
--- expect: remade table public.t*
--- expect back: remade table public.t*
--- expect: remade column public.t*
--- expect back: remade column public.t*
+-- expect: no hazard data loss
+-- expect: kept table public.t_1
+-- expect: remade table public.t
+-- expect back: remade table public.t
+-- expect: remade column public.t.*
+-- expect back: remade column public.t.*
 -- from:
 CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
 CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
@@ -338,7 +339,8 @@ CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);
 CREATE INDEX i ON t (a);
 
 -- pair: partition_by_enum_with_a_new_value
--- expect back: refused partition key
+-- expect back: remade table public.t
+-- expect back: remade column public.t.*
 -- from:
 CREATE TYPE e AS ENUM ('a', 'b');
 CREATE TABLE t (x e) PARTITION BY LIST (x);
@@ -350,7 +352,11 @@ CREATE TABLE t_a PARTITION OF t FOR VALUES IN ('a');
 CREATE TABLE t_c PARTITION OF t FOR VALUES IN ('c');
 
 -- pair: partition_key_column_of_another_type
--- expect: refused partition key
+-- expect: kept table public.t_1
+-- expect: remade table public.t
+-- expect: remade column public.t.*
+-- expect back: remade table public.t
+-- expect back: remade column public.t.*
 -- from:
 CREATE TABLE t (id integer, a text) PARTITION BY LIST (id);
 CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1);

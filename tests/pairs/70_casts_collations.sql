@@ -23,7 +23,7 @@ CREATE CAST (e AS integer) WITH INOUT AS IMPLICIT;
 COMMENT ON CAST (text AS e) IS 'stays';
 
 -- pair: cast_binary
--- server: before 18
+-- server: before 17
 -- from:
 CREATE TYPE a AS (x integer);
 CREATE TYPE b AS RANGE (subtype = integer);

@@ -7,7 +7,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS confiture;
 \ir lib/failure.psql
 
-SELECT plan(30);
+SELECT plan(31);
 
 -- The snapshot of a schema s that a script makes; nothing of it stays.
 CREATE FUNCTION pg_temp.shot(script text) RETURNS jsonb
@@ -77,10 +77,15 @@ SELECT results_eq($$ SELECT * FROM pg_temp.statements(
         $q$ CREATE TYPE s.e AS ENUM ('a', 'b'); CREATE TABLE s.t (x s.e); CREATE TYPE s.e_old AS ENUM () $q$,
         $q$ CREATE TYPE s.e AS ENUM ('b'); CREATE TABLE s.t (x s.e); CREATE TYPE s.e_old AS ENUM () $q$) LIMIT 1 $$,
     $$ VALUES ('ALTER TYPE s.e RENAME TO e_old2') $$, 'the name aside is one that nothing has');
+SELECT results_eq($$ SELECT statement FROM pg_temp.plan(
+        $q$ CREATE TYPE s.e AS ENUM ('a', 'b'); CREATE TABLE s.t (x s.e) PARTITION BY LIST (x); CREATE TABLE s.t_a PARTITION OF s.t FOR VALUES IN ('a') $q$,
+        $q$ CREATE TYPE s.e AS ENUM ('a'); CREATE TABLE s.t (x s.e) PARTITION BY LIST (x); CREATE TABLE s.t_a PARTITION OF s.t FOR VALUES IN ('a') $q$)
+        AS p WHERE statement ~ 'TABLE s[.]t( |$)' $$,
+    $$ VALUES ('ALTER TABLE s.t DETACH PARTITION s.t_a'), ('DROP TABLE s.t'), (E'CREATE TABLE s.t (\n    x s.e\n) PARTITION BY LIST (x)') $$,
+    'partitions leave a table whose partition key has another type');
 SELECT is(pg_temp.refusal($$ SELECT pg_temp.plan(
-        $q$ CREATE TYPE s.e AS ENUM ('a', 'b'); CREATE TABLE s.t (x s.e) PARTITION BY LIST (x) $q$,
-        $q$ CREATE TYPE s.e AS ENUM ('b'); CREATE TABLE s.t (x s.e) PARTITION BY LIST (x) $q$) $$),
-    '0A000: type s.e can''t be made anew while the partition key of table s.t uses it', 'a partition key can''t be moved');
+        $q$ CREATE TABLE s.t (x integer, y serial) PARTITION BY LIST (x) $q$, $q$ CREATE TABLE s.t (x bigint, y serial) PARTITION BY LIST (x) $q$) $$),
+    '0A000: the type of column s.t.x can''t be changed: it is in the partition key', 'which is refused where a sequence would go with it');
 SELECT ok(NOT EXISTS (SELECT FROM pg_temp.plan(
         $q$ CREATE TYPE s.e AS ENUM ('a', 'b'); CREATE TABLE s.p (x s.e UNIQUE); CREATE TABLE s.t (x s.e REFERENCES s.p (x)) $q$,
         $q$ CREATE TYPE s.e AS ENUM ('b'); CREATE TABLE s.p (x s.e UNIQUE); CREATE TABLE s.t (x s.e REFERENCES s.p (x)) $q$) AS p
