@@ -166,7 +166,7 @@ BEGIN
         UNION ALL SELECT 5, 30, p.ordinal, 1, 'catch_up', p.g, format('DELETE FROM %s, and the rows with those keys, as they are then', p.l),
             'AccessShareLock on the source: nobody waits', NULL, NULL, 'as many as are written meanwhile', NULL FROM p
         UNION ALL SELECT 5, 31, p.ordinal, row_number() OVER (), 'catch_up', p.g, confiture._transition_definition(p.target, i."constraint", i.definition),
-            'ShareLock on the target, which nobody uses', p.m, coalesce(i.index::text, 'indexed'), 'sorted', p.n
+            'ShareLock on the target, which nobody uses', p.m, coalesce(i.index::text, 'taken off'), 'sorted', p.n
             FROM p, LATERAL (SELECT o."constraint"::text, o.definition, o.index FROM confiture._transition_taken_off(p.pair) AS o WHERE o.kind = 'index' AND done = 1
                 UNION ALL SELECT j ->> 'constraint', j ->> 'definition', NULL FROM jsonb_array_elements(p.indexes) AS j) AS i
         UNION ALL SELECT 5, 32, p.ordinal, 1, 'catch_up', p.g, format('ANALYZE %s', p.g), 'ShareUpdateExclusiveLock on the target', p.m, 'analyze', 'sampled', p.n FROM p

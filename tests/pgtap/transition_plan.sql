@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(26);
+SELECT plan(27);
 
 CREATE SCHEMA a;
 CREATE SCHEMA b;
@@ -55,6 +55,8 @@ SELECT is((SELECT string_agg(concat(tgname, pg_get_triggerdef(oid), tgenabled), 
     :'triggers_by_hand', 'its triggers');
 SELECT is_empty($$SELECT * FROM confiture.transition_plan('t') WHERE step = 'capture'$$, 'what is done is not told again');
 SELECT is((SELECT count(*) FROM confiture.transition_plan('t') WHERE statement ~ 'by_w|u_id_excl|u_p_fkey.*FOREIGN'), 3::bigint, 'what was taken off is put back');
+SELECT results_eq($$SELECT estimate_ms, estimate FROM confiture.transition_plan('t') WHERE statement ~ '^CREATE INDEX by_w '$$,
+    $$VALUES (NULL::double precision, 'not measured')$$, 'in a time that is not known any more');
 CALL confiture.transition_run('t');
 SELECT bag_eq($$SELECT DISTINCT step FROM confiture.transition_plan('t')$$, $$VALUES ('cutover'), ('contract')$$, 'what is left');
 CREATE TEMPORARY TABLE left_over AS SELECT * FROM confiture.transition_plan('t');
