@@ -6,52 +6,21 @@ The price of a write is CPU time of the backend: commits and neighbours do not h
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import server
 from measure import Bench, Latency, Row, alternate, compare
+from session import Session
+from transition_remote import remote_copy
+from transition_shared import shared
+from transition_wait import waits
 
 ROWS = 200_000
 STATES = {"plain": None, "captured": "captured", "mirrored": "mirrored"}
 LIMITS: dict[str, tuple[float | None, float | None]] = {"single-row": (1.25, 1.9), "bulk": (2.0, 4.0)}
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-class Session:
-    """A connection, and what its backend costs."""
-
-    def __init__(self, name: str) -> None:
-        self.connection = psycopg.connect(dbname=name, autocommit=True)
-        self.execute("SET synchronous_commit = off")
-        self._pid = self.connection.info.backend_pid
-
-    def execute(self, query: str) -> None:
-        self.connection.execute(query.encode())
-
-    def cpu(self, work: Callable[[], None]) -> float:
-        """Seconds of CPU that the backend takes for something."""
-        before = self._used()
-        work()
-        return max(self._used() - before, 1 / TICK)
-
-    def repeat(self, query: str, rows: Iterable[Sequence[object]]) -> None:
-        """Run a prepared statement for each row, as an application does, without waiting for answers:
-        going to sleep and waking up would be most of what is measured."""
-        with self.connection.pipeline():
-            for row in rows:
-                self.connection.execute(query.encode(), row, prepare=True)
-
-    def _used(self) -> float:
-        exact = Path(f"/proc/{self._pid}/schedstat")
-        if exact.exists():
-            return int(exact.read_text().split()[0]) / 1e9
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
 
 
 @contextmanager
@@ -80,7 +49,7 @@ def tables(bench: Bench) -> Iterator[tuple[str, Session]]:
 
 
 def transitions(bench: Bench) -> Iterator[Row | Latency]:
-    """Writers, then the copy, then the swap."""
+    """The copy, then writers, then the swap; splits and merges; another server; who waits for each step."""
     with tables(bench) as (name, session):
         yield from copying(bench, session)
         for kind, state in STATES.items():
@@ -89,6 +58,9 @@ def transitions(bench: Bench) -> Iterator[Row | Latency]:
                 session.execute(f"CALL confiture.transition_run('{kind}', '{state}')")
         yield from writing(bench, session)
         yield swap(bench, name, session)
+    yield from shared(bench)
+    yield from remote_copy(bench)
+    yield from waits(bench)
 
 
 def writing(bench: Bench, session: Session) -> Iterator[Row]:

@@ -74,25 +74,6 @@ cf_find_by_key(Relation rel, Relation index, ScanKey keys, const Datum *row, Tup
 	return result;
 }
 
-/* Computes one column of the written row. */
-void
-cf_compute(CfSink *sink, const CfRouteColumn *column, TupleTableSlot *from)
-{
-	TupleTableSlot *row = sink->row;
-	int at = column->attno - 1;
-
-	if (column->taken)
-		row->tts_values[at] = slot_getattr(from, column->taken, &row->tts_isnull[at]);
-	else
-	{
-		ExprContext *econtext = sink->route->econtext;
-
-		econtext->ecxt_scantuple = from;
-		row->tts_values[at] =
-			ExecEvalExprSwitchContext(column->state, econtext, &row->tts_isnull[at]);
-	}
-}
-
 /* Computes the row that is to be written; only its key, if that is all that is asked for. */
 void
 cf_compute_row(CfSink *sink, TupleTableSlot *from, bool only_key)

@@ -10,6 +10,7 @@
  * value says nothing about the row, so that a row that is there keeps its own.
  * The last column says what is to be done:
  *	  p  put: the row with this key becomes that row, or comes
+ *	  i  the same, when it is hardly there: rows that are copied
  *	  d  remove: the row with this key goes, if it is there
  *
  *-------------------------------------------------------------------------
@@ -140,6 +141,8 @@ let_in(Door *door, HeapTuple row)
 	cf_rights_enter_sink(&rights, door->sink);
 	if (DatumGetChar(what) == 'd')
 		cf_sink_remove(door->sink, door->slot);
+	else if (DatumGetChar(what) == 'i')
+		cf_sink_put_new(door->sink, door->slot);
 	else
 		cf_sink_put(door->sink, door->slot);
 	cf_rights_leave(&rights);

@@ -242,6 +242,10 @@ DECLARE
     size bigint := confiture._transition_chunk_rows(p.id, (t.options ->> 'chunk_ms')::double precision);
     last integer;
 BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        -- Whole batches: for one of another size a statement is prepared anew.
+        size := greatest(size / 1000, 1) * 1000;
+    END IF;
     SELECT coalesce(max(c.ordinal), 0) INTO last FROM confiture.transition_chunk AS c WHERE c.pair = p.id;
     FOR i IN 1 .. 4 LOOP
         bound := confiture._transition_bound(p, at, size);

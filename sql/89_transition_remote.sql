@@ -142,7 +142,8 @@ BEGIN
             CASE WHEN col.generated THEN format(' GENERATED ALWAYS AS (NULL::%s) STORED', format_type(col.known, col.typmod)) ELSE '' END);
         shape := shape || format(', %I %s%s%s', col.name, col.type, CASE WHEN col.not_null THEN ' NOT NULL' ELSE '' END,
             CASE WHEN col.generated THEN format(' GENERATED ALWAYS AS (NULL::%s) STORED', format_type(col.known, col.typmod)) ELSE '' END);
-        door := door || CASE WHEN col.generated THEN '' ELSE format(', %I %s', col.name, col.type) END;
+        door := door || CASE WHEN col.generated THEN '' ELSE format(', %I %s%s', col.name, format_type(col.known, -1),
+            ' COLLATE ' || to_regcollation(col."collation")::text) END;
     END LOOP;
     IF problems <> '' THEN
         RETURN problems;
@@ -227,7 +228,8 @@ BEGIN
         END IF;
         options := options - 'mode';
     END IF;
-    options := confiture._transition_options(options) || '{"disk": false}';
+    -- Beside its rows a chunk takes eight round trips.
+    options := confiture._transition_options('{"chunk_ms": 1000}' || options) || '{"disk": false}';
     IF options ->> 'swap' <> 'rename' THEN
         RAISE EXCEPTION 'option "swap" can''t be %', options -> 'swap' USING ERRCODE = 'invalid_parameter_value',
             HINT = 'When the target is on another server, a view takes the place of each table.';

@@ -40,7 +40,7 @@ CREATE OR REPLACE FUNCTION confiture._remote_copy_statement(p confiture.transiti
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('INSERT INTO %s (%s, confiture_what) SELECT r.*, ''p'' FROM confiture._as_owner(%L::regclass, %L) AS r (%s)',
+    SELECT format('INSERT INTO %s (%s, confiture_what) SELECT r.*, ''i'' FROM confiture._as_owner(%L::regclass, %L) AS r (%s)',
         door, e.names, confiture._relation_name(p.source),
         format('SELECT %s FROM ONLY %s AS source WHERE %s', e.expressions, confiture._relation_name(p.source), condition), e.types)
     FROM confiture._remote_expressions(p) AS e

@@ -252,8 +252,9 @@ DECLARE
         confiture._transition_columns(p.source, 't'), key_names, schema, p.id, p.transition, confiture._relation_name(p.source),
         confiture._transition_same_key(log_key, 'g', p.source_key, 't'));
 BEGIN
+    -- Without the lengths of types: what is too long is told by the row for which it is computed behind the door.
     RETURN QUERY SELECT format('CREATE TABLE %I.shape_%s (%s, confiture_what "char", PRIMARY KEY (%s))', schema, p.id,
-        (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+        (SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, -1)), ', ' ORDER BY a.attnum)
          FROM pg_attribute AS a WHERE a.attrelid = p.source AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''),
         (SELECT string_agg(quote_ident(k), ', ') FROM unnest(p.source_key) AS k));
     RETURN QUERY SELECT format('CREATE VIEW %1$I.door_%2$s AS SELECT * FROM %1$I.shape_%2$s', schema, p.id);

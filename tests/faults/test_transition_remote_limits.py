@@ -74,6 +74,55 @@ def test_a_full_disk_under_the_target(pair: Pair, small_disk: Callable[[str], No
     pair.source.execute("SELECT confiture.transition_abort('t')")
 
 
+def test_a_chunk_that_is_sent_again(pair: Pair) -> None:
+    """The target has committed it and the source has not, as after a crash in between: it says the same."""
+    pair.prepare()
+    pair.go("captured")
+    pair.source.execute("SELECT confiture.transition_copy('t', 1)")
+    sent = pair.target_execute("SELECT count(*) FROM app_new.items")
+    assert sent != [(0,)]
+    pair.source.execute(
+        "UPDATE confiture.transition_chunk SET copied_at = NULL, row_count = NULL, elapsed_ms = NULL"
+    )
+    pair.source.execute("UPDATE app.items SET amount = amount + 1 WHERE id % 2 = 0")
+    pair.source.execute("DELETE FROM app.items WHERE id % 7 = 0")
+    pair.source.execute("SELECT confiture.transition_copy('t', 1)")
+    assert pair.target_execute("SELECT count(*) FROM app_new.items") == sent
+    pair.go("validated")
+    rows = "SELECT id, amount, note, code FROM {} ORDER BY id"
+    assert pair.target_execute(rows.format("app_new.items")) == pair.source.execute(rows.format("app.items"))
+
+
+def test_a_value_that_the_target_does_not_take(pair: Pair) -> None:
+    """What is too long for its column is told with the row that it is out of."""
+    pair.prepare(target=TABLE.replace("note text", "note varchar(40)"))
+    for key, command in (
+        (1000007, "CALL confiture.transition_run('t')"),
+        (1000008, "CALL confiture.transition_worker('t')"),
+    ):
+        pair.source.execute("UPDATE app.items SET note = repeat('x', 41) WHERE id = %s", key)
+        with pytest.raises(psycopg.errors.StringDataRightTruncation) as problem:
+            pair.source.execute(command)
+        assert f"Column note, out of the row (id)=({key})." in (problem.value.diag.message_detail or "")
+        pair.source.execute("UPDATE app.items SET note = repeat('x', 40) WHERE id = %s", key)
+        pair.go("validated")
+    assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
+
+
+def test_chunks_are_whole_batches(pair: Pair) -> None:
+    """They take a second if nothing else is wanted; a batch of another size is a statement of its own."""
+    pair.prepare(rows=2500, options="{}")
+    assert pair.source.value("SELECT options ->> 'chunk_ms' FROM confiture.transition") == "1000"
+    pair.source.execute("SELECT confiture.transition_abort('t')")
+    pair.create('{"chunk_ms": 1}')
+    pair.go("catching_up")
+    chunks = "SELECT row_count FROM confiture.transition_chunk ORDER BY ordinal"
+    counts = [int(str(row[0])) for row in pair.source.execute(chunks)]
+    assert sum(counts) == 10005
+    assert len(counts) > 4
+    assert [count % 1000 for count in counts] == [0] * (len(counts) - 1) + [5]
+
+
 @pytest.fixture
 def idle(pair: Pair) -> Iterator[Connection]:
     """A session that is idle in a transaction for the whole test."""
