@@ -102,20 +102,10 @@ def plan(session: Session, name: str, sample_rows: int) -> None:
     Example:
       confiture transition plan to_v2
     """
+    from confiture.render import transition as render
+
     rows = _transitions(session).plan(name, sample_rows)
-    session.terminal.table(
-        ("step", "statement", "lock", "ms", "from"),
-        [
-            (
-                row["step"],
-                row["statement"],
-                row["lock"],
-                "" if row["estimate_ms"] is None else f"{row['estimate_ms']:.1f}",
-                row["estimate"],
-            )
-            for row in rows
-        ],
-    )
+    render.show_plan(session.terminal, rows)
     session.terminal.document({"plan": rows})
 
 

@@ -70,7 +70,10 @@ def _show_workers(terminal: Terminal, status: Document) -> None:
     """Say what background workers do, or that one is missing."""
     follows = status.get("side") == "source" and status["state"] in FOLLOWING
     for each in status["workers"]:
-        what = "drives" if each["drives"] else "brings over what is written" if follows else "copies"
+        if status["state"] in ("contracted", "aborted"):
+            what = "is about to end"
+        else:
+            what = "drives" if each["drives"] else "brings over what is written" if follows else "copies"
         terminal.line(f"In the background: process {each['pid']} {what}.")
     if follows and status["mode"] == "asynchronous" and not status["workers"]:
         terminal.line(
@@ -186,6 +189,19 @@ def _moving(status: Document, elapsed: float) -> Any:
         for each in status["blockers"]
     ]
     return Group(Text(head, "bold"), shown, *blockers)
+
+
+def show_plan(terminal: Terminal, rows: Sequence[Document]) -> None:
+    """Show the statements of each step, what they lock, and how long they may take."""
+    step = None
+    for row in rows:
+        if row["step"] != step:
+            step = row["step"]
+            terminal.line(step, "bold")
+        for line in row["statement"].splitlines():
+            terminal.line(f"  {line}")
+        took = "" if row["estimate_ms"] is None else f"{row['estimate_ms']:.1f} ms; "
+        terminal.line(f"    {took}{row['estimate']}; {row['lock']}", "dim")
 
 
 def show_differences(terminal: Terminal, rows: Sequence[Document]) -> None:
