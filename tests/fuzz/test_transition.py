@@ -1,5 +1,5 @@
-"""Random tables through all states of a transition, in one database and to another one: what is written
-on either side is on both, whatever the columns are called, hold, and become.
+"""Random tables through all states of a transition, in one database, split, merged, and to another one: what
+is written on either side is on both, whatever the columns are called, hold, and become.
 
 TRANSITION_EXAMPLES=500 in the environment tries more of them.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from random_move import Move
+from random_shared import SharedMove
 
 EXAMPLES = int(os.environ.get("TRANSITION_EXAMPLES", "12"))
 TYPES = """
@@ -99,7 +100,7 @@ def copied(both: Databases, move: Move) -> None:
     both.execute("app", "CALL confiture.transition_run('t', 'mirrored')")
 
 
-def create(both: Databases, move: Move, options: str, more: str = "") -> None:
+def create(both: Databases, move: Move | SharedMove, options: str, more: str = "") -> None:
     """Make the tables and the transition."""
     both.renew()
     move.make()
@@ -183,4 +184,36 @@ def test_to_another_server(two: Databases, seed: int) -> None:
             " EXECUTE format('DROP SCHEMA %I CASCADE', name); END LOOP; END $$",
         )
     traces = both.execute("new", "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'confiture%'")
+    assert traces == []
+
+
+@pytest.mark.parametrize("seed", range(2000, 2000 + EXAMPLES))
+def test_split_and_merged(one: Databases, seed: int) -> None:
+    move = SharedMove(seed, one.execute)
+    create(one, move, f'{{"chunk_ms": {move.random.choice([1, 100])}}}')
+    today = [move.wide] if move.split else [move.main, move.second]
+    one.step("capture")
+    move.write(today, 6)
+    one.execute("app", f"SELECT confiture.transition_copy('t', {move.random.randint(1, 3)})")
+    move.write(today, 6)
+    one.execute("app", "CALL confiture.transition_run('t', 'mirrored')")
+
+    def written(rounds: int) -> None:
+        for _ in range(rounds):
+            move.write([move.wide, move.main, move.second], 4)
+            assert move.wrong() == []
+            one.equal()
+
+    written(4)
+    one.step("cutover")
+    move.exchange()
+    written(3)
+    if move.random.random() < 0.5:
+        one.step("rollback")
+        move.exchange()
+        written(2)
+        one.step("abort")
+    else:
+        one.step("contract")
+    traces = one.execute("app", "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'confiture%'")
     assert traces == []
