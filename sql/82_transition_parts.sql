@@ -108,6 +108,28 @@ BEGIN
 END
 $$;
 
+-- The owner of a relation.
+CREATE OR REPLACE FUNCTION confiture._transition_owner(relation oid) RETURNS name
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT pg_get_userbyid(c.relowner) FROM pg_class AS c WHERE c.oid = relation
+$$;
+
+-- Runs statements, those of a plan for example, one after the other.
+CREATE OR REPLACE FUNCTION confiture._transition_execute(statements text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    FOREACH statement IN ARRAY statements LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
 -- What can be done next, for a HINT.
 CREATE OR REPLACE FUNCTION confiture._transition_next(state text) RETURNS text
 LANGUAGE sql IMMUTABLE

@@ -100,16 +100,10 @@ $$;
 
 -- Sets them.
 CREATE OR REPLACE FUNCTION confiture._transition_set_triggers(pair integer, relation oid, mode text) RETURNS void
-LANGUAGE plpgsql
+LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    statement text;
-BEGIN
-    FOR statement IN SELECT confiture._transition_trigger_statements(pair, confiture._relation_name(relation), mode) LOOP
-        EXECUTE statement;
-    END LOOP;
-END
+    SELECT confiture._transition_execute(ARRAY(SELECT confiture._transition_trigger_statements(pair, confiture._relation_name(relation), mode)))
 $$;
 
 -- Takes them off, those of both pairs where two share the table.
@@ -155,13 +149,10 @@ DECLARE
     p confiture.transition_table;
     made text;
     owner name;
-    statement text;
 BEGIN
     -- From now on both sides belong to the same role, which runs what both of them compute and check.
-    FOR statement IN SELECT f FROM confiture.transition_table AS r, confiture._transition_follow_owner(r) AS f
-            WHERE r.transition = t.id AND NOT confiture._transition_is_remote(t.id) LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM confiture._transition_execute(ARRAY(SELECT f FROM confiture.transition_table AS r, confiture._transition_follow_owner(r) AS f
+        WHERE r.transition = t.id AND NOT confiture._transition_is_remote(t.id)));
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         made := format('%I.%I', (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = p.target), 'confiture_log_' || p.id);
@@ -169,11 +160,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', made);
         EXECUTE format('COMMENT ON TABLE %s IS %L', made, format('Keys of %s that were written: belongs to transition %s.',
             confiture._relation_name(p.source), quote_literal(t.name)));
-        owner := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+        owner := confiture._transition_owner(p.source);
         IF confiture._transition_is_remote(t.id) THEN
-            FOR statement IN SELECT confiture._remote_give(confiture._remote_schema(t.id), made, owner) LOOP
-                EXECUTE statement;
-            END LOOP;
+            PERFORM confiture._transition_execute(ARRAY(SELECT confiture._remote_give(confiture._remote_schema(t.id), made, owner)));
         ELSE
             EXECUTE format('ALTER TABLE %s OWNER TO %I', made, owner);
         END IF;

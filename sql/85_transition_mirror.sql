@@ -207,12 +207,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    statement text;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        FOR statement IN SELECT confiture._transition_follow_owner(p) UNION ALL SELECT confiture._transition_follow(p) LOOP
-            EXECUTE statement;
-        END LOOP;
+        PERFORM confiture._transition_execute(ARRAY(
+            SELECT confiture._transition_follow_owner(p) UNION ALL SELECT confiture._transition_follow(p)));
     END LOOP;
 END
 $$;

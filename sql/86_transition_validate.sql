@@ -146,9 +146,9 @@ DECLARE
     t confiture.transition := confiture._transition_take(name, '{mirrored,validated,rolled_back,cut_over}');
     p confiture.transition_table;
     part record;
-    row record;
     fk record;
     found integer := 0;
+    returned integer;
     total bigint := 0;
     ranges integer := 0;
     wrong integer := 0;
@@ -164,15 +164,9 @@ BEGIN
             total := total + part.source_rows;
             CONTINUE WHEN part.equal;
             wrong := wrong + 1;
-            FOR row IN SELECT d.* FROM confiture._transition_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d LOOP
-                found := found + 1;
-                source_table := confiture._relation_name(p.source);
-                key := row.key;
-                difference := row.difference;
-                source_row := row.source_row;
-                target_row := row.target_row;
-                RETURN NEXT;
-            END LOOP;
+            RETURN QUERY SELECT confiture._relation_name(p.source), d.* FROM confiture._transition_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d;
+            GET DIAGNOSTICS returned = ROW_COUNT;
+            found := found + returned;
         END LOOP;
         FOR fk IN SELECT o.conname FROM pg_constraint AS o
                 WHERE o.conrelid = p.target AND o.contype = 'f' AND NOT o.convalidated AND wrong = 0 LOOP

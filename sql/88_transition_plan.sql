@@ -12,7 +12,7 @@ AS $$
 DECLARE
     result jsonb := '{}';
     place name := (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target);
-    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    owner name := confiture._transition_owner(p.source);
     made text := format('%I.%I', place, 'confiture_sample_' || p.id);
     indexed text := format('%I.%I', place, 'confiture_indexed_' || p.id);
     target text := confiture._relation_name(p.target);

@@ -63,15 +63,12 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    statement text;
     sequences jsonb := '[]';
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         PERFORM confiture._remote_drain(p, NULL);
         sequences := sequences || confiture._remote_interleave(p, confiture._remote_half(p.id));
-        FOR statement IN SELECT s FROM confiture._remote_swap_statements(p) AS s LOOP
-            EXECUTE statement;
-        END LOOP;
+        PERFORM confiture._transition_execute(ARRAY(SELECT confiture._remote_swap_statements(p)));
         PERFORM confiture._remote_sync_drop(p);
     END LOOP;
     PERFORM confiture._remote_call(t.id, 'open', jsonb_build_object('sequences', sequences, 'lock_timeout', t.options ->> 'lock_timeout'));
@@ -229,14 +226,10 @@ CREATE OR REPLACE FUNCTION confiture._remote_do_contract(t confiture.transition)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    statement text;
 BEGIN
     -- Nobody waits for the target's tables while those here are waited for.
     PERFORM confiture._remote_call(t.id, 'contract', jsonb_build_object('lock_timeout', t.options ->> 'lock_timeout'));
-    FOR statement IN SELECT s FROM confiture._remote_contract_statements(t) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM confiture._transition_execute(ARRAY(SELECT confiture._remote_contract_statements(t)));
     PERFORM confiture._transition_forget(t.id);
     PERFORM confiture._transition_set_state(t.id, 'contracted');
 END

@@ -112,9 +112,9 @@ AS $$
         'AccessShareLock: nobody waits', 'digest', 'rows' FROM h
     UNION ALL SELECT 60, g.n, 'cutover', NULL, g.statement, 'none on tables', 'foreign', 'none'
     FROM h, confiture._remote_pull_statements(p) WITH ORDINALITY AS g (statement, n)
-    UNION ALL SELECT 61, g.n + CASE WHEN g.trial THEN 0 ELSE 100 END, 'cutover', confiture._remote_table(p, 'new'), g.statement, 'none on tables', 'view', 'none'
-    FROM h, (SELECT true AS trial, a.* FROM confiture._remote_stand_in_statements(p, true) WITH ORDINALITY AS a (statement, n)
-        UNION ALL SELECT false, b.* FROM confiture._remote_stand_in_statements(p, false) WITH ORDINALITY AS b (statement, n)) AS g
+    UNION ALL SELECT 61, g.n, 'cutover', confiture._remote_table(p, 'new'), g.statement, 'none on tables', 'view', 'none'
+    FROM h, unnest(ARRAY(SELECT confiture._remote_admit_statements(p)) || ARRAY(SELECT confiture._remote_stand_in_statements(p)))
+        WITH ORDINALITY AS g (statement, n)
     UNION ALL SELECT 62, -1, 'cutover', h.s, format('DELETE FROM %s, and the rows with those keys, as they are then, to %s', h.log, h.door),
         'AccessExclusiveLock: everybody waits' || h.tries, NULL, 'the last entries of the log' FROM h
     UNION ALL SELECT 62, 0, 'cutover', h.s, format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.own), e.seqincrement * 2),

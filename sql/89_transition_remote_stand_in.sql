@@ -102,7 +102,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    owner name := confiture._transition_owner(p.source);
     trial text := confiture._remote_table(p, 'trial');
     key text := quote_ident(p.target_key[1]);
     r confiture.transition_remote_table := (SELECT m FROM confiture.transition_remote_table AS m WHERE m.pair = p.id);
@@ -160,25 +160,27 @@ BEGIN
 END
 $$;
 
--- The statements that make the view, in the schema of the transition, and what it needs. It works with the rights of its
--- owner, whose the table is: trial, those that give him what is tried first.
-CREATE OR REPLACE FUNCTION confiture._remote_stand_in_statements(p confiture.transition_table, trial boolean) RETURNS SETOF text
+-- The statements that let the owner of the table, with whose rights the view will work, use the target.
+CREATE OR REPLACE FUNCTION confiture._remote_admit_statements(p confiture.transition_table) RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('GRANT USAGE ON SCHEMA %I TO %I', confiture._remote_schema(p.transition), confiture._transition_owner(p.source))
+    UNION ALL SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', confiture._remote_table(p, 'target'), confiture._transition_owner(p.source))
+$$;
+
+-- The statements that make the view, in the schema of the transition, and what it needs.
+CREATE OR REPLACE FUNCTION confiture._remote_stand_in_statements(p confiture.transition_table) RETURNS SETOF text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    schema name := confiture._remote_schema(p.transition);
-    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    owner name := confiture._transition_owner(p.source);
     view text := confiture._remote_table(p, 'new');
     target text := confiture._remote_table(p, 'target');
     forwarder text := confiture._remote_table(p, 'forward');
     server name := (SELECT r.server FROM confiture.transition_remote AS r WHERE r.transition = p.transition);
 BEGIN
-    IF trial THEN
-        RETURN QUERY SELECT format('GRANT USAGE ON SCHEMA %I TO %I', schema, owner);
-        RETURN QUERY SELECT format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', target, owner);
-        RETURN;
-    END IF;
     RETURN QUERY SELECT format('CREATE VIEW %s AS %s', view, confiture._remote_view_query(p));
     IF confiture._remote_is_plain(p) THEN
         RETURN QUERY SELECT format(E'ALTER FOREIGN TABLE %s ALTER %I SET DEFAULT (%s\n)', target, a.attname, p.columns ->> a.attname)
@@ -225,17 +227,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
-DECLARE
-    statement text;
 BEGIN
     PERFORM confiture._remote_pull_tables(p);
-    FOR statement IN SELECT s FROM confiture._remote_stand_in_statements(p, true) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM confiture._transition_execute(ARRAY(SELECT confiture._remote_admit_statements(p)));
     PERFORM confiture._remote_try(p);
-    FOR statement IN SELECT s FROM confiture._remote_stand_in_statements(p, false) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM confiture._transition_execute(ARRAY(SELECT confiture._remote_stand_in_statements(p)));
     UPDATE confiture.transition_remote_table AS m SET stand_in = to_regclass(confiture._remote_table(p, 'new')) WHERE m.pair = p.id;
 END
 $$;

@@ -59,7 +59,7 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    owner name := confiture._transition_owner(p.source);
     now text := confiture._remote_table(p, 'now');
     sync text := confiture._remote_table(p, 'sync');
 BEGIN
@@ -85,17 +85,13 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
-    door text := confiture._remote_table(p, 'door');
-    statement text;
+    owner name := confiture._transition_owner(p.source);
     message text;
 BEGIN
-    FOR statement IN SELECT s FROM confiture._remote_sync_statements(p) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM confiture._transition_execute(ARRAY(SELECT confiture._remote_sync_statements(p)));
     -- Better now than at the first write: the owner gets there, and to the door.
     BEGIN
-        PERFORM confiture._do_as_owner(p.source, format('SELECT FROM %s', door));
+        PERFORM confiture._do_as_owner(p.source, format('SELECT FROM %s', confiture._remote_table(p, 'door')));
     EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
         RAISE EXCEPTION 'the owner % of table % can''t write the target: %', quote_ident(owner), confiture._relation_name(p.source), message
@@ -111,14 +107,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    statement text;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         PERFORM confiture._remote_drain(p, NULL);
-        FOR statement IN SELECT x FROM confiture._transition_triggers(confiture._relation_name(p.source), '',
-                confiture._remote_table(p, 'sync') || '()') AS x LOOP
-            EXECUTE statement;
-        END LOOP;
+        PERFORM confiture._transition_execute(ARRAY(SELECT confiture._transition_triggers(confiture._relation_name(p.source), '',
+            confiture._remote_table(p, 'sync') || '()')));
     END LOOP;
     PERFORM confiture._transition_set_state(t.id, 'mirrored');
 END

@@ -243,7 +243,7 @@ DECLARE
     keys text := confiture._transition_key_columns(p.source, p.source_key);
     log_key text[] := confiture._transition_log_key(p);
     key_names text := array_to_string(log_key, ', ');
-    owner name := pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source));
+    owner name := confiture._transition_owner(p.source);
     -- What the keys that were taken stand for: in the snapshot in which they were taken; behind a fence, now.
     -- Without those that this transaction has had already: _half_taken(), by the owner, who may not call it.
     rows text := format('SELECT g.*, %s FROM (SELECT DISTINCT %s FROM %I.taken_%s WHERE k1 IS NOT NULL'
@@ -282,12 +282,8 @@ CREATE OR REPLACE FUNCTION confiture._half_equip(p confiture.transition_table, s
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    statement text;
 BEGIN
-    FOR statement IN SELECT s FROM confiture._half_equip_statements(p, schema, constants) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM confiture._transition_execute(ARRAY(SELECT confiture._half_equip_statements(p, schema, constants)));
     UPDATE confiture.transition_table AS r
     SET target = to_regclass(format('%I.shape_%s', schema, p.id)), log = to_regclass(format('%I.log_%s', schema, p.id))
     WHERE r.id = p.id;
@@ -337,8 +333,8 @@ BEGIN
 END
 $$;
 
--- Command index: secondary indexes come back, and statistics are taken.
-CREATE OR REPLACE FUNCTION confiture._half_index(argument jsonb) RETURNS jsonb
+-- The pair that a command is for.
+CREATE OR REPLACE FUNCTION confiture._half_pair(argument jsonb) RETURNS confiture.transition_table
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -348,6 +344,18 @@ DECLARE
 BEGIN
     SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
     WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
+    RETURN p;
+END
+$$;
+
+-- Command index: secondary indexes come back, and statistics are taken.
+CREATE OR REPLACE FUNCTION confiture._half_index(argument jsonb) RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p confiture.transition_table := confiture._half_pair(argument);
+BEGIN
     IF NOT p.indexed THEN
         p := confiture._half_own(p);
         PERFORM confiture._transition_index(p);
@@ -406,12 +414,9 @@ SET timezone = 'UTC'
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._half_get(argument);
-    p confiture.transition_table;
+    p confiture.transition_table := confiture._half_pair(argument);
     result record;
 BEGIN
-    SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
-    WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
     SELECT d.* INTO result FROM confiture._digest_as_owner(p.source, format('SELECT %s FROM ONLY %s AS target WHERE %s',
         confiture._remote_digest_columns(p.source, 'target', ARRAY(SELECT jsonb_array_elements_text(argument -> 'columns'))),
         confiture._relation_name(p.source),

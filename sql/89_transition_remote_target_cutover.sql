@@ -152,11 +152,8 @@ SET extra_float_digits = 3
 SET timezone = 'UTC'
 AS $$
 DECLARE
-    t confiture.transition := confiture._half_get(argument);
-    p confiture.transition_table;
+    p confiture.transition_table := confiture._half_pair(argument);
 BEGIN
-    SELECT r.* INTO STRICT p FROM confiture.transition_table AS r
-    WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
     PERFORM confiture._do_as_owner(p.log, format('INSERT INTO %s SELECT %s FROM jsonb_array_elements(%L) AS e (key)', confiture._relation_name(p.log),
         (SELECT string_agg(format('(e.key ->> %s)::%s', a.attnum - 1, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
          FROM pg_attribute AS a WHERE a.attrelid = p.log AND a.attnum > 0), argument -> 'keys'));
@@ -204,16 +201,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    tables text;
     fk record;
     q record;
 BEGIN
     IF NOT t.live THEN
         RETURN;
     ELSIF t.state <> 'planned' THEN
-        SELECT string_agg(confiture._relation_name(r.source), ', ' ORDER BY r.ordinal) INTO tables
-        FROM confiture.transition_table AS r WHERE r.transition = t.id;
-        IF tables IS NOT NULL THEN
+        IF EXISTS (SELECT FROM confiture.transition_table AS r WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL) THEN
             PERFORM confiture._half_lock(t);
         END IF;
         FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id

@@ -76,8 +76,7 @@ DECLARE
     started timestamptz := clock_timestamp();
     result jsonb;
 BEGIN
-    SELECT (confiture._half_keyed(r, argument -> 'key')).* INTO STRICT p FROM confiture.transition_table AS r
-    WHERE r.transition = t.id AND r.id = (argument ->> 'half')::integer;
+    p := confiture._half_keyed(confiture._half_pair(argument), argument -> 'key');
     made := format('%I.sample_%s', schema, p.id);
     EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I', schema);
     result := jsonb_build_object('schema', extract(epoch FROM clock_timestamp() - started) * 1000);
@@ -85,9 +84,7 @@ BEGIN
     EXECUTE format('CREATE UNIQUE INDEX ON %s (%s)', made, (SELECT string_agg(quote_ident(k.name), ', ' ORDER BY k.n)
         FROM unnest(p.source_key) WITH ORDINALITY AS k (name, n)));
     -- What it checks is run by its owner.
-    FOR step IN SELECT g AS statement FROM confiture._remote_give(schema, made, pg_get_userbyid((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.source))) AS g LOOP
-        EXECUTE step.statement;
-    END LOOP;
+    PERFORM confiture._transition_execute(ARRAY(SELECT confiture._remote_give(schema, made, confiture._transition_owner(p.source))));
     INSERT INTO confiture.transition_table (transition, ordinal, source, target, source_name, target_name, source_key, target_key, columns, back)
     SELECT t.id, max(r.ordinal) + 1, to_regclass(made), to_regclass(made), made, made, p.source_key, p.source_key, p.columns, p.back
     FROM confiture.transition_table AS r WHERE r.transition = t.id

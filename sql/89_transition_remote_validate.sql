@@ -125,8 +125,8 @@ AS $$
 DECLARE
     p confiture.transition_table;
     part record;
-    row record;
     found integer := 0;
+    returned integer;
     total bigint := 0;
     ranges integer := 0;
     wrong integer := 0;
@@ -142,15 +142,9 @@ BEGIN
         total := total + part.source_rows;
         CONTINUE WHEN part.equal OR confiture._remote_is_sync(t) AND confiture._remote_sync_equal(t, p, part.lower, part.upper);
         wrong := wrong + 1;
-        FOR row IN SELECT d.* FROM confiture._remote_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d LOOP
-            found := found + 1;
-            source_table := confiture._relation_name(p.source);
-            key := row.key;
-            difference := row.difference;
-            source_row := row.source_row;
-            target_row := row.target_row;
-            RETURN NEXT;
-        END LOOP;
+        RETURN QUERY SELECT confiture._relation_name(p.source), d.* FROM confiture._remote_differences(p, part.lower, part.upper, greatest(max_rows - found, 0)) AS d;
+        GET DIAGNOSTICS returned = ROW_COUNT;
+        found := found + returned;
     END LOOP;
     IF wrong = 0 THEN
         PERFORM confiture._remote_call(t.id, 'check');
