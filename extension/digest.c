@@ -17,14 +17,12 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "transition.h"
 
-PG_FUNCTION_INFO_V1(confiture_digest_add);
-PG_FUNCTION_INFO_V1(confiture_digest_combine);
+PG_FUNCTION_INFO_V1(confiture_digest_row);
 
 /* How a column is hashed. */
 typedef struct DigestColumn
@@ -41,17 +39,6 @@ struct CfDigest
 	int natts;
 	DigestColumn *columns;
 };
-
-/* What is known of the rows of one call. */
-typedef struct DigestState
-{
-	Oid type;
-	int32 typmod;
-	TupleDesc desc;
-	CfDigest *digest;
-	Datum *values;
-	bool *nulls;
-} DigestState;
 
 /* Looks at the type of a column. */
 static void
@@ -102,26 +89,6 @@ cf_digest_start(TupleDesc desc, MemoryContext context)
 	return digest;
 }
 
-/* Makes ready for rows of one type. */
-static DigestState *
-prepare(HeapTupleHeader row, MemoryContext context)
-{
-	MemoryContext old = MemoryContextSwitchTo(context);
-	DigestState *state = palloc0(sizeof(DigestState));
-	TupleDesc desc;
-
-	state->type = HeapTupleHeaderGetTypeId(row);
-	state->typmod = HeapTupleHeaderGetTypMod(row);
-	desc = lookup_rowtype_tupdesc(state->type, state->typmod);
-	state->desc = CreateTupleDescCopy(desc);
-	ReleaseTupleDesc(desc);
-	state->digest = cf_digest_start(state->desc, context);
-	state->values = palloc(state->desc->natts * sizeof(Datum));
-	state->nulls = palloc(state->desc->natts * sizeof(bool));
-	MemoryContextSwitchTo(old);
-	return state;
-}
-
 /* Hashes one value; what was hashed before goes in. */
 static uint64
 hash_value(DigestColumn *column, Datum value, uint64 seed)
@@ -164,28 +131,20 @@ cf_digest_values(CfDigest *digest, const Datum *values, const bool *nulls)
 	return hash;
 }
 
-/* confiture._digest_add(state, row): the transition function. */
+/* confiture._digest_row(row): the digest of one row. */
 Datum
-confiture_digest_add(PG_FUNCTION_ARGS)
+confiture_digest_row(PG_FUNCTION_ARGS)
 {
-	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(1);
-	DigestState *state = (DigestState *) fcinfo->flinfo->fn_extra;
-	HeapTupleData tuple = {0};
+	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(0);
+	TupleDesc desc =
+		lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(row), HeapTupleHeaderGetTypMod(row));
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(row), .t_data = row};
+	Datum *values = palloc(desc->natts * sizeof(Datum));
+	bool *nulls = palloc(desc->natts * sizeof(bool));
 	uint64 hash;
 
-	if (state == NULL || state->type != HeapTupleHeaderGetTypeId(row) ||
-		state->typmod != HeapTupleHeaderGetTypMod(row))
-		fcinfo->flinfo->fn_extra = state = prepare(row, fcinfo->flinfo->fn_mcxt);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
-	tuple.t_data = row;
-	heap_deform_tuple(&tuple, state->desc, state->values, state->nulls);
-	hash = cf_digest_values(state->digest, state->values, state->nulls);
-	PG_RETURN_INT64((int64) ((uint64) PG_GETARG_INT64(0) + hash));
-}
-
-/* confiture._digest_combine(a, b): of parallel workers. */
-Datum
-confiture_digest_combine(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_INT64((int64) ((uint64) PG_GETARG_INT64(0) + (uint64) PG_GETARG_INT64(1)));
+	heap_deform_tuple(&tuple, desc, values, nulls);
+	hash = cf_digest_values(cf_digest_start(desc, CurrentMemoryContext), values, nulls);
+	ReleaseTupleDesc(desc);
+	PG_RETURN_INT64((int64) hash);
 }

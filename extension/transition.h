@@ -19,6 +19,7 @@
 #include "access/skey.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
+#include "tcop/dest.h"
 #include "utils/relcache.h"
 
 /* Where the rows of a route come from, and where they go. */
@@ -128,6 +129,9 @@ extern void cf_rights_enter(CfRights *rights, Oid owner);
 extern void cf_rights_enter_sink(CfRights *rights, CfSink *sink);
 extern void cf_rights_leave(const CfRights *rights);
 extern Oid cf_rights_owner(Oid relid);
+
+/* transition_fill.c */
+extern uint64 cf_run_query(const char *query, bool read_only, DestReceiver *dest);
 
 /* transition_foreign.c */
 extern bool cf_calls_foreign_code(Node *node);

@@ -137,18 +137,21 @@ end_copy(DestReceiver *self)
 {
 }
 
-/* Runs the query and sends its rows somewhere. */
-static void
-run_query(const char *query, DestReceiver *dest)
+/* Runs a statement, and sends its rows, if it has any, somewhere. Returns how many. */
+uint64
+cf_run_query(const char *query, bool read_only, DestReceiver *dest)
 {
-	SPIExecuteOptions options = {.read_only = false, .dest = dest};
+	SPIExecuteOptions options = {.read_only = read_only, .dest = dest};
+	uint64 count;
 	int result;
 
 	SPI_connect();
 	result = SPI_execute_extended(query, &options);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(result));
+	count = SPI_processed;
 	SPI_finish();
+	return count;
 }
 
 /* What happens to a key that the query has returned. */
@@ -277,7 +280,7 @@ confiture_transition_fill(PG_FUNCTION_ARGS)
 		filler.each =
 			AllocSetContextCreate(CurrentMemoryContext, "confiture row", ALLOCSET_DEFAULT_SIZES);
 		if (strcmp(mode, "insert") == 0)
-			run_query(query, &filler.receiver);
+			(void) cf_run_query(query, false, &filler.receiver);
 		else
 			put_rows(&filler, query, strncmp(mode, "replace", 7) == 0);
 		cf_rights_leave(&rights);

@@ -26,7 +26,6 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "tcop/dest.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -187,18 +186,11 @@ receiver(void (*start)(DestReceiver *self, int operation, TupleDesc desc),
 static uint64
 run_as(Oid owner, const char *statement, bool read_only, DestReceiver *dest)
 {
-	SPIExecuteOptions options = {.read_only = read_only, .dest = dest};
 	CfRights rights;
 	uint64 count;
-	int result;
 
 	cf_rights_enter(&rights, owner);
-	SPI_connect();
-	result = SPI_execute_extended(statement, &options);
-	if (result < 0)
-		elog(ERROR, "SPI_execute_extended failed: %s", SPI_result_code_string(result));
-	count = SPI_processed;
-	SPI_finish();
+	count = cf_run_query(statement, read_only, dest);
 	cf_rights_leave(&rights);
 	return count;
 }

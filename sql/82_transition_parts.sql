@@ -21,7 +21,7 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_as_owner';
 CREATE OR REPLACE FUNCTION confiture._do_as_owner(relation oid, statement text) RETURNS bigint
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_do_as_owner';
 
--- how many rows a query has, and their digest, as _digest() makes it: in our snapshot, or with what is committed now.
+-- how many rows a query has, and their digest: in our snapshot, or with what is committed now.
 CREATE OR REPLACE FUNCTION confiture._digest_as_owner(
     relation oid, query text, latest boolean DEFAULT false, OUT row_count bigint, OUT digest bigint)
 LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_digest_as_owner';
@@ -32,16 +32,9 @@ LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'confiture_transition_older_snapshots';
 CREATE OR REPLACE FUNCTION confiture._free_bytes() RETURNS bigint
 LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_free_bytes';
 
-CREATE OR REPLACE FUNCTION confiture._digest_add(state bigint, one_row record) RETURNS bigint
-LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'confiture_digest_add';
-
-CREATE OR REPLACE FUNCTION confiture._digest_combine(one bigint, other bigint) RETURNS bigint
-LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'confiture_digest_combine';
-
-CREATE OR REPLACE AGGREGATE confiture._digest(one_row record) (
-    SFUNC = confiture._digest_add, STYPE = bigint, INITCOND = '0',
-    COMBINEFUNC = confiture._digest_combine, PARALLEL = SAFE
-);
+-- That of one row: two servers that do not find the same can't be compared.
+CREATE OR REPLACE FUNCTION confiture._digest_row(one_row record) RETURNS bigint
+LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'confiture_digest_row';
 
 -- The name of a relation as it is now, quoted and qualified.
 CREATE OR REPLACE FUNCTION confiture._relation_name(relation oid) RETURNS text

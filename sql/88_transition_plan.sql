@@ -180,7 +180,7 @@ BEGIN
             'ShareRowExclusiveLock on the target and on the table it refers to', p.m, 'trigger', 'none', p.n FROM p, LATERAL (
                 SELECT o.name::text, o.definition FROM confiture._transition_taken_off(p.pair) AS o WHERE o.kind = 'foreign key' AND done = 1
                 UNION ALL SELECT j ->> 'name', j ->> 'definition' FROM jsonb_array_elements(p.foreign_keys) AS j) AS f
-        UNION ALL SELECT 6, 50, p.ordinal, 1, 'validate', p.s, format('SELECT count(*), confiture._digest(...) FROM %s, and of %s, for each range of keys', p.s, p.g),
+        UNION ALL SELECT 6, 50, p.ordinal, 1, 'validate', p.s, format('SELECT * FROM confiture._digest_as_owner(%L::regclass, ...), and of %s, for each range of keys', p.s, p.g),
             'AccessShareLock: nobody waits', p.m, 'digest', 'both', 2 * p.n FROM p
         UNION ALL SELECT 6, 51, p.ordinal, row_number() OVER (), 'validate', p.g, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', p.g, f.name),
             'ShareUpdateExclusiveLock on the target: nobody waits', NULL, NULL, 'a scan of ' || pg_size_pretty(pg_table_size(p.source)), NULL FROM p, LATERAL (

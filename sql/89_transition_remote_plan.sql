@@ -108,7 +108,8 @@ AS $$
         'ShareRowExclusiveLock: writers wait, readers do not' || h.tries, NULL, 'the last entries of the log' FROM h WHERE r.mode = 'synchronous'
     UNION ALL SELECT 42, g.n, 'mirror', h.s, g.statement, 'ShareRowExclusiveLock: writers wait, readers do not' || h.tries, 'trigger', 'none'
     FROM h, confiture._transition_triggers(h.s, '', confiture._remote_table(p, 'sync') || '()') WITH ORDINALITY AS g (statement, n) WHERE r.mode = 'synchronous'
-    UNION ALL SELECT 50, 0, 'validate', h.s, format('SELECT count(*), confiture._digest(ROW(%s)) FROM ONLY %s AS source, for each range of keys', (h.compared).expressions, h.s),
+    UNION ALL SELECT 50, 0, 'validate', h.s, format('SELECT * FROM confiture._digest_as_owner(%L::regclass, %L), for each range of keys', h.s,
+            format('SELECT %s FROM ONLY %s AS source', (h.compared).expressions, h.s)),
         'AccessShareLock: nobody waits', 'digest', 'rows' FROM h
     UNION ALL SELECT 60, g.n, 'cutover', NULL, g.statement, 'none on tables', 'foreign', 'none'
     FROM h, confiture._remote_pull_statements(p) WITH ORDINALITY AS g (statement, n)
@@ -164,8 +165,8 @@ BEGIN
         UNION ALL SELECT l.rank, p.ordinal, l.at, l.step, CASE WHEN l.relation IS NULL THEN format('server %I', r.server) ELSE p.g END, l.statement, l.lock, p.m -> 'there', l.part, l.growth, p.n
         FROM p, jsonb_to_recordset(halves) AS l (half integer, rank integer, at bigint, step text, relation text, statement text, lock text, part text, growth text)
         WHERE l.half = p.half
-        UNION ALL SELECT 51, p.ordinal, 0, 'validate', p.g, format('SELECT count(*), confiture._digest(ROW(%s)) FROM ONLY %I.%I AS target, for each range of keys',
-            confiture._remote_digest_columns((p.pair).target, 'target', c.columns), m.target_schema, m.target_table),
+        UNION ALL SELECT 51, p.ordinal, 0, 'validate', p.g, format('SELECT * FROM confiture._digest_as_owner(%L::regclass, %L), for each range of keys', format('%I.%I', m.target_schema, m.target_table),
+            format('SELECT %s FROM ONLY %I.%I AS target', confiture._remote_digest_columns((p.pair).target, 'target', c.columns), m.target_schema, m.target_table)),
             'AccessShareLock: nobody waits', p.m -> 'there', 'digest', 'rows', p.n
         FROM p JOIN confiture.transition_remote_table AS m ON m.pair = p.id, confiture._remote_compared(p.pair) AS c
         UNION ALL SELECT 72, 0, x.n, 'contract', NULL, x.statement, 'AccessExclusiveLock: who uses what was set aside waits; in tries of ' || (t.options ->> 'lock_timeout'),

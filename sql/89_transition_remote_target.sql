@@ -42,7 +42,7 @@ AS $$
         'read_only', current_setting('default_transaction_read_only'),
         -- how text sorts, and how values look in memory
         'collation', (SELECT concat_ws(' ', d.datcollate, d.datlocprovider, d.datcollversion) FROM pg_database AS d WHERE d.datname = current_database()),
-        'digest', (SELECT confiture._digest(v.x) FROM (SELECT ROW(1::bigint, 2.5::double precision, 'x'::text, 12345.678, '{"a": [1]}'::jsonb) AS x) AS v)::text)
+        'digest', confiture._digest_row(ROW(1::bigint, 2.5::double precision, 'x'::text, 12345.678, '{"a": [1]}'::jsonb))::text)
 $$;
 
 -- The half that a command is for.

@@ -53,7 +53,7 @@ SELECT ok((SELECT estimate_ms > 0 FROM planned WHERE step = 'copy' AND relation 
 SELECT is((SELECT count(*) FROM planned WHERE statement ~ '^CREATE INDEX by_w ' AND relation = 'b.u on server target' AND estimate LIKE '5000 rows;%'), 1::bigint, 'an index of the target is measured');
 SELECT is((SELECT count(*) FROM planned WHERE statement ~ 'ADD CONSTRAINT u_id_excl EXCLUDE' AND estimate LIKE '5000 rows;%'), 1::bigint, 'an exclusion constraint too');
 SELECT is((SELECT count(*) FROM planned WHERE statement ~ 'FOREIGN KEY' AND statement ~ 'NOT VALID$'), 1::bigint, 'foreign keys are told');
-SELECT is((SELECT string_agg(relation, ', ' ORDER BY ordinal) FROM planned WHERE step = 'validate' AND statement LIKE 'SELECT count(*), confiture._digest(ROW(%'),
+SELECT is((SELECT string_agg(relation, ', ' ORDER BY ordinal) FROM planned WHERE step = 'validate' AND statement LIKE 'SELECT * FROM confiture.\_digest\_as\_owner(%'),
     'a."T t", a.p, b.u on server target, b.p on server target', 'digests of both servers');
 
 -- Statements of the plan are those that run: what they make by hand on each server, the step makes.
