@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import psycopg
@@ -62,3 +63,15 @@ def helper(name: str, transition: str) -> Iterator[None]:
             while thread.is_alive():
                 connection.cancel()
                 thread.join(0.05)
+
+
+def time_copy(session: Session, name: str, transition: str, create: str, *, helped: bool) -> float:
+    """Seconds that the copy of a transition takes, alone or helped by a second session; ends it then."""
+    session.execute(create)
+    session.execute(f"SELECT confiture.transition_capture('{transition}')")
+    start = time.perf_counter()
+    with helper(name, transition) if helped else nullcontext():
+        session.execute(f"CALL confiture.transition_run('{transition}', 'catching_up')")
+        elapsed = time.perf_counter() - start
+    session.execute(f"SELECT confiture.transition_abort('{transition}')")
+    return elapsed

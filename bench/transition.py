@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import psycopg
 import server
 from measure import Bench, Latency, Row, alternate, compare
-from session import Session, helper
+from session import Session, time_copy
 from transition_remote import remote_copy
 from transition_shared import shared
 from transition_wait import waits
@@ -119,14 +119,8 @@ def copying(bench: Bench, name: str, session: Session) -> Iterator[Row]:
         return elapsed
 
     def transition(*, helped: bool) -> float:
-        session.execute("SELECT confiture.transition_create('copy', 'plain', 'plain_new')")
-        session.execute("SELECT confiture.transition_capture('copy')")
-        start = time.perf_counter()
-        with helper(name, "copy") if helped else nullcontext():
-            session.execute("CALL confiture.transition_run('copy', 'catching_up')")
-            elapsed = time.perf_counter() - start
-        session.execute("SELECT confiture.transition_abort('copy')")
-        return elapsed
+        create = "SELECT confiture.transition_create('copy', 'plain', 'plain_new')"
+        return time_copy(session, name, "copy", create, helped=helped)
 
     trials = {
         "copy in chunks": lambda: transition(helped=False),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import server
 from measure import Bench, Row, alternate, compare
-from session import Session, helper
+from session import Session, time_copy
 
 ROWS = 200_000
 TABLE = "(id bigint PRIMARY KEY, a int, b text, c numeric, d date)"
@@ -58,14 +58,7 @@ def remote_copy(bench: Bench) -> Iterator[Row]:
             return time.perf_counter() - start
 
         def copy(*, helped: bool) -> float:
-            source.execute(CREATE)
-            source.execute("SELECT confiture.transition_capture('t')")
-            start = time.perf_counter()
-            with helper(name, "t") if helped else nullcontext():
-                source.execute("CALL confiture.transition_run('t', 'catching_up')")
-                elapsed = time.perf_counter() - start
-            source.execute("SELECT confiture.transition_abort('t')")
-            return elapsed
+            return time_copy(source, name, "t", CREATE, helped=helped)
 
         seconds = alternate(
             {
