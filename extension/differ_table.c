@@ -268,7 +268,6 @@ cfd_stays_child(const CfdFact *table, const char *parent)
 static void
 alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-
 	/* With other bounds only, it leaves later. */
 	if (cfd_has(old, "partition_of") && !cfd_equal(old, new, "partition_of"))
 	{
@@ -276,10 +275,7 @@ alter_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			cfd_find(plan->source, psprintf("table %s", cfd_text(old, "partition_of")));
 
 		if (parent == NULL || !parent->dropped || old->loose)
-			cfd_emit(plan, new, "alter", 0,
-					 cfd_lock("ACCESS EXCLUSIVE", cfd_text(old, "partition_of")),
-					 "ALTER TABLE %s DETACH PARTITION %s", cfd_text(old, "partition_of"),
-					 cfd_table(new));
+			cfd_leave_table(plan, old, new);
 	}
 	if (!cfd_equal(old, new, "of_type") || new->moved)
 	{
