@@ -165,7 +165,7 @@ def test_schema_to_schema_refuses_what_does_not_fit_together(confiture: Command,
 
 
 def test_in_the_background(confiture: Command, query: Query) -> None:
-    create(confiture, "--option", "max_rate=200", "--option", "chunk_ms=5")
+    create(confiture, "--option", "max_rate=5", "--option", "chunk_ms=5")
     result = confiture("transition", "run", "t", "--background", "--jobs", "2")
     assert result.code == 0
     assert "Started in the background" in result.err
