@@ -80,7 +80,16 @@ CREATE TABLE confiture.transition_chunk (
 );
 COMMENT ON TABLE confiture.transition_chunk IS
 'How far the copy of a transition has come: stored in the transaction that has copied the rows.';
-CREATE INDEX transition_chunk_open_idx ON confiture.transition_chunk (pair) WHERE copied_at IS NULL;
+CREATE INDEX transition_chunk_open_idx ON confiture.transition_chunk (pair, ordinal) WHERE copied_at IS NULL;
+
+CREATE TABLE confiture.transition_pace (
+    transition integer PRIMARY KEY REFERENCES confiture.transition,
+    max_rate double precision NOT NULL,
+    -- when the rows that are copied by now may have been copied at this rate
+    until timestamptz NOT NULL
+);
+COMMENT ON TABLE confiture.transition_pace IS
+'How far the copy of a transition has used up its max_rate, by all that copy together.';
 
 SELECT pg_catalog.pg_extension_config_dump('confiture.transition', '');
 SELECT pg_catalog.pg_extension_config_dump('confiture.transition_id_seq', '');

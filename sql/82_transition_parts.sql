@@ -81,7 +81,7 @@ BEGIN
     -- Workers that copy hold it for the time of a chunk, and may just be ending.
     FOR attempt IN 1 .. 50 LOOP
         BEGIN
-            SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR NO KEY UPDATE NOWAIT;
+            SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
             EXIT;
         EXCEPTION WHEN lock_not_available THEN
             IF attempt = 50 THEN

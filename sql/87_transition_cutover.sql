@@ -261,6 +261,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     DELETE FROM confiture.transition_chunk AS c
     WHERE c.pair IN (SELECT p.id FROM confiture.transition_table AS p WHERE p.transition = _transition_forget.transition);
+    DELETE FROM confiture.transition_pace AS e WHERE e.transition = _transition_forget.transition;
     UPDATE confiture.transition_table AS p SET log = NULL, position = NULL WHERE p.transition = _transition_forget.transition
 $$;
 

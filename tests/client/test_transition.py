@@ -175,7 +175,16 @@ def test_in_the_background(confiture: Command, query: Query) -> None:
     assert confiture("transition", "stop", "t", "--format", "json").json == {"stopped": 0}
     query("ALTER TABLE app_v2.orders ADD CHECK (cents <> 77777) NOT VALID")
     query("INSERT INTO app.orders VALUES (5000, 777.77)")
-    query("UPDATE confiture.transition SET options = options || '{\"max_rate\": null}'")
+    assert "Copied at 5 rows/s at most.\n" in confiture("transition", "status", "t").out
+    options = ("--option", "max_rate=null", "--option", "lock_timeout=20ms")
+    changed = confiture("transition", "set", "t", *options)
+    assert "max_rate: no limit\n" in changed.out
+    assert "lock_timeout: 20ms\n" in changed.out
+    assert "rows/s at most" not in confiture("transition", "status", "t").out
+    document = confiture("transition", "set", "t", "--option", "chunk_ms=50", "--format", "json").json
+    assert document["options"]["chunk_ms"] == 50
+    refused = confiture("transition", "set", "t", "--option", "swap=schema")
+    assert (refused.code, "These can: chunk_ms" in refused.err) == (1, True)
     confiture("transition", "run", "t", "--background")
     deadline = time.monotonic() + 60
     while "has ended a background worker" not in (out := confiture("transition", "status", "t").out):

@@ -106,7 +106,7 @@ def broken(database: Database) -> bool:
 
 def test_background_workers_outlive_the_client(database: Database) -> None:
     """They go on when who started them is gone, end with a crash, and another start goes on from there."""
-    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 100}')
     judge = load(database, rows=2000, faults=True)
     start = "SELECT confiture.transition_start('t', workers => 3)"
     with judge.running():
@@ -122,7 +122,7 @@ def test_background_workers_outlive_the_client(database: Database) -> None:
         assert state(database) == "copying"
         database.execute(start)
         assert database.value("SELECT confiture.transition_stop('t')") == 3
-        database.execute("UPDATE confiture.transition SET options = options || '{\"max_rate\": null}'")
+        database.execute("SELECT confiture.transition_set('t', '{\"max_rate\": null}')")
         database.client(start).wait()
         until(lambda: background(database) == 0, "the background workers have done their work")
         judge.wait(3)
@@ -133,7 +133,7 @@ def test_background_workers_outlive_the_client(database: Database) -> None:
 
 def test_two_starts_at_once(database: Database) -> None:
     """One of them drives; the other is told so."""
-    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 3000}')
+    prepare(database, rows=2000, options='{"chunk_ms": 5, "max_rate": 100}')
     starts = [database.client("SELECT confiture.transition_start('t')") for _ in range(4)]
     assert sorted(each.wait() for each in starts) == [0, 1, 1, 1]
     assert background(database) == 1
