@@ -19,6 +19,7 @@
 #include "access/skey.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
+#include "storage/lockdefs.h"
 #include "tcop/dest.h"
 #include "utils/relcache.h"
 
@@ -117,7 +118,28 @@ typedef struct CfRights
 	int nest;
 } CfRights;
 
+/* What the row of a pair says, as text. */
+typedef struct CfPair
+{
+	Oid source;
+	Oid target;
+	Oid log;
+	List *source_key; /* names of columns */
+	List *target_key;
+	List *columns; /* name, expression, name, expression, ... */
+	List *absent;
+	char *condition;
+	bool wide_source; /* it is split, */
+	bool wide_target; /* or merged; */
+	bool main;
+	int32 sibling; /* the other pair with the same wide table, or 0 */
+} CfPair;
+
 typedef struct CfDigest CfDigest;
+
+/* transition_pair.c */
+extern void cf_pair_read(int32 pair, bool back, CfPair *row, MemoryContext context);
+extern Relation cf_pair_open(int32 pair, Oid relid, LOCKMODE lockmode);
 
 /* transition_route.c */
 extern CfRoute *cf_route_get(int32 pair, CfRouteKind kind);

@@ -63,8 +63,36 @@ BEGIN
 END
 $$;
 
--- Finds it, keeps every other session from moving it, and checks its state.
-CREATE OR REPLACE FUNCTION confiture._transition_take(name text, allowed text[]) RETURNS confiture.transition
+-- Raises an error when a table of a transition was dropped, and says how to get out. May lack: source, target, or both.
+CREATE OR REPLACE FUNCTION confiture._transition_check_there(transition integer, may_lack text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+    gone record;
+BEGIN
+    SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = _transition_check_there.transition;
+    SELECT string_agg(DISTINCT g.name, ', ') AS names, bool_or(g.what = 'target') AS target INTO gone
+    FROM confiture.transition_table AS p
+    CROSS JOIN LATERAL (VALUES ('source', p.source::oid, p.source_name), ('target', p.target, p.target_name),
+        ('log', p.log, 'the change log of ' || p.source_name)) AS g (what, oid, name)
+    WHERE p.transition = t.id AND t.live AND g.what <> coalesce(may_lack, '') AND coalesce(may_lack, '') <> 'both'
+        -- When both sides are mirrored nobody needs a log, but on the way to another server.
+        AND (g.what <> 'log' OR t.state IN ('captured', 'copying', 'catching_up') OR confiture._transition_is_remote(t.id))
+        AND g.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.oid);
+    IF gone.names IS NOT NULL THEN
+        RAISE EXCEPTION 'transition % needs what was dropped: %', quote_literal(t.name), gone.names USING ERRCODE = 'CF030',
+            DETAIL = 'The names are those of its beginning.',
+            HINT = CASE WHEN t.state <> 'cut_over' THEN format('SELECT confiture.transition_abort(%L) ends it: then the other tables can be written again.', t.name)
+                WHEN gone.target THEN format('SELECT confiture.transition_rollback(%L) brings the old tables back.', t.name)
+                ELSE format('SELECT confiture.transition_contract(%L) ends it: then the new tables can be written again.', t.name) END;
+    END IF;
+END
+$$;
+
+-- Finds it, keeps every other session from moving it, and checks its state, and that its tables are there.
+CREATE OR REPLACE FUNCTION confiture._transition_take(name text, allowed text[], may_lack text DEFAULT NULL) RETURNS confiture.transition
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -97,6 +125,7 @@ BEGIN
                 array_to_string(allowed, ' or ')
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     END IF;
+    PERFORM confiture._transition_check_there(t.id, may_lack);
     RETURN t;
 END
 $$;
@@ -290,16 +319,19 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_agg(jsonb_build_object(
-            'pid', l.pid, 'user', a.usename, 'application_name', a.application_name,
-            'relation', confiture._relation_name(l.relation), 'mode', l.mode, 'state', a.state,
-            'xact_seconds', round(extract(epoch FROM clock_timestamp() - a.xact_start)::numeric, 1))
-        ORDER BY a.xact_start, l.pid, l.relation, l.mode)
+            'pid', l.pid, 'user', coalesce(a.usename, x.owner), 'application_name', a.application_name,
+            'relation', confiture._relation_name(l.relation), 'mode', l.mode, 'state', a.state, 'prepared', x.gid,
+            'xact_seconds', round(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, x.prepared))::numeric, 1))
+        ORDER BY coalesce(a.xact_start, x.prepared), l.pid, l.relation, l.mode)
     FROM (SELECT DISTINCT r.oid FROM confiture.transition_table AS p, LATERAL (VALUES (p.source), (p.target)) AS r (oid)
         WHERE p.transition = _transition_blockers.transition) AS p
     JOIN pg_locks AS l ON l.locktype = 'relation' AND l.granted AND l.relation = p.oid
     LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+    -- A prepared transaction has no process; it holds a lock on itself.
+    LEFT JOIN LATERAL (SELECT r.* FROM pg_locks AS m JOIN pg_prepared_xacts AS r ON r.transaction = m.transactionid
+        WHERE l.pid IS NULL AND m.pid IS NULL AND m.locktype = 'transactionid' AND m.virtualtransaction = l.virtualtransaction) AS x ON true
     WHERE l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-        AND l.pid <> pg_backend_pid()
+        AND l.pid IS DISTINCT FROM pg_backend_pid()
         AND NOT (only_writers AND l.mode IN ('AccessShareLock', 'RowShareLock'))
 $$;
 
@@ -308,9 +340,11 @@ CREATE OR REPLACE FUNCTION confiture._transition_blockers_text(blockers jsonb) R
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('Process %s (role %s%s) holds %s on %s%s.', b ->> 'pid', coalesce(b ->> 'user', '?'),
+    SELECT string_agg(CASE WHEN b ->> 'pid' IS NULL THEN format('Prepared transaction %s (role %s) holds %s on %s, for %s s: COMMIT PREPARED or ROLLBACK PREPARED.',
+            coalesce(quote_literal(b ->> 'prepared'), '?'), coalesce(b ->> 'user', '?'), b ->> 'mode', b ->> 'relation', b ->> 'xact_seconds')
+        ELSE format('Process %s (role %s%s) holds %s on %s%s.', b ->> 'pid', coalesce(b ->> 'user', '?'),
             ', application ' || nullif(b ->> 'application_name', ''), b ->> 'mode', b ->> 'relation',
-            ', ' || (b ->> 'state') || ' for ' || (b ->> 'xact_seconds') || ' s'), E'\n')
+            ', ' || (b ->> 'state') || ' for ' || (b ->> 'xact_seconds') || ' s') END, E'\n')
     FROM jsonb_array_elements(blockers) AS b
 $$;
 

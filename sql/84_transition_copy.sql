@@ -394,6 +394,7 @@ BEGIN
     ELSIF t.state NOT IN ('captured', 'copying') THEN
         RETURN NULL;
     END IF;
+    PERFORM confiture._transition_check_there(t.id);
     SELECT c.* INTO piece FROM confiture._transition_chunk(t, true) AS c;
     RETURN CASE piece.did WHEN 'paused' THEN piece.pause WHEN 'busy' THEN 20 WHEN 'done' THEN NULL ELSE 0 END;
 END

@@ -30,17 +30,19 @@ BEGIN
     RETURN QUERY
     WITH p AS (
         -- Tables that are split or merged keep their names.
-        SELECT r.ordinal, s.relname AS s, g.relname AS g, a.nspname AS source_schema, b.nspname AS target_schema,
-            CASE r.shape WHEN 'single' THEN g.relname ELSE s.relname END AS s_new, CASE r.shape WHEN 'single' THEN s.relname ELSE g.relname END AS g_new
-        FROM confiture.transition_table AS r
+        -- On the way back the target may be gone: the source moves to where it was at first.
+        SELECT r.ordinal, s.relname AS s, g.relname AS g, a.nspname AS source_schema, coalesce(b.nspname, i.parts[1]) AS target_schema,
+            CASE r.shape WHEN 'single' THEN coalesce(g.relname, i.parts[2]::name) ELSE s.relname END AS s_new,
+            CASE r.shape WHEN 'single' THEN s.relname ELSE g.relname END AS g_new
+        FROM confiture.transition_table AS r CROSS JOIN LATERAL (SELECT parse_ident(r.source_name) AS parts) AS i
         JOIN pg_class AS s ON s.oid = r.source JOIN pg_namespace AS a ON a.oid = s.relnamespace
-        JOIN pg_class AS g ON g.oid = r.target JOIN pg_namespace AS b ON b.oid = g.relnamespace
+        LEFT JOIN pg_class AS g ON g.oid = r.target LEFT JOIN pg_namespace AS b ON b.oid = g.relnamespace
         WHERE r.transition = t.id
     ), every (swap, phase, ordinal, at, relation, statement) AS (
         SELECT 'rename', 0, 0, 0, NULL, format('CREATE SCHEMA %I', aside)
         UNION ALL SELECT 'rename', 1, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.source_schema, p.s, aside) FROM p
         UNION ALL SELECT 'rename', 1, p.ordinal, 2, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I RENAME TO %I', aside, p.s, p.s_new) FROM p WHERE p.s <> p.s_new
-        UNION ALL SELECT 'rename', 2, p.ordinal, 1, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I SET SCHEMA %I', p.target_schema, p.g, p.source_schema) FROM p
+        UNION ALL SELECT 'rename', 2, p.ordinal, 1, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I SET SCHEMA %I', p.target_schema, p.g, p.source_schema) FROM p WHERE p.g IS NOT NULL
         UNION ALL SELECT 'rename', 2, p.ordinal, 2, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I RENAME TO %I', p.source_schema, p.g, p.g_new) FROM p WHERE p.g <> p.g_new
         UNION ALL SELECT 'rename', 3, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', aside, p.s_new, p.target_schema) FROM p
         UNION ALL SELECT 'rename', 4, 0, 0, NULL, format('DROP SCHEMA %I', aside)
@@ -202,7 +204,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}');
+    t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}', 'target');
 BEGIN
     IF t.state = 'cut_over' AND confiture._transition_is_remote(t.id) THEN
         PERFORM confiture._remote_rollback(t);
@@ -218,7 +220,7 @@ COMMENT ON FUNCTION confiture.transition_rollback(text) IS
 'Takes a cutover back: the tables change places again. What was written since is on both sides. Both stay equal: the cutover can be repeated after a validation, or the transition aborted.
 Arguments: name.
 Result: the state, rolled_back.
-Errors: CF031 there was no cutover, or it is contracted; CF036 the lock was not to be had; else as confiture.transition_capture().
+Errors: CF030 the source table was dropped: there is nothing to go back to; CF031 there was no cutover, or it is contracted; CF036 the lock was not to be had; else as confiture.transition_capture().
 Example: SELECT confiture.transition_rollback(''to_v2'');';
 
 -- Under the locks: the source tables go.
@@ -234,6 +236,7 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         PERFORM confiture._transition_drop_triggers(p.target);
         PERFORM confiture._transition_uninterleave(p, 'target');
+        CONTINUE WHEN confiture._relation_name(p.source) IS NULL;
         -- A sequence that both use would go with the source.
         SELECT n.nspname INTO target_schema FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target;
         FOR q IN SELECT s.* FROM confiture._transition_sequences(p) AS s
@@ -246,9 +249,9 @@ BEGIN
                 confiture._relation_name(p.target), q.target_column);
         END LOOP;
     END LOOP;
-    EXECUTE (SELECT format('DROP TABLE %s', string_agg(DISTINCT confiture._relation_name(r.oid), ', '))
+    PERFORM confiture._transition_execute(ARRAY(SELECT format('DROP TABLE %s', string_agg(DISTINCT confiture._relation_name(r.oid), ', '))
         FROM confiture.transition_table AS x, LATERAL (VALUES (x.source), (x.log)) AS r (oid)
-        WHERE x.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL);
+        WHERE x.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL HAVING count(*) > 0));
     PERFORM confiture._transition_forget(t.id);
     PERFORM confiture._transition_set_state(t.id, 'contracted');
 END
@@ -271,7 +274,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._transition_take(name, '{cut_over}');
+    t confiture.transition := confiture._transition_take(name, '{cut_over}', 'source');
 BEGIN
     IF confiture._transition_is_remote(t.id) THEN
         PERFORM confiture._remote_contract(t);
@@ -285,7 +288,7 @@ COMMENT ON FUNCTION confiture.transition_contract(text) IS
 'Ends a transition after the cutover: drops the source tables, the change logs and the triggers, in one transaction. There is no way back. Views and functions that still use a source table stop it, and are named.
 Arguments: name.
 Result: the state, contracted.
-Errors: CF031 there was no cutover; CF036 the lock was not to be had; 2BP01 something depends on a source table; else as confiture.transition_capture().
+Errors: CF030 the target table was dropped: the source is all that there is; CF031 there was no cutover; CF036 the lock was not to be had; 2BP01 something depends on a source table; else as confiture.transition_capture().
 Example: SELECT confiture.transition_contract(''to_v2'');';
 
 -- Under the locks: no trace is left.
@@ -304,9 +307,7 @@ BEGIN
         IF confiture._relation_name(p.target) IS NOT NULL THEN
             PERFORM confiture._transition_drop_triggers(p.target);
         END IF;
-        IF confiture._relation_name(p.source) IS NOT NULL AND confiture._relation_name(p.target) IS NOT NULL THEN
-            PERFORM confiture._transition_uninterleave(p, 'source');
-        END IF;
+        PERFORM confiture._transition_uninterleave(p, 'source');
         IF confiture._relation_name(p.log) IS NOT NULL THEN
             EXECUTE format('DROP TABLE %s', confiture._relation_name(p.log));
         END IF;
@@ -346,7 +347,7 @@ BEGIN
         PERFORM confiture._half_end(t);
         RETURN 'aborted';
     END IF;
-    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
+    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}', 'both');
     IF confiture._transition_is_remote(t.id) THEN
         PERFORM confiture._remote_abort(t);
     ELSIF t.state = 'planned' THEN

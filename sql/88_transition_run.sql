@@ -121,7 +121,7 @@ BEGIN
             FROM confiture._transition_workers(t.id) AS w), 'blockers', (SELECT coalesce(jsonb_agg(b.value ORDER BY b.ordinality), '[]')
             FROM jsonb_array_elements(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up'))) WITH ORDINALITY AS b
             -- Not those who work on it, nor who will be gone in a moment.
-            WHERE NOT ((b.value ->> 'state') IN ('active', 'fastpath function call') AND (b.value ->> 'xact_seconds')::numeric < 1)
+            WHERE b.value ->> 'pid' IS NULL OR NOT ((b.value ->> 'state') IN ('active', 'fastpath function call') AND (b.value ->> 'xact_seconds')::numeric < 1)
                 AND (b.value ->> 'pid')::integer NOT IN (SELECT w.pid FROM confiture._transition_workers(t.id) AS w)),
         'tables', coalesce(jsonb_agg(jsonb_build_object(
             'source', coalesce(confiture._relation_name(p.source), p.source_name),

@@ -60,11 +60,18 @@ def show_status(terminal: Terminal, status: Document) -> None:
                 terminal.line(f"{label.upper()}: {failure[label]}")
     _show_limits(terminal, status)
     for each in status["blockers"]:
+        about = f", {each['application_name'] or 'no name'}" if each["pid"] else ""
+        state = f", {each['state']}" if each["pid"] else ""
         terminal.line(
-            f"In the way: process {each['pid']} ({each['user']}, {each['application_name'] or 'no name'})"
-            f" holds {each['mode']} on {each['relation']}, {each['state']}."
+            f"In the way: {_holder(each)} ({each['user']}{about})"
+            f" holds {each['mode']} on {each['relation']}{state}."
         )
     terminal.line(_next(status))
+
+
+def _holder(each: Document) -> str:
+    """Who holds a lock: a process, or a prepared transaction."""
+    return f"process {each['pid']}" if each["pid"] else f"prepared transaction {each['prepared']}"
 
 
 def _show_limits(terminal: Terminal, status: Document) -> None:
@@ -199,7 +206,7 @@ def _moving(status: Document, elapsed: float) -> Any:
     head = f"{status['name']}: {status['state']}, {human.duration(round(elapsed) * 1000)}"
     blockers = [
         Text(
-            f"In the way: process {each['pid']} holds {each['mode']} on {printable(each['relation'])}",
+            f"In the way: {printable(_holder(each))} holds {each['mode']} on {printable(each['relation'])}",
             "yellow",
         )
         for each in status["blockers"]
