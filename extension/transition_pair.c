@@ -99,7 +99,8 @@ cf_pair_read(int32 pair, bool back, CfPair *row, MemoryContext context)
 			" AS c, LATERAL (VALUES (1, c.key), (2, c.value)) AS e (place, part)"
 			" ORDER BY c.key, e.place),"
 			" t.condition, t.shape OPERATOR(pg_catalog.=) 'split', t.shape OPERATOR(pg_catalog.=) 'merge', t.main,"
-			" coalesce(t.sibling, 0)"
+			" coalesce(t.sibling, 0),"
+			" (SELECT r.name FROM confiture.transition AS r WHERE r.id OPERATOR(pg_catalog.=) t.transition)"
 			" FROM confiture.transition_table AS t WHERE t.id OPERATOR(pg_catalog.=) $1",
 			2, types, values, NULL, true, 1) != SPI_OK_SELECT ||
 		SPI_processed != 1)
@@ -124,6 +125,8 @@ cf_pair_read(int32 pair, bool back, CfPair *row, MemoryContext context)
 	row->wide_target = DatumGetBool(read_datum(10));
 	row->main = DatumGetBool(read_datum(11));
 	row->sibling = DatumGetInt32(read_datum(12));
+	row->name = MemoryContextStrdup(context,
+									SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 13));
 	MemoryContextSwitchTo(caller);
 	SPI_finish();
 	PopActiveSnapshot();
@@ -154,4 +157,68 @@ cf_pair_open(int32 pair, Oid relid, LOCKMODE lockmode)
 	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 					errmsg("relation with OID %u, which a transition needs, does not exist", relid),
 					errhint("SELECT confiture.transition_abort(name).")));
+}
+
+/* The name of a table as it is now. */
+static char *
+name_of(Oid relid)
+{
+	char *name = get_rel_name(relid);
+
+	return name ? quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name)
+				: psprintf("%u", relid);
+}
+
+/*
+ * Adds to an error of which transition it is, and what to do: whoever writes
+ * one table has to know that it is the other one that does not take the row.
+ */
+static void
+tell_pair(void *arg)
+{
+	CfTelling *about = arg;
+	int category = ERRCODE_TO_CATEGORY(geterrcode());
+	bool misfit =
+		category == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION || category == ERRCODE_DATA_EXCEPTION;
+	MemoryContext caller;
+	char *from, *to;
+	bool hinted;
+
+	if (about->name == NULL ||
+		(!misfit && category != ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION))
+		return;
+	caller = MemoryContextSwitchTo(CurTransactionContext);
+	from = name_of(about->from);
+	to = name_of(about->to);
+	hinted = CopyErrorData()->hint != NULL;
+	MemoryContextSwitchTo(caller);
+	errcontext("transition \"%s\", from table %s to table %s", about->name, from, to);
+	if (hinted)
+		return;
+	if (!misfit)
+		errhint(
+			"Transition \"%s\" needs both tables as they were: undo what was altered, or end it.",
+			about->name);
+	else if (about->mirror)
+		errhint("Transition \"%s\" writes to %s what is written to %s: it must fit there too.",
+				about->name, to, from);
+	else
+		errhint("Mend the row in table %s, and go on with transition \"%s\".", from, about->name);
+}
+
+/* Lets errors tell of which transition they are, until cf_tell_end(). The name may be set later. */
+void
+cf_tell_pair(CfTelling *about)
+{
+	about->callback.previous = error_context_stack;
+	about->callback.callback = tell_pair;
+	about->callback.arg = about;
+	error_context_stack = &about->callback;
+}
+
+/* The end of that. */
+void
+cf_tell_end(CfTelling *about)
+{
+	error_context_stack = about->callback.previous;
 }

@@ -285,6 +285,7 @@ build(int32 pair, CfRouteKind kind)
 	bool back = kind == CF_ROUTE_BACK;
 	CfRoute *route = palloc0(sizeof(CfRoute));
 	CfPair row = {0};
+	CfTelling about = {0};
 	Relation from, to;
 	CfRights rights;
 
@@ -293,8 +294,11 @@ build(int32 pair, CfRouteKind kind)
 	route->context = context;
 	route->from = back ? row.target : row.source;
 	route->to = kind == CF_ROUTE_LOG ? row.log : back ? row.source : row.target;
+	route->name = row.name;
+	about = (CfTelling) {.name = row.name, .from = route->from, .to = route->to};
 	from = cf_pair_open(pair, route->from, AccessShareLock);
 	to = cf_pair_open(pair, route->to, RowExclusiveLock);
+	cf_tell_pair(&about);
 	route->nkeys = list_length(row.source_key);
 	route->from_key = column_numbers(route->from, back ? row.target_key : row.source_key);
 	if (kind == CF_ROUTE_LOG)
@@ -323,6 +327,7 @@ build(int32 pair, CfRouteKind kind)
 		route->econtext = CreateStandaloneExprContext();
 		cf_rights_leave(&rights);
 	}
+	cf_tell_end(&about);
 	table_close(to, NoLock);
 	table_close(from, NoLock);
 	MemoryContextSwitchTo(caller);

@@ -302,7 +302,10 @@ BEGIN
             JOIN confiture.transition AS l ON l.id = q.transition AND l.live;
         IF t.state = 'planned' AND (SELECT c.relkind IN ('r', 'p') AND pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = p.target) THEN
             RETURN QUERY SELECT confiture._relation_name(p.target), 'it is not empty', 'TRUNCATE it: the transition fills it.'
-                WHERE confiture._transition_has_rows(p.target);
+                -- Another transition that is at work has filled it: to empty it would empty the other side.
+                WHERE confiture._transition_has_rows(p.target) AND NOT EXISTS (SELECT FROM confiture.transition_table AS q
+                    JOIN confiture.transition AS l ON l.id = q.transition
+                    WHERE p.target IN (q.source, q.target) AND q.transition <> t.id AND l.live);
         END IF;
         needed := needed + pg_total_relation_size(p.source);
     END LOOP;

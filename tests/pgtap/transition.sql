@@ -4,7 +4,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(81);
+SELECT plan(82);
 
 \ir lib/transition.psql
 
@@ -104,9 +104,12 @@ SELECT matches((told($$SELECT confiture.transition_capture('t')$$)).detail,
 SELECT is(confiture.transition_status('t') #>> '{blockers,0,prepared}', 'left behind', 'in the status too');
 ROLLBACK PREPARED 'left behind';
 SELECT lives_ok($$SELECT confiture.transition_capture('t')$$, 'it was in the way');
+INSERT INTO a.t VALUES (1);
+CALL confiture.transition_run('t');
 SELECT doesnt_match((told($$SELECT confiture.transition_create('u', 'a', 'b')$$)).hint, 'Drop the triggers', 'triggers that are needed are not to be dropped');
+SELECT doesnt_match((told($$SELECT confiture.transition_create('u', 'a', 'b')$$)).hint, 'TRUNCATE', 'nor is what is mirrored to be emptied');
 SELECT throws_ok($$UPDATE confiture.transition_table SET columns = '{"id": "id + 1"}' WHERE source = 'a.t'::regclass$$, 'CF031',
-    'transition ''t'' is captured: the mapping of a.t can''t be changed any more', 'the mapping stays what it was when rows were copied');
+    'transition ''t'' is validated: the mapping of a.t can''t be changed any more', 'the mapping stays what it was when rows were copied');
 CREATE SCHEMA c;
 SELECT is((told($$SELECT confiture.transition_create('u', 'b', 'c')$$)).detail, 'table c.t does not exist.', 'a change log is no table to move');
 SELECT lives_ok($$SELECT confiture.transition_abort('t')$$, 'a transition can be dropped');
