@@ -24,6 +24,31 @@ AS $$
     ORDER BY 1, 2
 $$;
 
+-- What the definition of an index does not say: its tablespace, whether the table is clustered by it, and statistics
+-- targets of its columns.
+CREATE OR REPLACE FUNCTION confiture._transition_index_about(index oid) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('tablespace', (SELECT s.spcname FROM pg_tablespace AS s WHERE s.oid = c.reltablespace), 'clustered', i.indisclustered,
+        'statistics', (SELECT coalesce(jsonb_object_agg(a.attnum, a.attstattarget), '{}') FROM pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attstattarget >= 0))
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE i.indexrelid = index
+$$;
+
+-- Gives a table a foreign key, as its owner, with its comment.
+CREATE OR REPLACE FUNCTION confiture._transition_refer(relation oid, name text, definition text, comment text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture._do_as_owner(relation, confiture._transition_definition(relation, name, definition));
+    IF comment IS NOT NULL THEN
+        PERFORM confiture._do_as_owner(relation, format('COMMENT ON CONSTRAINT %I ON %s IS %L', name, confiture._relation_name(relation), comment));
+    END IF;
+END
+$$;
+
 -- Takes it off, or only one kind of it, and remembers what it was.
 CREATE OR REPLACE FUNCTION confiture._transition_strip(p confiture.transition_table, kind text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
@@ -35,9 +60,9 @@ BEGIN
     FOR o IN SELECT x.* FROM confiture._transition_taken_off(p) AS x WHERE x.kind = coalesce(_transition_strip.kind, x.kind) LOOP
         UPDATE confiture.transition_table AS t
         SET foreign_keys = t.foreign_keys || CASE o.kind WHEN 'foreign key'
-                THEN jsonb_build_array(jsonb_build_object('name', o.name, 'definition', o.definition)) ELSE '[]' END,
+                THEN jsonb_build_array(jsonb_build_object('name', o.name, 'definition', o.definition, 'comment', o.comment)) ELSE '[]' END,
             indexes = t.indexes || CASE o.kind WHEN 'index' THEN jsonb_build_array(jsonb_build_object('name', o.name,
-                'constraint', o."constraint", 'definition', o.definition, 'comment', o.comment)) ELSE '[]' END
+                'constraint', o."constraint", 'definition', o.definition, 'comment', o.comment) || confiture._transition_index_about(o.index)) ELSE '[]' END
         WHERE t.id = p.id;
         EXECUTE o.statement;
     END LOOP;
@@ -59,15 +84,33 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     ix record;
+    place text := (SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target);
+    tablespace CONSTANT text := current_setting('default_tablespace');
+    there text;
 BEGIN
-    FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes) AS i (name text, "constraint" text, definition text, comment text) LOOP
+    FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes)
+            AS i (name text, "constraint" text, definition text, comment text, tablespace text, clustered boolean, statistics jsonb) LOOP
+        -- What is stored may be the owner's doing: it goes where that one may create.
+        SELECT s.spcname INTO there FROM pg_tablespace AS s WHERE s.spcname = ix.tablespace
+            AND has_tablespace_privilege((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.target), s.oid, 'CREATE');
+        IF there IS NULL AND ix.tablespace IS NOT NULL THEN
+            RAISE WARNING 'index % goes to the default tablespace', quote_ident(ix.name) USING
+                DETAIL = format('It was in tablespace %I, in which %I may not create.', ix.tablespace, confiture._transition_owner(p.target)),
+                HINT = 'ALTER INDEX ... SET TABLESPACE.';
+        END IF;
+        PERFORM set_config('default_tablespace', coalesce(there, ''), true);
         EXECUTE confiture._transition_definition(p.target, ix."constraint", ix.definition);
+        PERFORM set_config('default_tablespace', tablespace, true);
+        IF ix.clustered THEN
+            PERFORM confiture._do_as_owner(p.target, format('ALTER TABLE %s CLUSTER ON %I', confiture._relation_name(p.target), ix.name));
+        END IF;
+        PERFORM confiture._do_as_owner(p.target, format('ALTER INDEX %s.%I ALTER COLUMN %s SET STATISTICS %s', place, ix.name, e.key::integer, e.value::integer))
+        FROM jsonb_each_text(ix.statistics) AS e;
         IF ix.comment IS NOT NULL AND ix."constraint" IS NOT NULL THEN
             PERFORM confiture._do_as_owner(p.target, format('COMMENT ON CONSTRAINT %I ON %s IS %L',
                 ix."constraint", confiture._relation_name(p.target), ix.comment));
         ELSIF ix.comment IS NOT NULL THEN
-            PERFORM confiture._do_as_owner(p.target, format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
-                JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment));
+            PERFORM confiture._do_as_owner(p.target, format('COMMENT ON INDEX %s.%I IS %L', place, ix.name, ix.comment));
         END IF;
     END LOOP;
     UPDATE confiture.transition_table AS t SET indexed = true, indexes = '[]' WHERE t.id = p.id;

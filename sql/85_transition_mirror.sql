@@ -188,6 +188,11 @@ AS $$
     SELECT format('ALTER TABLE %s SET (%s)', s.target, array_to_string(s.reloptions, ', '))
     FROM s, d WHERE s.reloptions IS NOT NULL AND d.reloptions IS NULL
     UNION ALL
+    -- Those of the table where long values are stored.
+    SELECT format('ALTER TABLE %s SET (%s)', s.target, (SELECT string_agg('toast.' || o, ', ') FROM unnest(x.reloptions) AS o))
+    FROM s JOIN pg_class AS x ON x.oid = s.reltoastrelid, d JOIN pg_class AS y ON y.oid = d.reltoastrelid
+    WHERE x.reloptions IS NOT NULL AND y.reloptions IS NULL
+    UNION ALL
     SELECT format('ALTER TABLE %s REPLICA IDENTITY %s', s.target, CASE s.relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)
     FROM s, d WHERE s.relreplident IN ('f', 'n') AND d.relreplident = 'd'
     UNION ALL
@@ -344,7 +349,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    fk record;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         PERFORM confiture._transition_drain(p, NULL);
@@ -353,10 +357,8 @@ BEGIN
         PERFORM confiture._transition_interleave(p);
     END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            PERFORM confiture._do_as_owner(p.target,
-                confiture._transition_definition(p.target, fk.name, confiture._transition_unchecked(fk.definition)));
-        END LOOP;
+        PERFORM confiture._transition_refer(p.target, f.name, confiture._transition_unchecked(f.definition), f.comment)
+        FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text, comment text);
         UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
     END LOOP;
     PERFORM confiture._transition_set_state(t.id, 'mirrored');
