@@ -63,6 +63,19 @@ BEGIN
 END
 $$;
 
+-- The precision of a type, below all domains.
+CREATE OR REPLACE FUNCTION confiture._base_typmod(type oid, typmod integer) RETURNS integer
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE below AS (
+        SELECT t.typbasetype, t.typtype, CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE typmod END AS typmod FROM pg_type AS t WHERE t.oid = type
+        UNION ALL
+        SELECT t.typbasetype, t.typtype, CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE b.typmod END FROM below AS b JOIN pg_type AS t ON t.oid = b.typbasetype
+    )
+    SELECT b.typmod FROM below AS b WHERE b.typtype <> 'd'
+$$;
+
 -- What stands in the way of a pair: its keys.
 CREATE OR REPLACE FUNCTION confiture._transition_key_problems(p confiture.transition_table)
 RETURNS TABLE (relation text, problem text, hint text)
@@ -99,11 +112,26 @@ BEGIN
             AND NOT (st.typname IN ('text', 'varchar') AND tt.typname IN ('text', 'varchar')),
          format('its type is %s here and %s in the target', st.typname, tt.typname),
          'Keep the type: among the integer types, and between text and varchar, it may change.'),
+        -- The values of the one would be rounded in the other: it would be the key of another row.
+        (st.oid = tt.oid AND st.typname IN ('numeric', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval')
+            AND confiture._base_typmod(s.atttypid, s.atttypmod) <> confiture._base_typmod(t.atttypid, t.atttypmod),
+         format('its type is %s here and %s in the target', format_type(st.oid, confiture._base_typmod(s.atttypid, s.atttypmod)),
+            format_type(tt.oid, confiture._base_typmod(t.atttypid, t.atttypmod))),
+         'Keep its precision: a key that is rounded is another key.'),
         (s.attcollation <> t.attcollation, 'its collation is another one in the target', 'Keep the collation of the key.'),
         (o.collisdeterministic = false, 'its collation is not deterministic', 'Use a key with another collation.'))
         AS c (wrong, problem, hint)
     WHERE c.wrong;
 END
+$$;
+
+-- The tables of a schema that are not part of a transition.
+CREATE OR REPLACE FUNCTION confiture._transition_left(transition integer, schema oid) RETURNS SETOF oid
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = schema AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition
+        AND NOT EXISTS (SELECT FROM confiture.transition_table AS p WHERE p.transition = _transition_left.transition AND c.oid IN (p.source, p.target, p.log))
 $$;
 
 -- What stands in the way of a pair: the tables as they are.
@@ -176,6 +204,10 @@ AS $$
             'you may not create in its schema', 'GRANT CREATE, USAGE ON SCHEMA.'),
         (swap = 'rename' AND NOT has_database_privilege(current_database(), 'CREATE'),
             'you may not create schemas, which swap "rename" does for a moment', 'GRANT CREATE ON DATABASE.'),
+        (r.side = 'source' AND swap = 'schema' AND NOT confiture._transition_is_remote(p.transition) AND EXISTS (SELECT FROM confiture._transition_left(p.transition, c.relnamespace)),
+            'swap "schema" would take tables that do not move out of its schema too: '
+            || (SELECT string_agg(confiture._relation_name(l), ', ' ORDER BY confiture._relation_name(l)) FROM confiture._transition_left(p.transition, c.relnamespace) AS l),
+            'Move those tables too, or choose {"swap": "rename"}.'),
         (swap = 'schema' AND NOT (SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.oid = c.relnamespace),
             'you do not own its schema, which swap "schema" renames', 'Choose {"swap": "rename"}.'))
         AS w (wrong, problem, hint)

@@ -4,7 +4,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(82);
+SELECT plan(87);
 
 \ir lib/transition.psql
 
@@ -25,6 +25,15 @@ SELECT tables('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE t (id text PR
 SELECT matches(refusal(), 'a.t: key column id: its type is int4 here and text in the target', 'another type of key');
 SELECT tables('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE t (id bigint PRIMARY KEY)');
 SELECT is(refusal(), NULL, 'a larger integer is fine');
+SELECT tables('CREATE TABLE t (id numeric(10, 4) PRIMARY KEY)', 'CREATE TABLE t (id numeric(10, 2) PRIMARY KEY)');
+SELECT is(refusal(), 'a.t: key column id: its type is numeric(10,4) here and numeric(10,2) in the target.', 'a key that would be rounded');
+SELECT tables('CREATE DOMAIN d AS timestamptz(3); CREATE TABLE t (id d PRIMARY KEY)', 'CREATE TABLE t (id timestamptz PRIMARY KEY)');
+SELECT matches(refusal(), 'its type is timestamp\(3\) with time zone here and timestamp with time zone in', 'on the way back, and below a domain');
+SELECT tables('CREATE DOMAIN d AS timestamptz(3); CREATE TABLE t (id d PRIMARY KEY)', 'CREATE TABLE t (id timestamptz(3) PRIMARY KEY)');
+SELECT is(refusal(), NULL, 'with the same precision it is fine');
+SELECT tables('CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int)', 'CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE fresh (id int)');
+SELECT is(refusal('{"tables": {"t": {}}}', '{"swap": "schema"}'), 'a.t: swap "schema" would take tables that do not move out of its schema too: a.other.', 'tables that would be gone');
+SELECT is(refusal('{"tables": {"t": {}}}'), NULL, 'with swap "rename" they stay');
 SELECT tables('CREATE TABLE t (id text COLLATE "C" PRIMARY KEY)', 'CREATE TABLE t (id text COLLATE "POSIX" PRIMARY KEY)');
 SELECT matches(refusal(), 'its collation is another one', 'another collation of the key');
 SELECT tables('CREATE TABLE t (id int PRIMARY KEY DEFERRABLE)', 'CREATE TABLE t (id int PRIMARY KEY)');
