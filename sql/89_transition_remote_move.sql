@@ -205,7 +205,7 @@ BEGIN
             moved := confiture._remote_drain_all(t, 5000);
         ELSIF t.state = 'cut_over' THEN
             moved := confiture._remote_pull(t, 5000);
-        ELSIF NOT t.live THEN
+        ELSIF t.state = 'aborting' OR NOT t.live THEN
             RETURN NULL;
         END IF;
         UPDATE confiture.transition_remote AS r SET contact_at = clock_timestamp(), problem = NULL, problem_at = NULL

@@ -253,6 +253,7 @@ def idle(database: Database) -> Iterator[Connection]:
 def test_an_idle_session_is_named(database: Database, idle: Connection, table: str) -> None:
     """The cutover gives up by its limit, names who is in the way, and leaves everything working."""
     prepare(database, options='{"lock_retries": 2, "lock_timeout": "20ms"}')
+    before = traces(database)
     judge = load(database)
     with judge.running():
         go(database, "validated")
@@ -267,15 +268,40 @@ def test_an_idle_session_is_named(database: Database, idle: Connection, table: s
         assert table in detail
         assert state(database) == "validated"
         judge.wait(5)
+        # One that has written is in the way of the abort, too.
+        with database.server.connect(database.name, name="the writer") as writer:
+            writer.execute(f"BEGIN; LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+            with pytest.raises(psycopg.Error) as problem:
+                database.execute("SELECT confiture.transition_abort('t')")
+            assert problem.value.sqlstate == "CF036"
+            assert "the writer" in (problem.value.diag.message_detail or "")
+            assert "the sleeper" not in (problem.value.diag.message_detail or "")
+            assert state(database) == "validated"
+        judge.wait(5)
+        # One that has only read keeps nobody from being let go.
+        with database.warnings() as warnings:
+            assert database.value("SELECT confiture.transition_abort('t')") == "aborting"
+        assert "the sleeper" in warnings[0]
+        judge.wait(5)
+        assert database.value("SELECT count(*) FROM app_new.items") != 0
+        assert background(database) == 0
+        with pytest.raises(psycopg.Error) as problem:
+            database.execute("CALL confiture.transition_run('t')")
+        assert problem.value.sqlstate == "CF031"
         with pytest.raises(psycopg.Error) as problem:
             database.execute("SELECT confiture.transition_abort('t')")
         assert problem.value.sqlstate == "CF036"
+        # A background worker waits for it.
+        database.execute("SELECT confiture.transition_start('t')")
         judge.wait(5)
+        assert state(database) == "aborting"
+        assert background(database) == 1
         idle.execute("ROLLBACK")
-        database.execute("SELECT confiture.transition_abort('t')")
+        until(lambda: background(database) == 0, "the worker has done its work")
+        assert state(database) == "aborted"
+        assert traces(database) == before
     assert judge.errors == []
     assert judge.damages(database.connection, "app.items") == []
-    assert database.value("SELECT count(*) FROM app_new.items") == 0
 
 
 def test_an_idle_session_does_not_stop_the_exchange_of_schemas(database: Database, idle: Connection) -> None:
