@@ -10,6 +10,7 @@
  * differ_close.c	what has to go, and come back, along with others
  * differ_move.c	types that are made anew, and the columns that are moved to them
  * differ_convert.c	how values of one type become values of another
+ * differ_row_type.c	routines that stand in the way of writing rows anew
  * differ_action.c	what is done by a statement of its own
  * differ_wait.c	what waits for what
  * differ_order.c	the order of the actions
@@ -450,6 +451,12 @@ extern void cfd_disturb(CfdPlan *plan, CfdFact *old);
 extern bool cfd_is_partition_key(const CfdFact *column);
 extern void cfd_remake_partitioned(CfdPlan *plan, CfdFact *old);
 extern void cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new);
+
+/* differ_row_type.c */
+extern void cfd_disturb_rows(CfdPlan *plan, CfdFact *relation);
+extern void cfd_disturb_row_types(CfdPlan *plan, CfdFact *new);
+extern void cfd_order_row_types(const CfdFact *new);
+extern bool cfd_is_of_checked_domain(const CfdFact *column);
 
 /* differ_column_default.c */
 extern CfdFact *cfd_default_of(const CfdFact *column);

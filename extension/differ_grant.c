@@ -17,12 +17,22 @@
 
 #include "differ_acl.h"
 
+/* Whether a grant is on the row type of a relation: that has privileges of its own, and is no fact. */
+static bool
+is_on_row_type(const CfdFact *grant)
+{
+	return grant->parent && (grant->parent->kind->flags & CFD_RELATION) != 0 &&
+		   strncmp(grant->identity, "grant on type ", 14) == 0;
+}
+
 /* What says a grant of a column is its table. */
 static const char *
 object_of(const CfdFact *grant)
 {
 	if (cfd_is(grant->parent, "column") && grant->parent->parent)
 		return grant->parent->parent->identity;
+	if (is_on_row_type(grant))
+		return psprintf("type %s", cfd_table(grant->parent));
 	return grant->above;
 }
 
@@ -49,8 +59,9 @@ find_column(const CfdFact *relation, const char *column)
 	return NULL;
 }
 
+/* Gets what has privileges; about is the identity of the fact that it is, or is the row type of. */
 static CfdPrivileged *
-get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity)
+get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity, const char *about)
 {
 	bool found;
 	CfdPrivileged *object = (CfdPrivileged *) hash_search(objects, &identity, HASH_ENTER, &found);
@@ -59,11 +70,22 @@ get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity)
 	{
 		memset(object, 0, sizeof(CfdPrivileged));
 		object->identity = identity;
-		object->old = cfd_find(plan->source, identity);
-		object->new = cfd_find(plan->target, identity);
 		*list = lappend(*list, object);
 	}
+	if (object->old == NULL)
+		object->old = cfd_find(plan->source, about);
+	if (object->new == NULL)
+		object->new = cfd_find(plan->target, about);
 	return object;
+}
+
+static CfdPrivileged *
+get_grant_object(CfdPlan *plan, HTAB *objects, List **list, const CfdFact *grant)
+{
+	const char *identity = object_of(grant);
+
+	return get_object(plan, objects, list, identity,
+					  is_on_row_type(grant) ? grant->parent->identity : identity);
 }
 
 /* The fact that says whose an object is; a sequence of a column belongs with its table. */
@@ -189,8 +211,11 @@ get_acls(CfdPlan *plan, CfdPrivileged *object, const char *column, CfdAcl **is, 
 	if (part && part->created && column)
 		*is = cfd_acl_default(class, object->owner);
 	else if (part && is_made(plan, part))
-		*is =
-			cfd_acl_created(plan, class, class == 'n' ? NULL : part->schema, object->target_owner);
+		/* default privileges on types are none of row types */
+		*is = class == 'T' && (part->kind->flags & CFD_TYPE) == 0
+				  ? cfd_acl_default(class, object->target_owner)
+				  : cfd_acl_created(plan, class, class == 'n' ? NULL : part->schema,
+									object->target_owner);
 	else
 	{
 		*is = cfd_acl_default(class, object->source_owner);
@@ -386,7 +411,7 @@ cfd_grants(CfdPlan *plan)
 			plan->defaults = lappend(plan->defaults, fact);
 		if (!cfd_is(fact, "grant"))
 			continue;
-		object = get_object(plan, objects, &list, object_of(fact));
+		object = get_grant_object(plan, objects, &list, fact);
 		object->was = lappend(object->was, fact);
 	}
 	foreach (lc, plan->new)
@@ -396,11 +421,11 @@ cfd_grants(CfdPlan *plan)
 
 		if (cfd_is(fact, "grant"))
 		{
-			object = get_object(plan, objects, &list, object_of(fact));
+			object = get_grant_object(plan, objects, &list, fact);
 			object->is = lappend(object->is, fact);
 		}
 		else if (fact->created && (class = cfd_acl_class(fact->identity)) != 0 && class != 'c')
-			(void) get_object(plan, objects, &list, fact->identity);
+			(void) get_object(plan, objects, &list, fact->identity, fact->identity);
 	}
 	foreach (lc, list)
 	{

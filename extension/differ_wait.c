@@ -441,6 +441,7 @@ cfd_link_actions(CfdPlan *plan)
 		cfd_order_by_logging((CfdFact *) lfirst(lc));
 		cfd_order_incomplete((CfdFact *) lfirst(lc));
 		cfd_order_filling((CfdFact *) lfirst(lc));
+		cfd_order_row_types((CfdFact *) lfirst(lc));
 	}
 	cfd_hope_for_mentions(plan);
 }
