@@ -422,6 +422,7 @@ extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
 extern bool cfd_partition_leaves(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern void cfd_leave_table(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern bool cfd_is_referred_to(CfdPlan *plan, const CfdFact *table);
+extern void cfd_make_room(CfdAction *action, const CfdFact *partition);
 extern bool cfd_loses_rows(const CfdFact *table);
 
 /* differ_column.c, also used by tables */
@@ -485,6 +486,7 @@ extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_
 /* differ_constraint.c */
 extern void cfd_write_constraint(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_makes_index(const CfdFact *constraint);
+extern char *cfd_constraint_definition(const CfdFact *fact);
 extern void
 cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change);
 

@@ -17,12 +17,22 @@
 
 #include "differ_acl.h"
 
-/* Whether a grant is on the row type of a relation: that has privileges of its own, and is no fact. */
-static bool
-is_on_row_type(const CfdFact *grant)
+/*
+ * What a grant is on, when that is a part of a fact and has privileges of its own: the row type of a
+ * relation, the constructors of a range type. Else NULL.
+ */
+static const char *
+part_of(const CfdFact *grant)
 {
-	return grant->parent && (grant->parent->kind->flags & CFD_RELATION) != 0 &&
-		   strncmp(grant->identity, "grant on type ", 14) == 0;
+	const char *object = grant->identity + strlen("grant on ");
+	const char *word = psprintf(" to %s", cfd_quote(grant->role));
+	const char *end = NULL;
+
+	if (grant->above == NULL || strncmp(object, grant->above, strlen(grant->above)) == 0)
+		return NULL;
+	for (const char *at = strstr(object, word); at; at = strstr(at + 1, word))
+		end = at;
+	return end ? pnstrdup(object, end - object) : NULL;
 }
 
 /* What says a grant of a column is its table. */
@@ -31,9 +41,7 @@ object_of(const CfdFact *grant)
 {
 	if (cfd_is(grant->parent, "column") && grant->parent->parent)
 		return grant->parent->parent->identity;
-	if (is_on_row_type(grant))
-		return psprintf("type %s", cfd_table(grant->parent));
-	return grant->above;
+	return part_of(grant) ? part_of(grant) : grant->above;
 }
 
 /* The name of the column that a grant is on, or NULL. */
@@ -59,7 +67,7 @@ find_column(const CfdFact *relation, const char *column)
 	return NULL;
 }
 
-/* Gets what has privileges; about is the identity of the fact that it is, or is the row type of. */
+/* Gets what has privileges; about is the identity of the fact that it is, or is a part of. */
 static CfdPrivileged *
 get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity, const char *about)
 {
@@ -84,8 +92,7 @@ get_grant_object(CfdPlan *plan, HTAB *objects, List **list, const CfdFact *grant
 {
 	const char *identity = object_of(grant);
 
-	return get_object(plan, objects, list, identity,
-					  is_on_row_type(grant) ? grant->parent->identity : identity);
+	return get_object(plan, objects, list, identity, part_of(grant) ? grant->above : identity);
 }
 
 /* The fact that says whose an object is; a sequence of a column belongs with its table. */

@@ -326,28 +326,40 @@ read_renames(CfdPlan *plan)
 	return renames;
 }
 
-/* Writes the renames, and gives the facts of the source the names that they have then. */
+/* Writes renames, and gives the facts of the source the names that they have then. */
+static void
+run(CfdPlan *plan, List *renames, List **words)
+{
+	ListCell *lc;
+
+	foreach (lc, renames)
+		cfd_add_words(words, (CfdRename *) lfirst(lc));
+	emit_renames(plan, renames);
+	cfd_rekey(plan, renames);
+}
+
+/* Renames what is declared, what is named after it, and what is attached to what stays. */
 void
 cfd_rename(CfdPlan *plan)
 {
-	List *renames;
-	List *more;
+	List *renames = plan->renames ? read_renames(plan) : NIL;
+	List *more = NIL;
 	List *words = NIL;
-	ListCell *lc;
 
-	if (plan->renames == NULL)
-		return;
-	renames = read_renames(plan);
-	if (renames == NIL)
-		return;
-	foreach (lc, renames)
-		cfd_add_words(&words, (CfdRename *) lfirst(lc));
-	emit_renames(plan, renames);
-	cfd_rekey(plan, renames);
-	more = cfd_find_namesakes(plan, renames, words);
-	foreach (lc, more)
-		cfd_add_words(&words, (CfdRename *) lfirst(lc));
-	emit_renames(plan, more);
-	cfd_rekey(plan, more);
-	cfd_take_all_names(plan, list_concat(renames, more), words);
+	if (renames != NIL)
+	{
+		run(plan, renames, &words);
+		more = cfd_find_namesakes(plan, renames, words);
+		run(plan, more, &words);
+		renames = list_concat(renames, more);
+	}
+	/* Those of partitions of partitions are attached to what has its name only then. */
+	while ((more = cfd_find_attached(plan, words)) != NIL)
+	{
+		run(plan, more, &words);
+		cfd_take_all_names(plan, more, words);
+		renames = list_concat(renames, more);
+	}
+	if (renames != NIL)
+		cfd_take_all_names(plan, renames, words);
 }

@@ -93,3 +93,19 @@ GRANT USAGE ON TYPE becomes TO pair_writer;
 CREATE TABLE comes (id integer);
 GRANT USAGE ON TYPE comes TO pair_reader;
 -- expect: statement GRANT USAGE ON TYPE public.t TO pair_reader WITH GRANT OPTION
+
+-- pair: grant_on_the_constructors_of_a_range
+-- base:
+CREATE TYPE span AS RANGE (subtype = float8);
+CREATE TYPE "grant to me" AS RANGE (subtype = float8);
+-- from:
+-- to:
+REVOKE EXECUTE ON FUNCTION span(float8, float8) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION span(float8, float8, text), "grant to me"(float8, float8) TO pair_reader WITH GRANT OPTION;
+
+-- pair: range_made_while_functions_are_not_for_everybody
+-- base:
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+-- from:
+-- to:
+CREATE TYPE span AS RANGE (subtype = float8);
