@@ -338,6 +338,54 @@ run(CfdPlan *plan, List *renames, List **words)
 	cfd_rekey(plan, renames);
 }
 
+/* Whether a fact of the source has the name that another one is to get, and is not to stay. */
+static bool
+is_in_the_way(CfdPlan *plan, const CfdFact *fact, const CfdFact *to)
+{
+	int shared = fact->kind->flags & to->kind->flags & (CFD_RELATION | CFD_TYPE);
+	bool index = cfd_is(fact, "constraint") && cfd_makes_index(fact) &&
+				 (to->kind->flags & CFD_RELATION) != 0;
+
+	if ((!shared && !index) || to->part || to->schema == NULL || fact->schema == NULL)
+		return false;
+	return strcmp(fact->schema, to->schema) == 0 && strcmp(cfd_own_name(fact), to->name) == 0 &&
+		   cfd_find(plan->target, fact->identity) == NULL;
+}
+
+/* Finds what goes only later and has the name of what is renamed: it gets another one until then. */
+static List *
+find_in_the_way(CfdPlan *plan, List *renames)
+{
+	List *aside = NIL;
+	ListCell *lc;
+	ListCell *lf;
+
+	foreach (lc, renames)
+		foreach (lf, plan->old)
+		{
+			CfdFact *fact = (CfdFact *) lfirst(lf);
+			CfdFact *to;
+			bool renamed = false;
+			ListCell *lr;
+
+			if (!is_in_the_way(plan, fact, ((CfdRename *) lfirst(lc))->to))
+				continue;
+			foreach (lr, renames)
+				renamed = renamed || ((CfdRename *) lfirst(lr))->fact == fact;
+			if (renamed)
+				continue;
+			to = palloc(sizeof(CfdFact));
+			*to = *fact;
+			if (fact->part)
+				to->part = cfd_name_aside(plan, fact->schema, fact->part);
+			else
+				to->name = cfd_name_aside(plan, fact->schema, fact->name);
+			to->identity = cfd_make_identity(to);
+			aside = lappend(aside, cfd_new_rename(fact, to));
+		}
+	return aside;
+}
+
 /* Renames what is declared, what is named after it, and what is attached to what stays. */
 void
 cfd_rename(CfdPlan *plan)
@@ -345,9 +393,11 @@ cfd_rename(CfdPlan *plan)
 	List *renames = plan->renames ? read_renames(plan) : NIL;
 	List *more = NIL;
 	List *words = NIL;
+	List *others = NIL;
 
 	if (renames != NIL)
 	{
+		run(plan, find_in_the_way(plan, renames), &others);
 		run(plan, renames, &words);
 		more = cfd_find_namesakes(plan, renames, words);
 		run(plan, more, &words);

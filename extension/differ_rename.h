@@ -43,6 +43,7 @@ extern bool cfd_same_payload(const CfdFact *old, const CfdFact *new, List *words
 extern void cfd_take_names(CfdFact *old, const CfdFact *new, List *words);
 
 /* differ_rekey.c: facts under their new names */
+extern const char *cfd_make_identity(const CfdFact *fact);
 extern void cfd_rekey(CfdPlan *plan, List *renames);
 
 #endif /* CF_DIFFER_RENAME_H */
