@@ -110,7 +110,7 @@ def register(connection: psycopg.Connection[Any]) -> Register:
 def request(
     server: board.Server, method: str = "GET", path: str = "/", **headers: str
 ) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in headers.items():
         if value:
@@ -380,7 +380,7 @@ def test_the_command(database: str, project: Project, browser: Browser, number: 
         browser.open(found[1])
         browser.wait_for("document.getElementById('pulse').dataset.state === 'live'")
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "Stopped.\n")
     browser.wait_for("document.getElementById('pulse').dataset.state === 'lost'")
     assert "confiture coordinate serve" in browser.text("[role=alert]")
@@ -405,7 +405,7 @@ def test_the_command_with_json_and_for_others(database: str, project: Project) -
         schemas.check(("coordinate", "serve"), found)
         assert found["local"] is False
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert "Warning: there is no password" in err
 
 
