@@ -217,10 +217,11 @@ def test_an_abort_beside_a_reader(confiture: Command, database: str, query: Quer
 
 def test_progress_moves_on_a_terminal(confiture: Command, query: Query) -> None:
     query("INSERT INTO app.orders SELECT i, i / 100.0 FROM generate_series(3001, 6000) AS i")
-    create(confiture, "--option", "max_rate=4000", "--option", "chunk_ms=5")
+    create(confiture, "--option", "max_rate=50", "--option", "chunk_ms=5")
     terminal = Terminal("transition", "run", "t")
     terminal.wait_for("t: copying")
     terminal.wait_for("rows/s")
+    assert confiture("transition", "set", "t", "--option", "max_rate=null").code == 0
     assert terminal.end() == 0
     assert "t: validated" in terminal.text
 
