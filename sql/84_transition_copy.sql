@@ -149,6 +149,15 @@ AS $$
     SELECT confiture._transition_execute(ARRAY(SELECT confiture._transition_trigger_statements(pair, confiture._relation_name(relation), mode)))
 $$;
 
+-- The triggers that transitions have put on a table.
+CREATE OR REPLACE FUNCTION confiture._transition_triggers(relation oid) RETURNS SETOF name
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
+        AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2')
+$$;
+
 -- Takes them off, those of both pairs where two share the table.
 CREATE OR REPLACE FUNCTION confiture._transition_drop_triggers(relation oid) RETURNS void
 LANGUAGE plpgsql
@@ -157,8 +166,7 @@ AS $$
 DECLARE
     name text;
 BEGIN
-    FOR name IN SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
-            AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2') LOOP
+    FOR name IN SELECT g.tgname FROM confiture._transition_triggers(relation) AS g (tgname) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', name, confiture._relation_name(relation));
     END LOOP;
 END
@@ -421,7 +429,7 @@ DECLARE
     t confiture.transition;
     piece record;
 BEGIN
-    PERFORM confiture._check_writable('transitions');
+    PERFORM confiture._transition_check_transaction();
     t := confiture._transition_get(name);
     IF t.state NOT IN ('planned', 'captured', 'copying') AND confiture._transition_is_remote(t.id) THEN
         RETURN confiture._remote_work(t.id);
@@ -429,9 +437,10 @@ BEGIN
     PERFORM confiture._half_refuse(t);
     IF t.state IN ('captured', 'copying') THEN
         -- Together with other workers, but not with a step that moves the state.
-        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR KEY SHARE;
+        PERFORM pg_advisory_xact_lock_shared(1668247123, t.id);
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id;
     END IF;
-    IF t.state IN ('planned', 'contracted', 'aborted') THEN
+    IF t.state IN ('planned', 'contracted', 'aborting', 'aborted') THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to copy', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     ELSIF t.state NOT IN ('captured', 'copying') THEN
@@ -448,7 +457,7 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_worker';
 COMMENT ON PROCEDURE confiture.transition_worker(text) IS
 'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others. For a transition to another server it goes on when all is copied, brings over what is written, tries again while that server is away, and ends with the transition.
 Arguments: name.
-Errors: CF031 wrong state; CF034 no such transition; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
+Errors: CF031 wrong state; CF034 no such transition; 0A000 another isolation level than READ COMMITTED; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
 Example: CALL confiture.transition_worker(''to_v2'');';
 
 CREATE OR REPLACE FUNCTION confiture.transition_copy(name text, max_chunks integer DEFAULT NULL) RETURNS bigint

@@ -29,7 +29,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborted}';
+    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborting,aborted}';
     t confiture.transition;
     pause double precision;
     length bigint;
@@ -40,8 +40,8 @@ BEGIN
     IF t.live AND t.state <> 'copying' THEN
         t := confiture._transition_take(name, states);
     END IF;
-    IF t.state = 'aborted' THEN
-        RAISE EXCEPTION 'transition % is aborted', quote_literal(name)
+    IF t.state IN ('aborting', 'aborted') THEN
+        RAISE EXCEPTION 'transition % is %', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     ELSIF confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
         RETURN NULL;

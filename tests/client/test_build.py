@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
@@ -270,6 +271,39 @@ def test_files_that_cannot_be(shop: Project) -> None:
     assert problem().exit_code == 3
 
 
+def test_nothing_is_overlooked(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def problem() -> tuple[str, str | None]:
+        with pytest.raises(FileError) as caught:
+            SchemaBuilder().hash()
+        return caught.value.message, caught.value.file
+
+    link = shop.root / "db/schema/30.sql"
+    link.symlink_to("nowhere.sql")
+    assert problem() == ("this link leads to no file", "db/schema/30.sql")
+    link.unlink()
+    os.mkfifo(link)
+    assert problem() == ("this is no regular file", "db/schema/30.sql")
+    link.unlink()
+    link.symlink_to(".")
+    assert problem() == ("this link leads to a folder: its files would not be seen", "db/schema/30.sql")
+    link.unlink()
+    (shop.root / "db/schema/more").mkdir()
+    before, there = SchemaBuilder().hash(), os.scandir
+
+    def scandir(path: str) -> Any:
+        if path.endswith("more"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return there(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        assert problem() == ("this folder cannot be read: Permission denied", "db/schema/more")
+    # a link to a file is that file
+    (shop.root / "elsewhere.sql").write_text("CREATE TABLE elsewhere ();")
+    link.symlink_to("../../elsewhere.sql")
+    assert before != SchemaBuilder().hash()
+
+
 def test_nothing_of_value_is_dropped(shop: Project, built: Place, database: str, confiture: Command) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(built.name)))
@@ -342,6 +376,7 @@ def test_a_server_without_the_extension(
         finally:
             connection.execute("ALTER SYSTEM RESET extension_destdir")
             connection.execute("SELECT pg_reload_conf()")
+            wait_until(lambda: connection.execute("SHOW extension_destdir").fetchone() == before)
             connection.execute(f"DROP DATABASE IF EXISTS {built.name}_control WITH (FORCE)".encode())
     assert result.code == ExtensionError.default_exit_code
     assert "not installed on this server" in result.json["error"]["message"]
@@ -471,12 +506,16 @@ def test_watch(shop: Project, built: Place) -> None:
             assert watching.poll() is None, (shop.root / "log").read_text()
             return words in (shop.root / "log").read_text()
 
+        def change(text: str) -> None:
+            # At once: it could look when the file is there, and nothing in it.
+            shop.write("30.sql", text).replace(shop.root / "db/schema/30.sql")
+
         try:
             wait_until(lambda: said("Watching for changes"))
-            shop.write("db/schema/30.sql", "CREATE TABLE c (x nosuch)")
+            change("CREATE TABLE c (x nosuch)")
             wait_until(lambda: said('type "nosuch" does not exist'))
             assert built.tables() == ["orders", "users"]
-            shop.write("db/schema/30.sql", "CREATE TABLE c (x int)")
+            change("CREATE TABLE c (x int)")
             wait_until(lambda: said(f"Replaced {built.name}"))
             assert built.tables() == ["c", "orders", "users"]
         finally:

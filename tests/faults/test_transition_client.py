@@ -19,7 +19,7 @@ import pytest
 from .conftest import Database
 from .load import Load
 from .pair import Pair, only
-from .server import Connection, until
+from .server import PATIENCE, Connection, until
 from .test_transition import check_both, go, load, prepare, state
 
 ROWS = 1500
@@ -56,7 +56,7 @@ class Client:
     def run(self, wanted: str) -> None:
         """Run it to its end, which must be a good one."""
         process = self.start("--until", wanted, "--jobs", "2")
-        _, problem = process.communicate(timeout=60)
+        _, problem = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, problem.decode()
         assert state(self.database) == wanted
 

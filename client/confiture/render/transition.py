@@ -26,6 +26,7 @@ NEXT = {
     "validated": ("cutover",),
     "cut_over": ("contract", "rollback"),
     "rolled_back": ("validate", "abort"),
+    "aborting": ("abort",),
 }
 FOLLOWING = ("mirrored", "validated", "cut_over", "rolled_back")
 
@@ -93,7 +94,9 @@ def _show_workers(terminal: Terminal, status: Document) -> None:
     """Say what background workers do, or that one is missing."""
     follows = status.get("side") == "source" and status["state"] in FOLLOWING
     for each in status["workers"]:
-        if status["state"] in ("contracted", "aborted"):
+        if status["state"] == "aborting":
+            what = "takes off the rest as soon as nobody is in the way"
+        elif status["state"] in ("contracted", "aborted"):
             what = "is about to end"
         else:
             what = "drives" if each["drives"] else "brings over what is written" if follows else "copies"
