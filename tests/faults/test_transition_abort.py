@@ -32,7 +32,7 @@ def other(database: Database) -> Iterator[Connection]:
         "CREATE SCHEMA app; CREATE SCHEMA app_new; CREATE TABLE app.t (id int PRIMARY KEY);"
         "CREATE TABLE app_new.t (id int PRIMARY KEY); INSERT INTO app.t VALUES (1);"
         "SELECT confiture.transition_create('t', 'app', 'app_new',"
-        ' options => \'{"lock_retries": 1, "lock_timeout": "20ms"}\')'
+        ' options => \'{"lock_retries": 3, "lock_timeout": "20ms"}\')'
     )
     with database.server.connect(database.name, name="the reader") as connection:
         yield connection
