@@ -96,3 +96,4 @@ SELECT pg_catalog.pg_extension_config_dump('confiture.transition_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('confiture.transition_table', '');
 SELECT pg_catalog.pg_extension_config_dump('confiture.transition_table_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('confiture.transition_chunk', '');
+SELECT pg_catalog.pg_extension_config_dump('confiture.transition_pace', '');
