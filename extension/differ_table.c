@@ -387,6 +387,11 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	{
 		const char *parent = cfd_text(new, "partition_of");
 
+		if (old && !cfd_is_new(new) && !cfd_is(new, "foreign table"))
+		{
+			cfd_hazard(plan, "may fail: every row of %s must be within its bounds", new->identity);
+			cfd_hazard(plan, "long lock: all of %s is read", new->identity);
+		}
 		cfd_emit(plan, new, old ? "alter" : "create", 0,
 				 psprintf("SHARE UPDATE EXCLUSIVE on %s, ACCESS EXCLUSIVE on %s", parent,
 						  cfd_table(new)),
