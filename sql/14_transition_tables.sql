@@ -6,7 +6,7 @@ CREATE TABLE confiture.transition (
     source_schema name NOT NULL,
     target_schema name NOT NULL,
     state text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'captured', 'copying', 'catching_up',
-        'mirrored', 'validated', 'cut_over', 'contracted', 'aborted', 'rolled_back')),
+        'mirrored', 'validated', 'cut_over', 'contracted', 'aborting', 'aborted', 'rolled_back')),
     live boolean NOT NULL GENERATED ALWAYS AS (state NOT IN ('contracted', 'aborted')) STORED,
     options jsonb NOT NULL,
     -- the transaction that made both sides equal: who can't see it, must not see the target either
@@ -80,7 +80,16 @@ CREATE TABLE confiture.transition_chunk (
 );
 COMMENT ON TABLE confiture.transition_chunk IS
 'How far the copy of a transition has come: stored in the transaction that has copied the rows.';
-CREATE INDEX transition_chunk_open_idx ON confiture.transition_chunk (pair) WHERE copied_at IS NULL;
+CREATE INDEX transition_chunk_open_idx ON confiture.transition_chunk (pair, ordinal) WHERE copied_at IS NULL;
+
+CREATE TABLE confiture.transition_pace (
+    transition integer PRIMARY KEY REFERENCES confiture.transition,
+    max_rate double precision NOT NULL,
+    -- when the rows that are copied by now may have been copied at this rate
+    until timestamptz NOT NULL
+);
+COMMENT ON TABLE confiture.transition_pace IS
+'How far the copy of a transition has used up its max_rate, by all that copy together.';
 
 SELECT pg_catalog.pg_extension_config_dump('confiture.transition', '');
 SELECT pg_catalog.pg_extension_config_dump('confiture.transition_id_seq', '');

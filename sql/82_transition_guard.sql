@@ -115,8 +115,8 @@ BEGIN
 END
 $$;
 
--- The trigger of confiture.transition_remote and confiture.transition_remote_table.
-CREATE OR REPLACE FUNCTION confiture._transition_remote_guard() RETURNS trigger
+-- The trigger of confiture.transition_pace, confiture.transition_remote and confiture.transition_remote_table.
+CREATE OR REPLACE FUNCTION confiture._transition_part_guard() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -163,7 +163,9 @@ CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON confiture.t
 FOR EACH ROW EXECUTE FUNCTION confiture._transition_guard();
 CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON confiture.transition_table
 FOR EACH ROW EXECUTE FUNCTION confiture._transition_table_guard();
+CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON confiture.transition_pace
+FOR EACH ROW EXECUTE FUNCTION confiture._transition_part_guard();
 CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON confiture.transition_remote
-FOR EACH ROW EXECUTE FUNCTION confiture._transition_remote_guard();
+FOR EACH ROW EXECUTE FUNCTION confiture._transition_part_guard();
 CREATE OR REPLACE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON confiture.transition_remote_table
-FOR EACH ROW EXECUTE FUNCTION confiture._transition_remote_guard();
+FOR EACH ROW EXECUTE FUNCTION confiture._transition_part_guard();

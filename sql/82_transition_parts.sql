@@ -63,6 +63,20 @@ BEGIN
 END
 $$;
 
+-- Raises an error where nothing can be written, or what others have written meanwhile would not be seen.
+CREATE OR REPLACE FUNCTION confiture._transition_check_transaction() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture._check_writable('transitions');
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a transition is moved in READ COMMITTED transactions only'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Its steps must see what others have written meanwhile.';
+    END IF;
+END
+$$;
+
 -- Finds it, keeps every other session from moving it, and checks its state.
 CREATE OR REPLACE FUNCTION confiture._transition_take(name text, allowed text[]) RETURNS confiture.transition
 LANGUAGE plpgsql
@@ -71,18 +85,18 @@ AS $$
 DECLARE
     t confiture.transition;
 BEGIN
-    PERFORM confiture._check_writable('transitions');
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'a transition is moved in READ COMMITTED transactions only'
-            USING ERRCODE = 'feature_not_supported', HINT = 'Its steps must see what others have written meanwhile.';
-    END IF;
+    PERFORM confiture._transition_check_transaction();
     t := confiture._transition_get(name);
     PERFORM confiture._half_refuse(t);
-    -- Workers that copy hold it for the time of a chunk, and may just be ending.
+    -- Workers that copy hold the advisory lock for the time of a chunk, and may just be ending. The row is not locked for
+    -- them: its options may be changed meanwhile, and rows that refer to it are written.
     FOR attempt IN 1 .. 50 LOOP
         BEGIN
-            SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR NO KEY UPDATE NOWAIT;
-            EXIT;
+            IF pg_try_advisory_xact_lock(1668247123, t.id) THEN
+                SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR NO KEY UPDATE NOWAIT;
+                EXIT;
+            END IF;
+            RAISE lock_not_available;
         EXCEPTION WHEN lock_not_available THEN
             IF attempt = 50 THEN
                 RAISE EXCEPTION 'another session is at work on transition %', quote_literal(name)
@@ -137,6 +151,7 @@ AS $$
         WHEN 'validated' THEN 'Next: confiture.transition_cutover().'
         WHEN 'cut_over' THEN 'Next: confiture.transition_contract(), or confiture.transition_rollback().'
         WHEN 'rolled_back' THEN 'Next: confiture.transition_validate(), or confiture.transition_abort().'
+        WHEN 'aborting' THEN 'Next: confiture.transition_abort() again, or confiture.transition_start(), for the rest.'
         ELSE 'It has ended: create another one.' END
 $$;
 

@@ -27,7 +27,7 @@ BEGIN
         WHEN 'lock_timeout' THEN jsonb_typeof(o.value) <> 'string'
         WHEN 'chunk_ms' THEN NOT coalesce((CASE WHEN jsonb_typeof(o.value) = 'number' THEN o.value END)::numeric BETWEEN 1 AND 60000, false)
         WHEN 'lock_retries' THEN NOT coalesce((CASE WHEN jsonb_typeof(o.value) = 'number' THEN o.value END)::numeric BETWEEN 0 AND 10000, false)
-        ELSE NOT (o.value = 'null' OR coalesce((CASE WHEN jsonb_typeof(o.value) = 'number' THEN o.value END)::numeric > 0, false))
+        ELSE NOT (o.value = 'null' OR coalesce((CASE WHEN jsonb_typeof(o.value) = 'number' THEN o.value END)::numeric >= 1, false))
         END LIMIT 1;
     IF NOT FOUND AND NOT (options ->> 'lock_timeout') ~ '^[1-9][0-9]* *(ms|s|min)$' THEN
         wrong := 'lock_timeout';
@@ -35,7 +35,10 @@ BEGIN
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'option % can''t be %', quote_literal(wrong), options -> wrong
             USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'swap: rename or schema; chunk_ms: 1 to 60000; lock_retries: 0 to 10000; lock_timeout: "50ms"; max_rate: rows a second; max_replica_lag: bytes; disk: false does not look for room.';
+            HINT = 'swap: rename or schema; chunk_ms: 1 to 60000; lock_retries: 0 to 10000; lock_timeout: "50ms"; max_rate: rows a second, from 1; max_replica_lag: bytes, from 1; both null: no limit; disk: false does not look for room.';
+    END IF;
+    IF options ->> 'max_replica_lag' IS NOT NULL THEN
+        PERFORM confiture._transition_see_replicas();
     END IF;
     RETURN options;
 END
@@ -276,7 +279,7 @@ END
 $$;
 COMMENT ON FUNCTION confiture.transition_create(text, text, text, jsonb, name, jsonb) IS
 'Plans a transition: tables of the source schema move to tables of the target schema while everyone writes. The target tables are there, and empty. Everything is checked; what stands in the way is named, and then nothing is created. Nothing is changed before confiture.transition_capture().
-Arguments: name; source_schema, target_schema; mapping, {"tables": {"orders": {"target": "orders", "columns": {"cents": "(total * 100)::bigint"}, "back": {"total": "cents / 100.0"}}}}: the tables that move, with an expression over the source row for each target column that is not a column of the same name, and over the target row for the way back; an expression without columns is for new rows only. NULL: all tables, by equal names. server: a server of postgres_fdw, on which the target schema is, with Confiture of the same version in its database; NULL: the target schema is in this database. options: swap (rename, default: the tables change places under a short lock; schema: the schemas change names, without a lock on tables), chunk_ms (100, with a server 1000: how long a chunk of the copy takes), max_rate (rows a second), max_replica_lag (bytes), lock_timeout (50ms) and lock_retries (30) for the short locks, disk (true: refuse when there is no room); with a server also mode (asynchronous, default: a worker brings over what is written; synchronous: from the mirror on each writing transaction writes the target too, and fails when the target is away: read first what the guide says that it risks).
+Arguments: name; source_schema, target_schema; mapping, {"tables": {"orders": {"target": "orders", "columns": {"cents": "(total * 100)::bigint"}, "back": {"total": "cents / 100.0"}}}}: the tables that move, with an expression over the source row for each target column that is not a column of the same name, and over the target row for the way back; an expression without columns is for new rows only. NULL: all tables, by equal names. server: a server of postgres_fdw, on which the target schema is, with Confiture of the same version in its database; NULL: the target schema is in this database. options: swap (rename, default: the tables change places under a short lock; schema: the schemas change names, without a lock on tables), chunk_ms (100, with a server 1000: how long a chunk of the copy takes), max_rate (rows a second that are copied, by all that copy together; NULL: no limit), max_replica_lag (bytes: while a replica is further behind nothing is copied), lock_timeout (50ms) and lock_retries (30) for the short locks, disk (true: refuse when there is no room); with a server also mode (asynchronous, default: a worker brings over what is written; synchronous: from the mirror on each writing transaction writes the target too, and fails when the target is away: read first what the guide says that it risks).
 Result: the number of the transition.
 To split a table into two, name both in "targets", the main one first: {"customers": {"targets": [{"target": "customers"}, {"target": "addresses", "when": "street IS NOT NULL", "absent": {"street": "NULL"}}]}}; to merge two, give both the same target, and the second "secondary": true. when: for which rows of the wide table the second table has one; absent: what the columns of the wide table are where it has none (NULL).
 Errors: CF030 refused, DETAIL names each problem; CF032 the name is taken; 0A000 more than two tables into one or out of one, or a split or a merge to another server; 08001 the server can''t be reached; 42704 there is no such server, or no user mapping; 42809 the server is not of postgres_fdw; 22004, 22023 arguments; 3F000 no such schema; 25006 standby.

@@ -106,6 +106,15 @@ AS $$
     SELECT confiture._transition_execute(ARRAY(SELECT confiture._transition_trigger_statements(pair, confiture._relation_name(relation), mode)))
 $$;
 
+-- The triggers that transitions have put on a table.
+CREATE OR REPLACE FUNCTION confiture._transition_triggers(relation oid) RETURNS SETOF name
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
+        AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2')
+$$;
+
 -- Takes them off, those of both pairs where two share the table.
 CREATE OR REPLACE FUNCTION confiture._transition_drop_triggers(relation oid) RETURNS void
 LANGUAGE plpgsql
@@ -114,8 +123,7 @@ AS $$
 DECLARE
     name text;
 BEGIN
-    FOR name IN SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
-            AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2') LOOP
+    FOR name IN SELECT g.tgname FROM confiture._transition_triggers(relation) AS g (tgname) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', name, confiture._relation_name(relation));
     END LOOP;
 END
@@ -204,16 +212,30 @@ Result: the state, captured.
 Errors: CF030 refused; CF031 wrong state; CF034 no such transition; CF036 the lock was not to be had, DETAIL says who holds it; CF037 another session is at work on it; 0A000 not READ COMMITTED; 25006 standby; 42501 you do not have the rights of the tables'' owner, or what was to be run as that one may not do what it tries.
 Example: SELECT confiture.transition_capture(''to_v2'');';
 
--- How many rows the next chunk of a pair has, so that it takes about the time that is wanted.
-CREATE OR REPLACE FUNCTION confiture._transition_chunk_rows(pair integer, chunk_ms double precision) RETURNS bigint
-LANGUAGE sql STABLE
+-- How many rows the next chunk of a pair has, so that it takes about the time that is wanted, and is
+-- no more than a tenth of what may be copied in a second.
+CREATE OR REPLACE FUNCTION confiture._transition_chunk_rows(pair integer, t confiture.transition) RETURNS bigint
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(
-        (SELECT least(greatest(500, least(c.row_count * 4, c.row_count * chunk_ms / greatest(c.elapsed_ms, 0.1))), 200000)::bigint
+DECLARE
+    chunk_ms double precision := t.options ->> 'chunk_ms';
+    max_rate double precision := t.options ->> 'max_rate';
+    size double precision := coalesce(
+        (SELECT least(greatest(500, least(c.row_count * 4, c.row_count * chunk_ms / greatest(c.elapsed_ms, 0.1))), 200000)
          FROM confiture.transition_chunk AS c
          WHERE c.pair = _transition_chunk_rows.pair AND c.copied_at IS NOT NULL AND c.row_count > 0
-         ORDER BY c.copied_at DESC LIMIT 1), 2000)
+         ORDER BY c.ordinal DESC LIMIT 1), 2000);
+BEGIN
+    IF confiture._transition_is_remote(t.id) THEN
+        -- Whole batches: for one of another size a statement is prepared anew.
+        size := greatest(trunc(size / 1000), 1) * 1000;
+    END IF;
+    IF max_rate IS NOT NULL THEN
+        size := least(size, greatest(max_rate / 10, 1));
+    END IF;
+    RETURN size;
+END
 $$;
 
 -- Cuts the next chunks of a pair.
@@ -228,13 +250,9 @@ AS $$
 DECLARE
     bound text[];
     at text[] := p.position;
-    size bigint := confiture._transition_chunk_rows(p.id, (t.options ->> 'chunk_ms')::double precision);
+    size bigint := confiture._transition_chunk_rows(p.id, t);
     last integer;
 BEGIN
-    IF confiture._transition_is_remote(t.id) THEN
-        -- Whole batches: for one of another size a statement is prepared anew.
-        size := greatest(size / 1000, 1) * 1000;
-    END IF;
     SELECT coalesce(max(c.ordinal), 0) INTO last FROM confiture.transition_chunk AS c WHERE c.pair = p.id;
     FOR i IN 1 .. 4 LOOP
         bound := confiture._transition_bound(p, at, size);
@@ -292,8 +310,9 @@ END
 $$;
 
 -- Copies one chunk, cuts some, or, after about 50 chunks, takes entries off a log: one short transaction.
--- Returns what it did: copied, cut, drained, busy (others have the rest), done.
-CREATE OR REPLACE FUNCTION confiture._transition_chunk(t confiture.transition, OUT did text, OUT copied bigint, OUT elapsed_ms double precision)
+-- Returns what it did: copied, cut, drained, paused (the limits ask for it), busy (others have the rest), done.
+CREATE OR REPLACE FUNCTION confiture._transition_chunk(
+    t confiture.transition, limited boolean, OUT did text, OUT copied bigint, OUT pause double precision)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET datestyle = 'ISO, YMD'
@@ -305,6 +324,7 @@ DECLARE
     c confiture.transition_chunk;
     p confiture.transition_table;
     started timestamptz := clock_timestamp();
+    took double precision;
 BEGIN
     SELECT r.* INTO p FROM confiture.transition_table AS r
     -- What is merged comes along with the main table: its log waits until that is copied.
@@ -319,6 +339,13 @@ BEGIN
     WHERE h.copied_at IS NULL AND h.pair IN (SELECT r.id FROM confiture.transition_table AS r WHERE r.transition = t.id)
     ORDER BY h.pair, h.ordinal LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
+        IF limited THEN
+            pause := confiture._transition_pause(t);
+            IF pause > 0 THEN
+                did := 'paused';
+                RETURN;
+            END IF;
+        END IF;
         SELECT r.* INTO p FROM confiture.transition_table AS r WHERE r.id = c.pair;
         IF confiture._transition_is_remote(t.id) THEN
             copied := confiture._remote_copy(p, c.lower, c.upper);
@@ -327,10 +354,12 @@ BEGIN
                 confiture._transition_columns(p.source, 'source'), confiture._relation_name(p.source),
                 confiture._transition_range(p, p.source_key, 'source', c.lower, c.upper)), 'insert');
         END IF;
-        elapsed_ms := extract(epoch FROM clock_timestamp() - started) * 1000;
-        UPDATE confiture.transition_chunk AS h
-        SET copied_at = clock_timestamp(), row_count = copied, elapsed_ms = _transition_chunk.elapsed_ms
+        took := extract(epoch FROM clock_timestamp() - started) * 1000;
+        UPDATE confiture.transition_chunk AS h SET copied_at = clock_timestamp(), row_count = copied, elapsed_ms = took
         WHERE h.pair = c.pair AND h.ordinal = c.ordinal;
+        IF limited THEN
+            PERFORM confiture._transition_paced(t, copied, took);
+        END IF;
         did := 'copied';
         RETURN;
     END IF;
@@ -348,17 +377,6 @@ BEGIN
 END
 $$;
 
--- The pause that the limits of a transition ask for after a chunk, in milliseconds.
-CREATE OR REPLACE FUNCTION confiture._transition_throttle(
-    t confiture.transition, copied bigint, elapsed_ms double precision) RETURNS double precision
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT greatest(0, copied * 1000.0 / (t.options ->> 'max_rate')::double precision - elapsed_ms,
-        CASE WHEN (SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn)) FROM pg_stat_replication AS r)
-            > (t.options ->> 'max_replica_lag')::numeric THEN 250 ELSE 0 END)
-$$;
-
 -- One transaction of a worker. Returns the pause after it; NULL: nothing is left to copy.
 CREATE OR REPLACE FUNCTION confiture._transition_work(name text, _until text) RETURNS double precision
 LANGUAGE plpgsql
@@ -368,7 +386,7 @@ DECLARE
     t confiture.transition;
     piece record;
 BEGIN
-    PERFORM confiture._check_writable('transitions');
+    PERFORM confiture._transition_check_transaction();
     t := confiture._transition_get(name);
     IF t.state NOT IN ('planned', 'captured', 'copying') AND confiture._transition_is_remote(t.id) THEN
         RETURN confiture._remote_work(t.id);
@@ -376,17 +394,17 @@ BEGIN
     PERFORM confiture._half_refuse(t);
     IF t.state IN ('captured', 'copying') THEN
         -- Together with other workers, but not with a step that moves the state.
-        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR SHARE;
+        PERFORM pg_advisory_xact_lock_shared(1668247123, t.id);
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id;
     END IF;
-    IF t.state IN ('planned', 'contracted', 'aborted') THEN
+    IF t.state IN ('planned', 'contracted', 'aborting', 'aborted') THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to copy', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     ELSIF t.state NOT IN ('captured', 'copying') THEN
         RETURN NULL;
     END IF;
-    SELECT c.* INTO piece FROM confiture._transition_chunk(t) AS c;
-    RETURN CASE piece.did WHEN 'copied' THEN confiture._transition_throttle(t, piece.copied, piece.elapsed_ms)
-        WHEN 'cut' THEN 0 WHEN 'drained' THEN 0 WHEN 'busy' THEN 20 END;
+    SELECT c.* INTO piece FROM confiture._transition_chunk(t, true) AS c;
+    RETURN CASE piece.did WHEN 'paused' THEN piece.pause WHEN 'busy' THEN 20 WHEN 'done' THEN NULL ELSE 0 END;
 END
 $$;
 
@@ -395,7 +413,7 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_worker';
 COMMENT ON PROCEDURE confiture.transition_worker(text) IS
 'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others. For a transition to another server it goes on when all is copied, brings over what is written, tries again while that server is away, and ends with the transition.
 Arguments: name.
-Errors: CF031 wrong state; CF034 no such transition; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
+Errors: CF031 wrong state; CF034 no such transition; 0A000 another isolation level than READ COMMITTED; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
 Example: CALL confiture.transition_worker(''to_v2'');';
 
 CREATE OR REPLACE FUNCTION confiture.transition_copy(name text, max_chunks integer DEFAULT NULL) RETURNS bigint
@@ -413,7 +431,7 @@ BEGIN
     END IF;
     PERFORM confiture._transition_set_state(t.id, 'copying');
     WHILE max_chunks IS NULL OR done < max_chunks LOOP
-        SELECT c.* INTO piece FROM confiture._transition_chunk(t) AS c;
+        SELECT c.* INTO piece FROM confiture._transition_chunk(t, false) AS c;
         IF piece.did = 'done' THEN
             PERFORM confiture._transition_set_state(t.id, 'catching_up');
         END IF;
@@ -427,7 +445,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_copy(text, integer) IS
-'Copies rows from the source tables to the target tables, in chunks by the key; goes on where it stopped. Writers never wait for it. All in the caller''s transaction: CALL confiture.transition_run() or confiture.transition_worker() commit each chunk.
+'Copies rows from the source tables to the target tables, in chunks by the key; goes on where it stopped. Writers never wait for it. All in the caller''s transaction, without a pause: CALL confiture.transition_run() and confiture.transition_worker() commit each chunk, and keep to max_rate and max_replica_lag.
 Arguments: name; max_chunks, how many chunks (NULL, all).
 Result: how many rows; 0 when nothing is left, the state is catching_up then.
 Errors: as confiture.transition_capture(); and what a constraint of the target table says of a row: mend it in the source, and call again.

@@ -16,6 +16,9 @@ BEGIN
     SELECT l.n INTO length FROM confiture._as_owner(p.log,
         format('SELECT count(*) FROM (SELECT FROM %s LIMIT 1000000) AS l', confiture._relation_name(p.log))) AS l (n bigint);
     RETURN length;
+EXCEPTION WHEN undefined_table THEN
+    -- The transition has ended while this waited for the end.
+    RETURN 0;
 END
 $$;
 

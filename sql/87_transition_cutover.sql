@@ -261,6 +261,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     DELETE FROM confiture.transition_chunk AS c
     WHERE c.pair IN (SELECT p.id FROM confiture.transition_table AS p WHERE p.transition = _transition_forget.transition);
+    DELETE FROM confiture.transition_pace AS e WHERE e.transition = _transition_forget.transition;
     UPDATE confiture.transition_table AS p SET log = NULL, position = NULL WHERE p.transition = _transition_forget.transition
 $$;
 
@@ -333,6 +334,22 @@ BEGIN
 END
 $$;
 
+-- Under a lock that readers are no hindrance to: nothing is captured or mirrored any more.
+CREATE OR REPLACE FUNCTION confiture._transition_let_go(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN SELECT DISTINCT r.oid, g.tgname FROM confiture.transition_table AS p, LATERAL (VALUES (p.source), (p.target)) AS r (oid)
+            CROSS JOIN LATERAL confiture._transition_triggers(r.oid) AS g (tgname) WHERE p.transition = t.id LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', confiture._relation_name(one.oid), one.tgname);
+    END LOOP;
+    PERFORM confiture._transition_set_state(t.id, 'aborting');
+END
+$$;
+
 CREATE OR REPLACE FUNCTION confiture.transition_abort(name text) RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -340,25 +357,38 @@ SET row_security = off
 AS $$
 DECLARE
     t confiture.transition := confiture._transition_get(name);
+    held text;
 BEGIN
     IF confiture._transition_is_half(t.id) AND t.state <> 'cut_over' THEN
         PERFORM confiture._half_end(t);
         RETURN 'aborted';
     END IF;
-    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
-    IF confiture._transition_is_remote(t.id) THEN
-        PERFORM confiture._remote_abort(t);
-    ELSIF t.state = 'planned' THEN
-        PERFORM confiture._transition_set_state(t.id, 'aborted');
-    ELSE
-        PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');
-    END IF;
-    RETURN 'aborted';
+    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back,aborting}');
+    BEGIN
+        IF confiture._transition_is_remote(t.id) THEN
+            PERFORM confiture._remote_abort(t);
+        ELSIF t.state = 'planned' THEN
+            PERFORM confiture._transition_set_state(t.id, 'aborted');
+        ELSE
+            PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');
+        END IF;
+        RETURN 'aborted';
+    EXCEPTION WHEN SQLSTATE 'CF036' THEN
+        IF t.state IN ('planned', 'aborting') THEN
+            RAISE;
+        END IF;
+        GET STACKED DIAGNOSTICS held = PG_EXCEPTION_DETAIL;
+    END;
+    PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_let_go');
+    RAISE WARNING 'what transition % has added to its tables is disabled, but not yet gone', quote_literal(name)
+        USING DETAIL = held,
+        HINT = 'No write is captured or mirrored any more. Repeat confiture.transition_abort() when those sessions have ended; confiture.transition_start() lets a background worker wait for that.';
+    RETURN 'aborting';
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_abort(text) IS
-'Ends a transition without a cutover, whatever its state: triggers and change logs go, the target tables are emptied and get back what was taken off them. The source tables are what they were. Owner, privileges and comments that the targets have taken over stay. After a cutover, call confiture.transition_rollback() first.
+'Ends a transition without a cutover, whatever its state: triggers and change logs go, the target tables are emptied and get back what was taken off them. The source tables are what they were. Owner, privileges and comments that the targets have taken over stay. After a cutover, call confiture.transition_rollback() first. Where the lock for that is not to be had because sessions that have read a table stay in their transactions, the triggers are disabled, so that writers have done with it, and the rest is left to another call, or to a background worker of confiture.transition_start().
 Arguments: name.
-Result: the state, aborted.
-Errors: CF031 it is cut over, or has ended; CF036 the lock was not to be had; else as confiture.transition_capture().
+Result: the state, aborted; or aborting, with a warning that names those sessions: call it again.
+Errors: CF031 it is cut over, or has ended; CF036 the lock was not to be had: a session that has written a table stays in its transaction, or the state is aborting; else as confiture.transition_capture().
 Example: SELECT confiture.transition_abort(''to_v2'');';

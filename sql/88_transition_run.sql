@@ -29,7 +29,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborted}';
+    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborting,aborted}';
     t confiture.transition;
     pause double precision;
     length bigint;
@@ -40,8 +40,8 @@ BEGIN
     IF t.live AND t.state <> 'copying' THEN
         t := confiture._transition_take(name, states);
     END IF;
-    IF t.state = 'aborted' THEN
-        RAISE EXCEPTION 'transition % is aborted', quote_literal(name)
+    IF t.state IN ('aborting', 'aborted') THEN
+        RAISE EXCEPTION 'transition % is %', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     ELSIF confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
         RETURN NULL;
@@ -116,7 +116,7 @@ DECLARE
 BEGIN
     SELECT jsonb_build_object('name', t.name, 'state', t.state, 'source_schema', t.source_schema, 'target_schema', t.target_schema,
         'swap', t.options ->> 'swap', 'created_at', t.created_at, 'changed_at', t.changed_at, 'next', confiture._transition_next(t.state),
-        'validation', t.validation, 'failure', t.failure,
+        'validation', t.validation, 'failure', t.failure, 'limits', confiture._transition_limits(t),
         'workers', (SELECT coalesce(jsonb_agg(jsonb_build_object('pid', w.pid, 'drives', w.drives)), '[]')
             FROM confiture._transition_workers(t.id) AS w), 'blockers', (SELECT coalesce(jsonb_agg(b.value ORDER BY b.ordinality), '[]')
             FROM jsonb_array_elements(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up'))) WITH ORDINALITY AS b
@@ -149,7 +149,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_status(text) IS
-'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), blockers (who holds locks that are in the way now, and not for a moment only), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds; when all is copied, of all the time that took), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
+'How far a transition has come, as one JSON object: state, next (what to do), validation (the last one), failure (the error of a background worker: sqlstate, message, detail, hint, at, and whether it is retried), workers (its background workers: pid, drives), limits (max_rate; max_replica_lag, and replica_lag, how many bytes the last replica is behind: null for those who may not see it), blockers (who holds locks that are in the way now, and not for a moment only), and for each table rows_copied, rows_estimated, rows_per_second (of the last 10 seconds; when all is copied, of all the time that took), remaining_s, copied, indexed, log_length (at most a million; null for those who may not look), lag_s (since the log was last empty).
 Arguments: name.
 Errors: CF034 no such transition.
 Example: SELECT jsonb_pretty(confiture.transition_status(''to_v2''));';

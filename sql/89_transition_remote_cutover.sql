@@ -140,7 +140,10 @@ BEGIN
             CASE WHEN (SELECT count(*) FROM pg_index AS i WHERE i.indrelid = p.source AND (i.indisunique OR i.indisexclusion)) > 1
                 THEN 'replace' ELSE 'put' END);
     END LOOP;
-    UPDATE confiture.transition_remote AS r SET applied = (taken ->> 'batch')::bigint
+    -- Once for all: a row that is changed a second time has its key checked, which waits for a step that has begun,
+    -- and that for us.
+    UPDATE confiture.transition_remote AS r
+    SET applied = (taken ->> 'batch')::bigint, contact_at = clock_timestamp(), problem = NULL, problem_at = NULL
     WHERE r.transition = t.id AND r.applied <> (taken ->> 'batch')::bigint;
     RETURN total;
 END

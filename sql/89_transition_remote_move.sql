@@ -203,13 +203,13 @@ BEGIN
     BEGIN
         IF t.state IN ('catching_up', 'mirrored', 'validated', 'rolled_back') THEN
             moved := confiture._remote_drain_all(t, 5000);
+            UPDATE confiture.transition_remote AS r SET contact_at = clock_timestamp(), problem = NULL, problem_at = NULL
+            WHERE r.transition = t.id AND moved > 0 AND (r.problem IS NOT NULL OR r.contact_at < clock_timestamp() - interval '1 s');
         ELSIF t.state = 'cut_over' THEN
             moved := confiture._remote_pull(t, 5000);
-        ELSIF NOT t.live THEN
+        ELSIF t.state = 'aborting' OR NOT t.live THEN
             RETURN NULL;
         END IF;
-        UPDATE confiture.transition_remote AS r SET contact_at = clock_timestamp(), problem = NULL, problem_at = NULL
-        WHERE r.transition = t.id AND moved > 0 AND (r.problem IS NOT NULL OR r.contact_at < clock_timestamp() - interval '1 s');
     EXCEPTION WHEN connection_exception THEN
         GET STACKED DIAGNOSTICS message = MESSAGE_TEXT;
         UPDATE confiture.transition_remote AS r SET problem = message, problem_at = clock_timestamp() WHERE r.transition = t.id;

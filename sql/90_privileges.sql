@@ -24,7 +24,7 @@ DECLARE
         '_intent_unknown', '_intent_check_name', '_intent_is_open', '_intent_status',
         '_intent_affected', '_intent_found', '_intent_severity', '_intent_check_window',
         'transition_status', 'transition_list', '_transition_get', '_transition_next', '_transition_blockers',
-        '_transition_log_length', '_as_owner', '_transition_workers', '_relation_name', '_remote_status',
+        '_transition_log_length', '_transition_limits', '_transition_replica_lag', '_as_owner', '_transition_workers', '_relation_name', '_remote_status',
         'build_hash', 'builds', '_build_hash', '_build_files', '_build_stamp', '_build_is_work_name'];
     developers constant text[] := readers || ARRAY[
         'intent_register', 'intent_start', 'intent_complete', 'intent_merge', 'intent_abandon', 'intent_extend',
@@ -63,7 +63,7 @@ BEGIN
     IF level IN ('migrator', 'admin') THEN
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON confiture.migration, confiture.tb_confiture,'
             ' confiture.migration_progress, confiture.hook, confiture.prediction, confiture.schema_record,'
-            ' confiture.transition, confiture.transition_table, confiture.transition_chunk,'
+            ' confiture.transition, confiture.transition_table, confiture.transition_chunk, confiture.transition_pace,'
             ' confiture.transition_remote, confiture.transition_remote_table TO %I', role);
         EXECUTE format('GRANT INSERT ON confiture.remote_command TO %I', role);
         EXECUTE format('GRANT INSERT ON confiture.migration_log TO %I', role);

@@ -121,6 +121,11 @@ class Transitions(db.OnConnection):
         """End the background workers; return how many have ended."""
         return int(self._call("SELECT confiture.transition_stop(%s) AS stopped", name)[0]["stopped"])
 
+    def set(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Change options while it is at work; return all of them."""
+        found = self._call("SELECT confiture.transition_set(%s, %s) AS options", name, json.dumps(options))
+        return dict(found[0]["options"])
+
     def validate(self, name: str, limit: int = 100) -> list[dict[str, Any]]:
         """Compare both sides; return the rows that differ."""
         return self._call("SELECT v.* FROM confiture.transition_validate(%s, %s) AS v", name, limit)

@@ -88,6 +88,7 @@ SECTIONS = {
         "transition_worker",
         "transition_start",
         "transition_stop",
+        "transition_set",
         "transition_capture",
         "transition_copy",
         "transition_catch_up",

@@ -118,7 +118,7 @@ class Browser:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait_for(self, script: str, seconds: float = 30) -> Any:
+    def wait_for(self, script: str, seconds: float = 60) -> Any:
         """Wait until JavaScript returns something true; a page that is just loading has none."""
         deadline = time.monotonic() + seconds
         while not (found := self.run(script)):

@@ -110,7 +110,7 @@ def register(connection: psycopg.Connection[Any]) -> Register:
 def request(
     server: board.Server, method: str = "GET", path: str = "/", **headers: str
 ) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in headers.items():
         if value:
@@ -350,6 +350,8 @@ def test_many_pages_ask_the_database_once(database: str, monkeypatch: pytest.Mon
         return fetch(connection, query, *arguments)
 
     monkeypatch.setattr(db, "fetch", counting)
+    # However long it takes until the last of them asks.
+    monkeypatch.setattr(board, "_FRESH_SECONDS", 3600.0)
     connections = Connections(lambda: db.connect(database, board.SETTINGS))
     source = board.Source(connections)
     threads = [threading.Thread(target=source.read) for _ in range(20)]
@@ -378,7 +380,7 @@ def test_the_command(database: str, project: Project, browser: Browser, number: 
         browser.open(found[1])
         browser.wait_for("document.getElementById('pulse').dataset.state === 'live'")
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "Stopped.\n")
     browser.wait_for("document.getElementById('pulse').dataset.state === 'lost'")
     assert "confiture coordinate serve" in browser.text("[role=alert]")
@@ -403,7 +405,7 @@ def test_the_command_with_json_and_for_others(database: str, project: Project) -
         schemas.check(("coordinate", "serve"), found)
         assert found["local"] is False
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert "Warning: there is no password" in err
 
 

@@ -376,6 +376,7 @@ def test_a_server_without_the_extension(
         finally:
             connection.execute("ALTER SYSTEM RESET extension_destdir")
             connection.execute("SELECT pg_reload_conf()")
+            wait_until(lambda: connection.execute("SHOW extension_destdir").fetchone() == before)
             connection.execute(f"DROP DATABASE IF EXISTS {built.name}_control WITH (FORCE)".encode())
     assert result.code == ExtensionError.default_exit_code
     assert "not installed on this server" in result.json["error"]["message"]
@@ -505,12 +506,16 @@ def test_watch(shop: Project, built: Place) -> None:
             assert watching.poll() is None, (shop.root / "log").read_text()
             return words in (shop.root / "log").read_text()
 
+        def change(text: str) -> None:
+            # At once: it could look when the file is there, and nothing in it.
+            shop.write("30.sql", text).replace(shop.root / "db/schema/30.sql")
+
         try:
             wait_until(lambda: said("Watching for changes"))
-            shop.write("db/schema/30.sql", "CREATE TABLE c (x nosuch)")
+            change("CREATE TABLE c (x nosuch)")
             wait_until(lambda: said('type "nosuch" does not exist'))
             assert built.tables() == ["orders", "users"]
-            shop.write("db/schema/30.sql", "CREATE TABLE c (x int)")
+            change("CREATE TABLE c (x int)")
             wait_until(lambda: said(f"Replaced {built.name}"))
             assert built.tables() == ["c", "orders", "users"]
         finally:

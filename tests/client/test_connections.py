@@ -36,7 +36,7 @@ def test_one_is_kept(connections: Connections) -> None:
 def test_a_lost_one_is_replaced(connections: Connections, query: Query) -> None:
     with connections.borrow() as first:
         lost = first.info.backend_pid
-    query("SELECT pg_terminate_backend(%s, 5000)", lost)
+    query("SELECT pg_terminate_backend(%s, 60000)", lost)
     with connections.borrow() as second:
         assert second.info.backend_pid != lost
     connections.close()

@@ -133,7 +133,8 @@ def test_changes_come_as_they_happen(alice: Coordinator, database: str, query: Q
 
     follower = threading.Thread(target=follow)
     follower.start()
-    wait_until(lambda: query("SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN confiture_intents'"))
+    listening = "SELECT 1 FROM pg_stat_activity WHERE query = 'LISTEN confiture_intents' AND state = 'idle'"
+    wait_until(lambda: query(listening))
     intent = alice.register("x", tables=["users"])
     alice.abandon(intent.id)
     follower.join()

@@ -305,7 +305,7 @@ def test_a_missing_privilege(project: Project, confiture: Command, database: str
 def test_another_migration_is_running(
     project: Project, confiture: Command, database: str, query: Query
 ) -> None:
-    project.migration("001_a", "SELECT pg_sleep(60);")
+    project.migration("001_a", "SELECT pg_sleep(600);")
     outcome: list[BaseException] = []
 
     def migrate() -> None:

@@ -9,6 +9,7 @@ import signal
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -43,6 +44,17 @@ def open_project(monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     yield Project(root)
     cluster.destroy(config.load())
     shutil.rmtree(root)
+
+
+def processes() -> dict[int, int]:
+    """Return all processes that live, with their parents."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(entry.name)] = int(parent)
+    return found
 
 
 def test_the_life_of_a_server(open_project: Project, built: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -87,8 +99,13 @@ def test_the_life_of_a_server(open_project: Project, built: Path, capfd: pytest.
     )
     assert call("migrate", "status", "--check")[0] == 0
 
-    os.kill(json.loads(call("server", "status", "--format", "json")[1])["pid"], signal.SIGKILL)
+    postmaster = json.loads(call("server", "status", "--format", "json")[1])["pid"]
+    children = [pid for pid, parent in processes().items() if parent == postmaster]
+    assert children
+    os.kill(postmaster, signal.SIGKILL)
     wait_until(lambda: not cluster.is_running(config.load()))
+    # Its memory is in use until they have noticed.
+    wait_until(lambda: not processes().keys() & children)
     code, out, err = call("migrate", "status")
     assert (code, "1 applied." in out) == (0, True), err
     shutil.rmtree(facts["socket"])

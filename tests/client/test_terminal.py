@@ -72,7 +72,8 @@ def test_a_signal_cancels_in_the_server(
 def test_a_signal_between_many_short_statements(
     project: Project, database: str, query: Query, spawn: Spawn
 ) -> None:
-    project.migration("001_a", "SELECT 1;\n" * 200_000)
+    # However fast the server is, it is still at it when the signal comes.
+    project.migration("001_a", "SELECT 1;\n" * 200_000 + "SELECT pg_sleep(600);\n")
     process = spawn("migrate", "up")
     assert process.stdout is not None
     assert "001 a\n" in iter(process.stdout.readline, "")

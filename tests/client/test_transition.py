@@ -175,7 +175,16 @@ def test_in_the_background(confiture: Command, query: Query) -> None:
     assert confiture("transition", "stop", "t", "--format", "json").json == {"stopped": 0}
     query("ALTER TABLE app_v2.orders ADD CHECK (cents <> 77777) NOT VALID")
     query("INSERT INTO app.orders VALUES (5000, 777.77)")
-    query("UPDATE confiture.transition SET options = options || '{\"max_rate\": null}'")
+    assert "Copied at 5 rows/s at most.\n" in confiture("transition", "status", "t").out
+    options = ("--option", "max_rate=null", "--option", "lock_timeout=20ms")
+    changed = confiture("transition", "set", "t", *options)
+    assert "max_rate: no limit\n" in changed.out
+    assert "lock_timeout: 20ms\n" in changed.out
+    assert "rows/s at most" not in confiture("transition", "status", "t").out
+    document = confiture("transition", "set", "t", "--option", "chunk_ms=50", "--format", "json").json
+    assert document["options"]["chunk_ms"] == 50
+    refused = confiture("transition", "set", "t", "--option", "swap=schema")
+    assert (refused.code, "These can: chunk_ms" in refused.err) == (1, True)
     confiture("transition", "run", "t", "--background")
     deadline = time.monotonic() + 60
     while "has ended a background worker" not in (out := confiture("transition", "status", "t").out):
@@ -185,12 +194,34 @@ def test_in_the_background(confiture: Command, query: Query) -> None:
     assert "DETAIL: Failing row contains (5000, 77777)." in out
 
 
+def test_an_abort_beside_a_reader(confiture: Command, database: str, query: Query) -> None:
+    create(confiture, "--option", "lock_retries=1", "--option", "lock_timeout=20ms")
+    confiture("transition", "run", "t")
+    with psycopg.connect(database, application_name="the reader") as reader:
+        reader.execute("SELECT FROM app.orders")
+        result = confiture("transition", "abort", "t")
+        assert result.code == 0
+        assert result.out.startswith("t: aborting\n")
+        assert "the reader" in result.err
+        assert "takes off the rest as soon as nobody is in the way." in result.out
+        assert "In the way: process" in result.out
+        refused = confiture("migrate", "schema-to-schema", "--from", "app", "--to", "app_v2", "--name", "t")
+        assert (refused.code, "is being aborted" in refused.err) == (2, True)
+        assert confiture("transition", "run", "t").code == 41
+    deadline = time.monotonic() + 60
+    while (out := confiture("transition", "status", "t").out).startswith("t: aborting"):
+        assert time.monotonic() < deadline, out
+        time.sleep(0.05)
+    assert out.startswith("t: aborted\n")
+
+
 def test_progress_moves_on_a_terminal(confiture: Command, query: Query) -> None:
     query("INSERT INTO app.orders SELECT i, i / 100.0 FROM generate_series(3001, 6000) AS i")
-    create(confiture, "--option", "max_rate=4000", "--option", "chunk_ms=5")
+    create(confiture, "--option", "max_rate=50", "--option", "chunk_ms=5")
     terminal = Terminal("transition", "run", "t")
     terminal.wait_for("t: copying")
     terminal.wait_for("rows/s")
+    assert confiture("transition", "set", "t", "--option", "max_rate=null").code == 0
     assert terminal.end() == 0
     assert "t: validated" in terminal.text
 

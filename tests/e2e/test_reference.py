@@ -75,6 +75,7 @@ BEFORE = {
     "confiture.transition_abort": MIRRORED,
     "confiture.transition_status": MIRRORED,
     "confiture.transition_stop": PLANNED,
+    "confiture.transition_set": PLANNED,
     "confiture.migrate_down": APPLIED,
     "confiture.forget": APPLIED,
     "confiture.set_checksum": APPLIED,

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from .server import Connection, Server
+from .server import PATIENCE, Connection, Server
 
 Row = tuple[int, int, str | None]
 
@@ -263,13 +263,13 @@ class Load:
         """Let the writers finish what they are at."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(timeout=PATIENCE)
             assert not thread.is_alive(), "a writer hangs"
 
     def wait(self, transactions: int) -> None:
         """Wait until each writer has committed some more."""
         wanted = [writer.committed + transactions for writer in self.writers]
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while any(w.committed < n for w, n in zip(self.writers, wanted, strict=True)):
             if time.monotonic() > end:
                 raise AssertionError(f"the writers are stuck: {self.errors[:3]}")
@@ -289,6 +289,11 @@ class Load:
     def longest(self) -> float:
         """The longest that a transaction took, in seconds."""
         return max(writer.longest for writer in self.writers)
+
+    def forget_longest(self) -> None:
+        """Begin anew with the longest."""
+        for writer in self.writers:
+            writer.longest = 0.0
 
     def join(self, other: Load) -> None:
         """Judge the writers of another load too."""

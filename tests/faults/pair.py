@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from .load import TABLE, Load, fill
-from .server import Connection, Server, until
+from .server import PATIENCE, Connection, Server, until
 
 if TYPE_CHECKING:
     from .conftest import Database
@@ -41,7 +41,7 @@ class Target(Server):
             dbname=database,
             application_name=name,
             autocommit=True,
-            connect_timeout=10,
+            connect_timeout=60,
         )
 
     def stop(self, mode: str = "immediate") -> None:
@@ -101,10 +101,14 @@ class Pair:
     def again(self, command: str) -> None:
         """Run a command, again and again while the target is away."""
 
+        last = "it takes its time"
+
         def arrived() -> bool:
+            nonlocal last
             try:
                 self.source.execute(command)
             except psycopg.Error as problem:
+                last = f"{problem.sqlstate}: {problem}"
                 # CF031: the backend of a client that was killed has gone on meanwhile.
                 if problem.sqlstate not in (*AWAY, "CF037", "CF031", "40001"):
                     raise
@@ -112,7 +116,7 @@ class Pair:
                 return False
             return True
 
-        until(arrived, command)
+        until(arrived, lambda: f"{command}: {last}")
 
     def state(self) -> object:
         """The state of the transition."""
@@ -153,7 +157,7 @@ class Pair:
             yield
         finally:
             stop.set()
-            thread.join(timeout=30)
+            thread.join(timeout=PATIENCE)
             assert not thread.is_alive(), "the worker hangs"
 
     def check_both(self, judge: Load) -> None:

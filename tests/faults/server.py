@@ -15,17 +15,17 @@ from pathlib import Path
 import psycopg
 
 # Long enough for a busy machine; nothing is expected to take this long.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until something is so."""
+def until(condition: Callable[[], bool], what: str | Callable[[], str]) -> None:
+    """Wait until something is so; what it is may be found out in the end."""
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
-            raise AssertionError(f"waited in vain: {what}")
+            raise AssertionError(f"waited in vain: {what() if callable(what) else what}")
         time.sleep(0.005)
 
 
@@ -60,7 +60,7 @@ class Server:
     ) -> Connection:
         """Open a connection in autocommit mode."""
         return psycopg.connect(
-            dbname=database, port=port, application_name=name, autocommit=True, connect_timeout=10
+            dbname=database, port=port, application_name=name, autocommit=True, connect_timeout=60
         )
 
     def connect_again(self, database: str) -> Connection:

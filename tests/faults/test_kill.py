@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from .conftest import Database
-from .server import PATIENCE, until
+from .server import PATIENCE, Connection, until
 
 # What each statement leaves behind: a row of journal, a table, an index.
 MIGRATIONS = {
@@ -183,21 +183,25 @@ def test_killed(database: Database, seed: int) -> None:
     check_finished(database)
 
 
-def test_killed_on_the_way_down(database: Database) -> None:
+def test_killed_on_the_way_down(database: Database, other: Connection) -> None:
     """The way back, killed in the worker."""
     database.register("1", "CREATE TABLE t (a int); CREATE TABLE journal (step text)", "DROP TABLE t")
     database.register(
         "2",
         "CREATE INDEX CONCURRENTLY t_a ON t (a); CREATE INDEX CONCURRENTLY t_b ON t ((a + 1))",
-        "INSERT INTO journal VALUES ('down'); DROP INDEX CONCURRENTLY t_a; SELECT pg_sleep(0.5);"
+        "INSERT INTO journal VALUES ('down'); DROP INDEX CONCURRENTLY t_a; SELECT pg_advisory_xact_lock(1);"
         "DROP INDEX CONCURRENTLY t_b",
     )
     database.execute("CALL confiture.migrate()")
+    other.execute("SELECT pg_advisory_lock(1)")
     client = database.client("CALL confiture.migrate('down')")
-    until(lambda: not exists(database, "t_a"), "t_a is dropped")
+    waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted"
+    until(lambda: bool(database.execute(waits)), "it is between the two indexes")
+    assert not exists(database, "t_a")
     database.connection.close()
     kill(database, "worker", client)
     client.wait(PATIENCE)
+    other.close()
     database.reconnect()
     assert database.states() == {"1": "applied", "2": "applied"}, "not taken back before all of it is"
     database.execute("CALL confiture.migrate('down')")
@@ -230,7 +234,7 @@ def test_server_stopped(database: Database, mode: str) -> None:
     """The server is stopped while a worker is at work."""
     register_all(database)
     client = database.client()
-    until(lambda: database.server.worker() is not None, "a worker")
+    until(partial(started, database, client), "a worker, or the end")
     database.connection.close()
     database.server.restart(mode)
     client.wait(PATIENCE)

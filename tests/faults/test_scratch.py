@@ -11,9 +11,9 @@ from .conftest import Database, Run
 from .server import PATIENCE, until
 
 Start = Callable[..., Run]
-SLOW = "SELECT confiture.snapshot_of('CREATE TABLE a (id int); SELECT pg_sleep(60)'::text)"
+SLOW = "SELECT confiture.snapshot_of('CREATE TABLE a (id int); SELECT pg_sleep(600)'::text)"
 PROOF = """SELECT confiture.prove(
-    '{}', '{CREATE TABLE a (id int),SELECT pg_sleep(60)}', '{}')"""
+    '{}', '{CREATE TABLE a (id int),SELECT pg_sleep(600)}', '{}')"""
 FULL = """SELECT confiture.prove('{}', '{CREATE TABLE a (id int)}',
     confiture.snapshot_of('CREATE TABLE a (id int)'::text), '{"keep": true}') -> 'proven'"""
 
@@ -96,8 +96,13 @@ def test_cancelled_twice(ready: Database, run: Start) -> None:
     running.connection.cancel()
     drops = """SELECT pid FROM pg_stat_activity WHERE backend_type = 'confiture worker'
         AND query LIKE 'DROP DATABASE%'"""
-    until(lambda: bool(ready.execute(drops)), "it is dropped")
-    first = ready.execute(drops)
+    first: list[tuple[object, ...]] = []
+
+    def dropping() -> bool:
+        first[:] = ready.execute(drops)
+        return bool(first)
+
+    until(dropping, "it is dropped")
     running.connection.cancel()
     until(lambda: ready.execute(drops) != first, "that is cancelled")
     guest.close()

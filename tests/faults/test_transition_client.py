@@ -19,14 +19,14 @@ import pytest
 from .conftest import Database
 from .load import Load
 from .pair import Pair, only
-from .server import Connection, until
+from .server import PATIENCE, Connection, until
 from .test_transition import check_both, go, load, prepare, state
 
 ROWS = 1500
 PATIENT = '{"chunk_ms": 5, "lock_timeout": "20ms", "lock_retries": 10000}'
 RUN = ("transition", "run", "t")
 MOVE = ("migrate", "schema-to-schema", "--from", "app", "--to", "app_new", "--name", "t")
-SLOW = ("--option", "chunk_ms=5", "--option", "max_rate=2000")
+SLOW = ("--option", "chunk_ms=5", "--option", "max_rate=100")
 COMMANDS = pytest.mark.parametrize("command", [RUN, MOVE], ids=["run", "move"])
 COPYING = """
     SELECT EXISTS (SELECT FROM confiture.transition AS t
@@ -56,7 +56,7 @@ class Client:
     def run(self, wanted: str) -> None:
         """Run it to its end, which must be a good one."""
         process = self.start("--until", wanted, "--jobs", "2")
-        _, problem = process.communicate(timeout=60)
+        _, problem = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, problem.decode()
         assert state(self.database) == wanted
 
@@ -77,7 +77,7 @@ class Client:
             until(lambda: self.database.value(COPYING) is True, "rows are copied")
         judge.wait(3)
         assert self.database.value(COPYING) is True
-        self.database.execute("UPDATE confiture.transition SET options = options || '{\"max_rate\": null}'")
+        self.database.execute("SELECT confiture.transition_set('t', '{\"max_rate\": null}')")
         until(lambda: settled(self.database), "what it has called has ended")
         assert state(self.database) in ("copying", "catching_up", "mirrored", "validated")
 
@@ -120,7 +120,7 @@ def holder(database: Database) -> Iterator[Connection]:
 @COMMANDS
 def test_killed_in_the_copy(database: Database, tmp_path: Path, command: tuple[str, ...]) -> None:
     """In one database, while rows are copied."""
-    prepare(database, rows=ROWS, options='{"chunk_ms": 5, "max_rate": 2000}')
+    prepare(database, rows=ROWS, options='{"chunk_ms": 5, "max_rate": 100}')
     judge = load(database, rows=ROWS)
     if command is MOVE:
         # It makes the transition too.
@@ -158,7 +158,7 @@ def test_killed_at_a_lock(
 @COMMANDS
 def test_killed_in_the_copy_to_another_server(pair: Pair, tmp_path: Path, command: tuple[str, ...]) -> None:
     """To another server, while rows are copied."""
-    pair.prepare(rows=ROWS, options='{"chunk_ms": 5, "max_rate": 2000}')
+    pair.prepare(rows=ROWS, options='{"chunk_ms": 5, "max_rate": 100}')
     judge = pair.load(rows=ROWS)
     if command is MOVE:
         pair.source.execute("SELECT confiture.transition_abort('t')")

@@ -12,6 +12,7 @@ from .conftest import small_tablespace
 from .load import TABLE
 from .pair import TRACES, Pair, traces
 from .server import Connection, until
+from .test_transition import hurry
 
 
 @pytest.fixture
@@ -133,16 +134,16 @@ def idle(pair: Pair) -> Iterator[Connection]:
 
 def test_an_idle_session_is_named(pair: Pair, idle: Connection) -> None:
     """The cutover gives up by its limit, names who is in the way, and changes nothing on either server."""
-    options = '{"lock_retries": 2, "lock_timeout": "20ms", "chunk_ms": 5}'
-    pair.prepare(options=options)
+    pair.prepare()
     pair.source.execute("SELECT confiture.transition_abort('t')")
     before = traces(pair)
-    pair.create(options)
+    pair.create()
     idle.execute("BEGIN; SELECT count(*) FROM app.items")
     judge = pair.load()
     with judge.running():
         with pair.worker():
             pair.go_on("validated")
+            hurry(pair.source, 2)
             open_before = pair.target_execute(TRACES)
             with pytest.raises(psycopg.Error) as problem:
                 pair.source.execute("SELECT confiture.transition_cutover('t')")
@@ -156,17 +157,21 @@ def test_an_idle_session_is_named(pair: Pair, idle: Connection) -> None:
             kind = "SELECT relkind::text FROM pg_class WHERE oid = 'app.items'::regclass"
             assert pair.source.value(kind) == "r"
             with pair.server.connect(pair.name) as there, pytest.raises(psycopg.Error) as problem:
-                there.execute("DELETE FROM app_new.items")
+                there.execute("INSERT INTO app_new.items VALUES (90000001, 1, 'nobody', 'nobody')")
             assert problem.value.sqlstate == "CF033"
             judge.wait(5)
             assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
-        with pytest.raises(psycopg.Error) as problem:
-            pair.source.execute("SELECT confiture.transition_abort('t')")
-        assert problem.value.sqlstate == "CF036"
-        assert "the sleeper" in (problem.value.diag.message_detail or "")
-        assert pair.state() == "validated"
+        worker = pair.source.client("CALL confiture.transition_worker('t')")
+        hurry(pair.source, 6)
+        with pair.source.warnings() as warnings:
+            assert pair.source.value("SELECT confiture.transition_abort('t')") == "aborting"
+        assert "the sleeper" in warnings[0]
+        assert worker.wait(timeout=60) == 0
+        pair.source.execute("SELECT confiture.transition_start('t')")
+        judge.wait(5)
+        assert pair.state() == "aborting"
         idle.execute("COMMIT")
-        pair.source.execute("SELECT confiture.transition_abort('t')")
+        until(lambda: pair.state() == "aborted", "the worker has done its work")
         assert traces(pair) == before
     assert judge.errors == []
     assert judge.damages(pair.source.connection, "app.items") == []

@@ -62,13 +62,15 @@ MERGE = """{"tables": {"main": {"target": "wide"},
 class Shared:
     """A split or a merge: its tables, its transition, and who writes them."""
 
-    def __init__(self, database: Database, shape: str, rows: int = 300, cascades: bool = True) -> None:
+    def __init__(
+        self, database: Database, shape: str, rows: int = 300, cascades: bool = True, deadlocks: str = "20s"
+    ) -> None:
         self.database = database
         self.rows = rows
         wide, narrow = ("app", "app_new") if shape == "split" else ("app_new", "app")
         database.execute(f"ALTER DATABASE {database.name} SET search_path = app, app_new, public")
-        # Two versions on the same hot rows wait for each other, now and then until the server ends one: soon.
-        database.execute(f"ALTER DATABASE {database.name} SET deadlock_timeout = '100ms'")
+        # Where one version writes the transition steps back, long before the server ends a writer.
+        database.execute(f"ALTER DATABASE {database.name} SET deadlock_timeout = '{deadlocks}'")
         database.reconnect()
         database.execute("CREATE SCHEMA app; CREATE SCHEMA app_new")
         database.execute(TABLE.format(f"{wide}.wide"))
@@ -112,7 +114,8 @@ def real(errors: list[str]) -> list[str]:
 @pytest.mark.parametrize("shape", ["split", "merge"])
 def test_all_states_under_load(database: Database, shape: str, cascades: bool) -> None:
     """The old version writes all the time, the new one beside it as soon as it can: nothing is lost."""
-    shared = Shared(database, shape, cascades=cascades)
+    # Two versions on the same hot rows wait for each other, now and then until the server ends one: soon.
+    shared = Shared(database, shape, cascades=cascades, deadlocks="100ms")
     old = shared.load(shared.old, 1, 2)
     new = shared.load(shared.new, 3, 4)
     with old.running():

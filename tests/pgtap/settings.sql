@@ -110,11 +110,11 @@ FROM pg_temp.script_failure('SET statement_timeout = ''50ms''; SELECT pg_sleep(2
 SELECT matches(f.context, '(?n)^migration 1 "m" \(up\), statement 2 of 2 at line 1, column 33$', 'statement_timeout: and says which')
 FROM pg_temp.script_failure('SET statement_timeout = ''50ms''; SELECT pg_sleep(20)') AS f;
 SELECT is(f.code, NULL, 'statement_timeout: it counts anew for each statement')
-FROM pg_temp.script_failure('SET statement_timeout = ''2s''; SELECT pg_sleep(0.8); SELECT pg_sleep(0.8); SELECT pg_sleep(0.8)') AS f;
+FROM pg_temp.script_failure('SET statement_timeout = ''3s''' || repeat('; SELECT pg_sleep(0.35)', 9)) AS f;
 SELECT lives_ok('SELECT pg_sleep(0.1)', 'statement_timeout: not left behind');
 DELETE FROM confiture.tb_confiture WHERE version = '1';
-SELECT pg_temp.run('timeout', 'SET statement_timeout = ''150ms''; SELECT 1');
-SELECT lives_ok('SELECT pg_sleep(0.3)', 'statement_timeout: of a script that has ended does not strike later');
+SELECT pg_temp.run('timeout', 'SET statement_timeout = ''3s''; SELECT 1');
+SELECT lives_ok('SELECT pg_sleep(3.1)', 'statement_timeout: of a script that has ended does not strike later');
 
 -- How strings are read.
 SET LOCAL standard_conforming_strings = on;

@@ -78,7 +78,7 @@ SELECT is(confiture.transition_status('t') ->> 'state', 'copying', 'the transiti
 UPDATE a.t SET v = 1 WHERE v = 7777;
 
 -- A lock that is not to be had is tried again.
-UPDATE confiture.transition SET options = options || '{"max_rate": 10000}' WHERE id = :id;
+SELECT confiture.transition_set('t', '{"max_rate": 100}') IS NOT NULL AS set \gset
 SELECT cardinality(confiture.transition_start('t', workers => 3)) AS started \gset
 SELECT is(jsonb_array_length(confiture.transition_status('t') -> 'workers'), 3, 'workers are shown');
 SET SESSION AUTHORIZATION transition_reader;
@@ -88,7 +88,7 @@ SET SESSION AUTHORIZATION transition_mover;
 SELECT throws_ok($$SELECT confiture.transition_start('t')$$, 'CF037', NULL, 'a second one does not drive it');
 SELECT is(confiture.transition_stop('t'), 3, 'they can be stopped');
 SELECT ok(confiture.transition_status('t') ->> 'state' = 'copying' AND confiture.transition_status('t') -> 'workers' = '[]', 'in the midst');
-UPDATE confiture.transition SET options = options || '{"max_rate": null, "lock_retries": 0}' WHERE id = :id;
+SELECT confiture.transition_set('t', '{"max_rate": null, "lock_retries": 0}') IS NOT NULL AS set \gset
 BEGIN;
 LOCK TABLE b.t IN ROW EXCLUSIVE MODE;
 LOCK TABLE a.t IN SHARE MODE;

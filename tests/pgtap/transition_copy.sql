@@ -23,7 +23,7 @@ CREATE FUNCTION due() RETURNS void LANGUAGE sql AS $$
 $$;
 -- One transaction of a worker.
 CREATE FUNCTION work() RETURNS text LANGUAGE sql AS $$
-    SELECT c.did FROM confiture.transition AS t, confiture._transition_chunk(t) AS c WHERE t.live
+    SELECT c.did FROM confiture.transition AS t, confiture._transition_chunk(t, false) AS c WHERE t.live
 $$;
 
 -- Nothing is cut: whatever is written will be copied as it is then.

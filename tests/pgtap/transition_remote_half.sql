@@ -84,7 +84,7 @@ SELECT throws_ok($$SELECT half('confiture.transition_copy(''u'')')$$, '0A000', N
 SELECT is((SELECT r FROM dblink(current_setting('test.there'), 'SELECT count(*) FROM d.rows') AS d (r int)), 100, 'is there');
 DELETE FROM c.rows WHERE id = 50;
 UPDATE confiture.transition_table SET drained_at = clock_timestamp() - interval '1 hour' WHERE transition = :u;
-SELECT is((SELECT c.did FROM confiture.transition AS t, confiture._transition_chunk(t) AS c WHERE t.id = :u), 'drained', 'entries are taken off');
+SELECT is((SELECT c.did FROM confiture.transition AS t, confiture._transition_chunk(t, false) AS c WHERE t.id = :u), 'drained', 'entries are taken off');
 SELECT is((SELECT confiture._transition_log_length(p) FROM confiture.transition_table AS p WHERE p.transition = :u), 1::bigint, 'but not those behind the position');
 CALL confiture.transition_run('u');
 SELECT is_empty($$SELECT * FROM confiture.transition_validate('u')$$, 'what was deleted meanwhile goes there too');

@@ -222,7 +222,7 @@ SELECT throws_ok($$SELECT confiture.transition_catch_up('u')$$, '42501', 'cannot
 DROP TRIGGER act ON :log;
 CREATE PROCEDURE wait_for(wanted text) LANGUAGE plpgsql AS $$
 BEGIN
-    FOR i IN 1 .. 600 LOOP
+    FOR i IN 1 .. 2400 LOOP
         EXIT WHEN (SELECT t.state = wanted OR t.failure IS NOT NULL FROM confiture.transition AS t WHERE t.name = 'u' AND t.live);
         PERFORM pg_sleep(0.05);
         COMMIT;

@@ -148,6 +148,28 @@ def stop(session: Session, name: str) -> None:
     session.terminal.document({"stopped": stopped})
 
 
+@transition.command("set")
+@NAME
+@click.option(
+    "--option", "options", multiple=True, required=True, metavar="NAME=VALUE", help="Such as max_rate=5000."
+)
+@with_database
+def set_options(session: Session, name: str, options: tuple[str, ...]) -> None:
+    """Change options of a transition while it is at work.
+
+    chunk_ms, max_rate, max_replica_lag, lock_timeout and lock_retries; null takes a limit off.
+
+    \b
+    Example:
+      confiture transition set to_v2 --option max_rate=5000
+      confiture transition set to_v2 --option max_rate=null
+    """
+    changed = _transitions(session).set(name, read_options(options))
+    for option, value in sorted(changed.items()):
+        session.terminal.line(f"{option}: {'no limit' if value is None else value}")
+    session.terminal.document({"options": changed})
+
+
 @transition.command()
 @NAME
 @with_database
@@ -239,11 +261,19 @@ def contract(session: Session, name: str, yes: bool) -> None:
 def abort(session: Session, name: str) -> None:
     """End a transition without a cutover, and remove every trace.
 
+    Where sessions that have read a table stay in their transactions, its triggers
+    are disabled, and a background worker of the server removes the rest when it can.
+
     \b
     Example:
       confiture transition abort to_v2
     """
-    _show(session, _transitions(session).abort(name))
+    transitions = _transitions(session)
+    status = transitions.abort(name)
+    if status["state"] == "aborting":
+        transitions.start(name)
+        status = transitions.status(name)
+    _show(session, status)
 
 
 @transition.command("list")

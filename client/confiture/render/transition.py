@@ -26,6 +26,7 @@ NEXT = {
     "validated": ("cutover",),
     "cut_over": ("contract", "rollback"),
     "rolled_back": ("validate", "abort"),
+    "aborting": ("abort",),
 }
 FOLLOWING = ("mirrored", "validated", "cut_over", "rolled_back")
 
@@ -58,6 +59,7 @@ def show_status(terminal: Terminal, status: Document) -> None:
         for label in ("detail", "hint"):
             if failure[label]:
                 terminal.line(f"{label.upper()}: {failure[label]}")
+    _show_limits(terminal, status)
     for each in status["blockers"]:
         terminal.line(
             f"In the way: process {each['pid']} ({each['user']}, {each['application_name'] or 'no name'})"
@@ -66,11 +68,28 @@ def show_status(terminal: Terminal, status: Document) -> None:
     terminal.line(_next(status))
 
 
+def _show_limits(terminal: Terminal, status: Document) -> None:
+    """Say what makes the copy slow."""
+    limits = status["limits"]
+    if status["state"] not in ("captured", "copying"):
+        return
+    if limits["max_rate"] is not None:
+        terminal.line(f"Copied at {_number(limits['max_rate'])} rows/s at most.")
+    lag, most = limits["replica_lag"], limits["max_replica_lag"]
+    if lag is not None and lag > most:
+        terminal.line(
+            f"A replica is {human.size(lag)} behind, more than {human.size(most)}: the copy waits for it.",
+            "yellow",
+        )
+
+
 def _show_workers(terminal: Terminal, status: Document) -> None:
     """Say what background workers do, or that one is missing."""
     follows = status.get("side") == "source" and status["state"] in FOLLOWING
     for each in status["workers"]:
-        if status["state"] in ("contracted", "aborted"):
+        if status["state"] == "aborting":
+            what = "takes off the rest as soon as nobody is in the way"
+        elif status["state"] in ("contracted", "aborted"):
             what = "is about to end"
         else:
             what = "drives" if each["drives"] else "brings over what is written" if follows else "copies"
