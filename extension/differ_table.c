@@ -47,8 +47,9 @@ add_items(StringInfo out, CfdPlan *plan, CfdFact *fact)
 		CfdFact *child = (CfdFact *) lfirst(lc);
 
 		if (cfd_is(child, "constraint") && child->create == fact->create)
-			add_item(out, &first,
-					 psprintf("CONSTRAINT %s %s", cfd_part(child), cfd_constraint_definition(child)));
+			add_item(
+				out, &first,
+				psprintf("CONSTRAINT %s %s", cfd_part(child), cfd_constraint_definition(child)));
 	}
 	if (!first)
 		appendStringInfoChar(out, '\n');
@@ -405,10 +406,11 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		for (int i = parents_kept(old, new); i < list_length(cfd_list(new, "inherits")); i++)
 		{
 			if (has_only_inherited(new))
-				cfd_hazard(plan,
-						   "not complete: the columns that %s has stay its own, too: they do not go "
-						   "when those of its parents do",
-						   new->identity);
+				cfd_hazard(
+					plan,
+					"not complete: the columns that %s has stay its own, too: they do not go "
+					"when those of its parents do",
+					new->identity);
 			cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "INHERIT %s",
 							(char *) list_nth(cfd_list(new, "inherits"), i));
 		}
