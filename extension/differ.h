@@ -453,6 +453,9 @@ extern bool cfd_is_partition_key(const CfdFact *column);
 extern void cfd_remake_partitioned(CfdPlan *plan, CfdFact *old);
 extern void cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new);
 
+/* differ_trigger.c */
+extern void cfd_wait_for_triggers(CfdAction *action, const CfdFact *fact);
+
 /* differ_row_type.c */
 extern void cfd_disturb_rows(CfdPlan *plan, CfdFact *relation);
 extern void cfd_disturb_row_types(CfdPlan *plan, CfdFact *new);

@@ -135,9 +135,9 @@ create_index(CfdPlan *plan, CfdFact *fact)
 static IndexStmt *
 parse(const CfdFact *fact)
 {
-	return castNode(IndexStmt, linitial_node(RawStmt, raw_parser(cfd_text(fact, "definition"),
-																 RAW_PARSE_DEFAULT))
-								   ->stmt);
+	return castNode(
+		IndexStmt,
+		linitial_node(RawStmt, raw_parser(cfd_text(fact, "definition"), RAW_PARSE_DEFAULT))->stmt);
 }
 
 /*

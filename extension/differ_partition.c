@@ -51,7 +51,12 @@ void
 cfd_leave_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
 	const char *parent = cfd_text(old, "partition_of");
+	ListCell *lc;
 
+	/* it may have been renamed */
+	foreach (lc, old->depends)
+		if (cfd_has(((CfdDepend *) lfirst(lc))->fact, "partition_by"))
+			parent = cfd_table(((CfdDepend *) lfirst(lc))->fact);
 	cfd_emit(plan, new, "alter", 0, cfd_lock("ACCESS EXCLUSIVE", parent),
 			 "ALTER TABLE %s DETACH PARTITION %s", parent, cfd_table(new));
 }

@@ -96,7 +96,7 @@ checks_domain(const CfdFact *new)
 {
 	if (cfd_is(new, "domain constraint"))
 		return new->twin == NULL || !cfd_equal(new->twin, new, "valid");
-	return cfd_is(new, "domain") && new->twin && cfd_bool(new, "not_null") &&
+	return cfd_is(new, "domain") && new->twin &&cfd_bool(new, "not_null") &&
 		   !cfd_bool(new->twin, "not_null");
 }
 

@@ -47,8 +47,9 @@ add_items(StringInfo out, CfdPlan *plan, CfdFact *fact)
 		CfdFact *child = (CfdFact *) lfirst(lc);
 
 		if (cfd_is(child, "constraint") && child->create == fact->create)
-			add_item(out, &first,
-					 psprintf("CONSTRAINT %s %s", cfd_part(child), cfd_constraint_definition(child)));
+			add_item(
+				out, &first,
+				psprintf("CONSTRAINT %s %s", cfd_part(child), cfd_constraint_definition(child)));
 	}
 	if (!first)
 		appendStringInfoChar(out, '\n');
@@ -387,6 +388,11 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	{
 		const char *parent = cfd_text(new, "partition_of");
 
+		if (old && !cfd_is_new(new) && !cfd_is(new, "foreign table"))
+		{
+			cfd_hazard(plan, "may fail: every row of %s must be within its bounds", new->identity);
+			cfd_hazard(plan, "long lock: all of %s is read", new->identity);
+		}
 		cfd_emit(plan, new, old ? "alter" : "create", 0,
 				 psprintf("SHARE UPDATE EXCLUSIVE on %s, ACCESS EXCLUSIVE on %s", parent,
 						  cfd_table(new)),
@@ -400,10 +406,11 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		for (int i = parents_kept(old, new); i < list_length(cfd_list(new, "inherits")); i++)
 		{
 			if (has_only_inherited(new))
-				cfd_hazard(plan,
-						   "not complete: the columns that %s has stay its own, too: they do not go "
-						   "when those of its parents do",
-						   new->identity);
+				cfd_hazard(
+					plan,
+					"not complete: the columns that %s has stay its own, too: they do not go "
+					"when those of its parents do",
+					new->identity);
 			cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "INHERIT %s",
 							(char *) list_nth(cfd_list(new, "inherits"), i));
 		}

@@ -55,6 +55,23 @@ enable_trigger(CfdPlan *plan, CfdFact *fact, const char *change)
 			 cfd_table(fact->parent), cfd_enable_word(fact), cfd_part(fact));
 }
 
+/*
+ * A constraint trigger that was renamed has left its old name to its constraint, which nothing tells: one
+ * of that name can only come when it is gone.
+ */
+void
+cfd_wait_for_triggers(CfdAction *action, const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (strncmp(cfd_text(fact, "definition"), "CREATE CONSTRAINT", 17) != 0 ||
+		fact->parent->twin == NULL)
+		return;
+	foreach (lc, fact->parent->twin->children)
+		if (cfd_is((CfdFact *) lfirst(lc), "trigger"))
+			cfd_wait(action, ((CfdFact *) lfirst(lc))->drop);
+}
+
 /* The definition begins with CREATE [CONSTRAINT] TRIGGER. */
 static void
 create_trigger(CfdPlan *plan, CfdFact *fact)

@@ -440,6 +440,8 @@ cfd_link_actions(CfdPlan *plan)
 						wait_for_cast(fact);
 					if (cfd_is(fact, "attribute"))
 						wait_for_attributes(action, fact);
+					if (cfd_is(fact, "trigger"))
+						cfd_wait_for_triggers(action, fact);
 					if (fact->twin)
 						wait_for_twin(action, fact->twin);
 					if (fact->ousts)

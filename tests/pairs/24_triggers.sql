@@ -220,3 +220,12 @@ CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
 -- from:
 -- to:
 CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f('1');
+
+-- pair: trigger_constraint_has_another_name
+-- base:
+CREATE TABLE t (a integer);
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE FOR EACH ROW EXECUTE FUNCTION f();
+-- from:
+ALTER TRIGGER late ON t RENAME TO later;
+-- to:

@@ -219,3 +219,22 @@ CREATE TABLE index_of_it (a integer);
 CREATE VIEW taken AS SELECT a FROM index_of_it;
 CREATE DOMAIN kind AS integer;
 CREATE SEQUENCE was_view;
+
+-- pair: rename_partitioned_and_change_partitions
+-- options: {"renames": {"schema a": "schema b", "table a.p": "table b.q"}}
+-- options back: {"renames": {"schema b": "schema a", "table b.q": "table a.p"}}
+-- from:
+CREATE SCHEMA a;
+CREATE TABLE a.p (id integer) PARTITION BY LIST (id);
+CREATE TABLE a.p1 PARTITION OF a.p FOR VALUES IN (1);
+CREATE TABLE a.p2 PARTITION OF a.p FOR VALUES IN (2);
+CREATE TABLE a.p3 PARTITION OF a.p FOR VALUES IN (3);
+INSERT INTO a.p VALUES (1), (2);
+-- to:
+CREATE SCHEMA b;
+CREATE TABLE b.q (id integer) PARTITION BY LIST (id);
+CREATE TABLE b.p1 PARTITION OF b.q FOR VALUES IN (1) WITH (fillfactor = 70);
+CREATE TABLE b.p2 (id integer);
+CREATE TABLE b.p3 PARTITION OF b.q FOR VALUES IN (4);
+-- expect: hazard may fail
+-- expect: hazard long lock
