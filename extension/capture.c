@@ -339,6 +339,7 @@ static void
 handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)
 {
 	CfSink *volatile sink = NULL;
+	CfTelling about = {.mirror = true};
 	Oid user;
 	int security;
 
@@ -351,6 +352,10 @@ handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)
 	{
 		CfRoute *route = locked_route(data, pair, kind);
 
+		about.name = route->name;
+		about.from = route->from;
+		about.to = route->to;
+		cf_tell_pair(&about);
 		if (route->kind == CF_ROUTE_LOG)
 			capture(data, route);
 		else if (TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
@@ -361,6 +366,7 @@ handle_as_owner(TriggerData *data, int32 pair, CfRouteKind kind)
 			mirror_row(data, sink);
 			cf_sink_give(sink);
 		}
+		cf_tell_end(&about);
 	}
 	PG_CATCH();
 	{

@@ -10,6 +10,7 @@
  * differ_close.c	what has to go, and come back, along with others
  * differ_move.c	types that are made anew, and the columns that are moved to them
  * differ_convert.c	how values of one type become values of another
+ * differ_row_type.c	routines that stand in the way of writing rows anew
  * differ_action.c	what is done by a statement of its own
  * differ_wait.c	what waits for what
  * differ_order.c	the order of the actions
@@ -421,6 +422,7 @@ extern bool cfd_attaches_all(const CfdFact *table, const CfdFact *whole);
 extern bool cfd_partition_leaves(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern void cfd_leave_table(CfdPlan *plan, CfdFact *old, CfdFact *new);
 extern bool cfd_is_referred_to(CfdPlan *plan, const CfdFact *table);
+extern void cfd_make_room(CfdAction *action, const CfdFact *partition);
 extern bool cfd_loses_rows(const CfdFact *table);
 
 /* differ_column.c, also used by tables */
@@ -451,6 +453,12 @@ extern bool cfd_is_partition_key(const CfdFact *column);
 extern void cfd_remake_partitioned(CfdPlan *plan, CfdFact *old);
 extern void cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new);
 
+/* differ_row_type.c */
+extern void cfd_disturb_rows(CfdPlan *plan, CfdFact *relation);
+extern void cfd_disturb_row_types(CfdPlan *plan, CfdFact *new);
+extern void cfd_order_row_types(const CfdFact *new);
+extern bool cfd_is_of_checked_domain(const CfdFact *column);
+
 /* differ_column_default.c */
 extern CfdFact *cfd_default_of(const CfdFact *column);
 
@@ -478,6 +486,7 @@ extern void cfd_sequence_options(StringInfo out, const CfdFact *fact, bool with_
 /* differ_constraint.c */
 extern void cfd_write_constraint(CfdPlan *plan, CfdFact *fact);
 extern bool cfd_makes_index(const CfdFact *constraint);
+extern char *cfd_constraint_definition(const CfdFact *fact);
 extern void
 cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change);
 

@@ -265,6 +265,9 @@ create_column(CfdPlan *plan, CfdFact *fact)
 				   fact->parent->identity, fact->identity);
 	if (cfd_has_identity(fact))
 		cfd_hazard(plan, "rewrite: %s is written anew with numbers", fact->parent->identity);
+	if (cfd_is_of_checked_domain(fact))
+		cfd_hazard(plan, "rewrite: %s is written anew with values that the domain of %s allows",
+				   fact->parent->identity, fact->identity);
 	if (cfd_bool(fact, "not_null") && value == NULL && !cfd_has_identity(fact) &&
 		!cfd_has(fact, "generated") && !cfd_is(fact->parent, "foreign table"))
 		cfd_hazard(plan, "may fail: %s is NOT NULL without a default, and %s may have rows",

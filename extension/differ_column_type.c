@@ -41,6 +41,7 @@ cfd_disturb(CfdPlan *plan, CfdFact *old)
 	foreach (lc, old->children)
 		if (cfd_is((CfdFact *) lfirst(lc), "default"))
 			cfd_drop(plan, (CfdFact *) lfirst(lc), old->identity);
+	cfd_disturb_rows(plan, old->parent);
 }
 
 /* Whether a column is in the partition key of its table: PostgreSQL notes it so. */

@@ -119,6 +119,19 @@ deferrability(const CfdFact *fact)
 	return cfd_bool(fact, "deferred") ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE";
 }
 
+/* The definition, with what can't be said later: the parameters of the index of a partitioned table. */
+char *
+cfd_constraint_definition(const CfdFact *fact)
+{
+	char *definition = cfd_text(fact, "definition");
+	char *options = cfd_makes_index(fact) ? cfd_options(fact, "options", "") : NULL;
+	int len = (int) strlen(definition) - (int) strlen(deferrability(fact));
+
+	if (options == NULL || !is_partitioned(fact->parent))
+		return definition;
+	return psprintf("%.*s WITH (%s)%s", len, definition, options, deferrability(fact));
+}
+
 /* Whether a key can be added to a table in use by way of an index built beside. */
 static bool
 builds_beside(CfdPlan *plan, const CfdFact *fact)
@@ -146,8 +159,9 @@ void
 cfd_constraint_index(CfdPlan *plan, const CfdFact *old, CfdFact *fact, const char *change)
 {
 	const char *name = quote_qualified_identifier(fact->schema, fact->part);
-	char *set = cfd_options_alter(old, fact, "options", true);
-	char *reset = old ? cfd_options_alter(old, fact, "options", false) : NULL;
+	bool partitioned = is_partitioned(fact->parent); /* the parameters are in the definition */
+	char *set = partitioned ? NULL : cfd_options_alter(old, fact, "options", true);
+	char *reset = old && !partitioned ? cfd_options_alter(old, fact, "options", false) : NULL;
 	char *tablespace = cfd_text(fact, "tablespace");
 
 	if (set)
@@ -206,7 +220,7 @@ add_constraint(CfdPlan *plan, CfdFact *fact, const char *change, const char *beg
 {
 	CfdFact *table = fact->parent;
 	const char *name = cfd_part(fact);
-	const char *definition = cfd_text(fact, "definition");
+	const char *definition = cfd_constraint_definition(fact);
 	bool foreign_key = is_type(fact, "foreign key");
 	const char *lock = foreign_key ? "SHARE ROW EXCLUSIVE" : "ACCESS EXCLUSIVE";
 	/* what a key of partitions is attached to is made without them */
@@ -303,6 +317,9 @@ compare_constraints(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		!cfd_equal(old, new, "period") || !cfd_equal(old, new, "enforced") ||
 		(cfd_bool(old, "valid") && !cfd_bool(new, "valid")))
 		return CFD_REPLACE;
+	/* Nobody can give the index of a partitioned table other parameters. */
+	if (is_partitioned(new->parent) && !cfd_equal(old, new, "options"))
+		return CFD_REPLACE;
 	if (cfd_equal(old, new, "definition"))
 		return CFD_ALTER;
 	/* A key that others refer to goes with them. */
@@ -321,7 +338,11 @@ alter_constraint(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	const char *table = cfd_table(new->parent);
 
 	if (is_only_inherited(new) && is_only_inherited(old))
+	{
+		if (cfd_makes_index(new))
+			cfd_constraint_index(plan, old, new, "alter");
 		return;
+	}
 	if (cfd_has_another_name(old, new))
 		cfd_emit(plan, new, "rename", 0, cfd_lock("ACCESS EXCLUSIVE", table),
 				 "ALTER TABLE %s RENAME CONSTRAINT %s TO %s", table, cfd_part(old), cfd_part(new));

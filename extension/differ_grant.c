@@ -17,13 +17,31 @@
 
 #include "differ_acl.h"
 
+/*
+ * What a grant is on, when that is a part of a fact and has privileges of its own: the row type of a
+ * relation, the constructors of a range type. Else NULL.
+ */
+static const char *
+part_of(const CfdFact *grant)
+{
+	const char *object = grant->identity + strlen("grant on ");
+	const char *word = psprintf(" to %s", cfd_quote(grant->role));
+	const char *end = NULL;
+
+	if (grant->above == NULL || strncmp(object, grant->above, strlen(grant->above)) == 0)
+		return NULL;
+	for (const char *at = strstr(object, word); at; at = strstr(at + 1, word))
+		end = at;
+	return end ? pnstrdup(object, end - object) : NULL;
+}
+
 /* What says a grant of a column is its table. */
 static const char *
 object_of(const CfdFact *grant)
 {
 	if (cfd_is(grant->parent, "column") && grant->parent->parent)
 		return grant->parent->parent->identity;
-	return grant->above;
+	return part_of(grant) ? part_of(grant) : grant->above;
 }
 
 /* The name of the column that a grant is on, or NULL. */
@@ -49,8 +67,9 @@ find_column(const CfdFact *relation, const char *column)
 	return NULL;
 }
 
+/* Gets what has privileges; about is the identity of the fact that it is, or is a part of. */
 static CfdPrivileged *
-get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity)
+get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity, const char *about)
 {
 	bool found;
 	CfdPrivileged *object = (CfdPrivileged *) hash_search(objects, &identity, HASH_ENTER, &found);
@@ -59,11 +78,21 @@ get_object(CfdPlan *plan, HTAB *objects, List **list, const char *identity)
 	{
 		memset(object, 0, sizeof(CfdPrivileged));
 		object->identity = identity;
-		object->old = cfd_find(plan->source, identity);
-		object->new = cfd_find(plan->target, identity);
 		*list = lappend(*list, object);
 	}
+	if (object->old == NULL)
+		object->old = cfd_find(plan->source, about);
+	if (object->new == NULL)
+		object->new = cfd_find(plan->target, about);
 	return object;
+}
+
+static CfdPrivileged *
+get_grant_object(CfdPlan *plan, HTAB *objects, List **list, const CfdFact *grant)
+{
+	const char *identity = object_of(grant);
+
+	return get_object(plan, objects, list, identity, part_of(grant) ? grant->above : identity);
 }
 
 /* The fact that says whose an object is; a sequence of a column belongs with its table. */
@@ -189,8 +218,11 @@ get_acls(CfdPlan *plan, CfdPrivileged *object, const char *column, CfdAcl **is, 
 	if (part && part->created && column)
 		*is = cfd_acl_default(class, object->owner);
 	else if (part && is_made(plan, part))
-		*is =
-			cfd_acl_created(plan, class, class == 'n' ? NULL : part->schema, object->target_owner);
+		/* default privileges on types are none of row types */
+		*is = class == 'T' && (part->kind->flags & CFD_TYPE) == 0
+				  ? cfd_acl_default(class, object->target_owner)
+				  : cfd_acl_created(plan, class, class == 'n' ? NULL : part->schema,
+									object->target_owner);
 	else
 	{
 		*is = cfd_acl_default(class, object->source_owner);
@@ -386,7 +418,7 @@ cfd_grants(CfdPlan *plan)
 			plan->defaults = lappend(plan->defaults, fact);
 		if (!cfd_is(fact, "grant"))
 			continue;
-		object = get_object(plan, objects, &list, object_of(fact));
+		object = get_grant_object(plan, objects, &list, fact);
 		object->was = lappend(object->was, fact);
 	}
 	foreach (lc, plan->new)
@@ -396,11 +428,11 @@ cfd_grants(CfdPlan *plan)
 
 		if (cfd_is(fact, "grant"))
 		{
-			object = get_object(plan, objects, &list, object_of(fact));
+			object = get_grant_object(plan, objects, &list, fact);
 			object->is = lappend(object->is, fact);
 		}
 		else if (fact->created && (class = cfd_acl_class(fact->identity)) != 0 && class != 'c')
-			(void) get_object(plan, objects, &list, fact->identity);
+			(void) get_object(plan, objects, &list, fact->identity, fact->identity);
 	}
 	foreach (lc, list)
 	{

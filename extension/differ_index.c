@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include "commands/defrem.h"
+#include "nodes/parsenodes.h"
+#include "parser/parser.h"
 #include "utils/builtins.h"
 
 #include "differ.h"
@@ -129,6 +132,78 @@ create_index(CfdPlan *plan, CfdFact *fact)
 	set_attributes(plan, NULL, fact);
 }
 
+static IndexStmt *
+parse(const CfdFact *fact)
+{
+	return castNode(IndexStmt, linitial_node(RawStmt, raw_parser(cfd_text(fact, "definition"),
+																 RAW_PARSE_DEFAULT))
+								   ->stmt);
+}
+
+/*
+ * Whether an index that is attached to that of a partitioned table has other parameters only. It can't
+ * be dropped by itself, so that these are set.
+ */
+static bool
+gets_parameters(const CfdFact *old, const CfdFact *new)
+{
+	IndexStmt *was;
+	IndexStmt *is;
+
+	if (!cfd_has(old, "partition_of") || !cfd_equal(old, new, "partition_of") ||
+		cfd_equal(old, new, "definition") || is_partitioned(new->parent))
+		return false;
+	was = parse(old);
+	is = parse(new);
+	was->options = is->options = NIL;
+	return equal(was, is);
+}
+
+static char *
+parameter(List *options, const char *name)
+{
+	ListCell *lc;
+
+	foreach (lc, options)
+		if (strcmp(lfirst_node(DefElem, lc)->defname, name) == 0)
+			return defGetString(lfirst_node(DefElem, lc));
+	return NULL;
+}
+
+/* Sets what an index has not, and resets what it is not to have. */
+static void
+set_parameters(CfdPlan *plan, const CfdFact *old, const CfdFact *new)
+{
+	List *was = parse(old)->options;
+	List *is = parse(new)->options;
+	StringInfoData set;
+	StringInfoData reset;
+	ListCell *lc;
+
+	initStringInfo(&set);
+	initStringInfo(&reset);
+	foreach (lc, is)
+	{
+		const char *name = lfirst_node(DefElem, lc)->defname;
+		const char *value = parameter(is, name);
+		const char *before = parameter(was, name);
+
+		if (before == NULL || strcmp(before, value) != 0)
+			appendStringInfo(&set, "%s%s = %s", set.len ? ", " : "", cfd_quote(name),
+							 cfd_literal(value));
+	}
+	foreach (lc, was)
+		if (parameter(is, lfirst_node(DefElem, lc)->defname) == NULL)
+			appendStringInfo(&reset, "%s%s", reset.len ? ", " : "",
+							 cfd_quote(lfirst_node(DefElem, lc)->defname));
+	if (set.len)
+		cfd_emit(plan, new, "alter", 0, cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(new)),
+				 "ALTER INDEX %s SET (%s)", cfd_table(new), set.data);
+	if (reset.len)
+		cfd_emit(plan, new, "alter", 0, cfd_lock("SHARE UPDATE EXCLUSIVE", cfd_table(new)),
+				 "ALTER INDEX %s RESET (%s)", cfd_table(new), reset.data);
+}
+
 static CfdChange
 compare_indexes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -142,6 +217,8 @@ compare_indexes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (cfd_equal(old, new, "definition"))
 		return cfd_has(old, "partition_of") && !cfd_equal(old, new, "partition_of") ? CFD_REPLACE
 																					: CFD_ALTER;
+	if (gets_parameters(old, new))
+		return CFD_ALTER;
 	if (!concurrently(plan, new) || old->dependents != NIL || cfd_has(old, "partition_of"))
 		return CFD_REPLACE;
 	cfd_remake_about(old);
@@ -151,7 +228,12 @@ compare_indexes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 static void
 alter_index(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
-	if (!cfd_equal(old, new, "definition"))
+	if (gets_parameters(old, new))
+	{
+		set_parameters(plan, old, new);
+		set_attributes(plan, old, new);
+	}
+	else if (!cfd_equal(old, new, "definition"))
 	{
 		const char *name = cfd_quote(cfd_temporary_name(plan, new->parent, new->name, "_new"));
 
@@ -192,7 +274,8 @@ index_is_late(CfdPlan *plan, CfdFact *old, CfdFact *new)
 	if (new == NULL)
 		return plan->online && !is_partitioned(old->parent) && !cfd_has(old, "partition_of") &&
 			   old->twin == NULL;
-	return concurrently(plan, new) && (old == NULL || !cfd_equal(old, new, "definition"));
+	return concurrently(plan, new) &&
+		   (old == NULL || !(cfd_equal(old, new, "definition") || gets_parameters(old, new)));
 }
 
 static bool

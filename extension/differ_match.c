@@ -149,9 +149,14 @@ cfd_match(CfdPlan *plan)
 
 		CHECK_FOR_INTERRUPTS();
 		if (new->twin == NULL)
+		{
+			cfd_disturb_row_types(plan, new);
 			continue;
+		}
 		new->change = compare(plan, new->twin, new);
 		new->twin->change = new->change;
+		if (new->change == CFD_ALTER)
+			cfd_disturb_row_types(plan, new);
 		if (new->change == CFD_REPLACE)
 			cfd_drop(plan, new->twin, NULL);
 	}

@@ -149,6 +149,78 @@ cfd_find_namesakes(CfdPlan *plan, List *renames, List *words)
 	return more;
 }
 
+/* The index or key of a partitioned table to which that of a partition is attached, or NULL. */
+static const CfdFact *
+attached_to(const CfdFact *fact)
+{
+	ListCell *lc;
+
+	if (!(cfd_is(fact, "index") && cfd_has(fact, "partition_of")) &&
+		!(cfd_is(fact, "constraint") && cfd_makes_index(fact) && cfd_bool(fact, "inherited")))
+		return NULL;
+	foreach (lc, fact->depends)
+	{
+		const CfdDepend *depend = (const CfdDepend *) lfirst(lc);
+
+		if (depend->fact->kind == fact->kind && depend->how != CFD_NORMAL)
+			return depend->fact;
+	}
+	return NULL;
+}
+
+/* What has become of what is attached: with the same, under another name, in the same partition. */
+static CfdFact *
+find_attached(CfdPlan *plan, CfdFact *fact, const CfdFact *whole, List *words)
+{
+	const CfdFact *table = cfd_find(plan->target, fact->parent->identity);
+	ListCell *lc;
+
+	if (table == NULL || !cfd_equal(fact->parent, table, "partition_of") ||
+		!cfd_equal(fact->parent, table, "partition_bound"))
+		return NULL;
+	foreach (lc, table->children)
+	{
+		CfdFact *other = (CfdFact *) lfirst(lc);
+		const CfdFact *now = attached_to(other);
+		List *more = list_copy(words);
+
+		if (now == NULL || other->kind != fact->kind || strcmp(now->identity, whole->identity) != 0)
+			continue;
+		add_word(&more, cfd_own_name(fact), cfd_own_name(other));
+		return cfd_find(plan->source, other->identity) == NULL &&
+					   cfd_same_payload(fact, other, more)
+				   ? other
+				   : NULL;
+	}
+	return NULL;
+}
+
+/*
+ * Finds what is attached to an index of a partitioned table and has another name: it is the one of
+ * its partition, so that nothing is guessed, and it can't be dropped while the other stays.
+ */
+List *
+cfd_find_attached(CfdPlan *plan, List *words)
+{
+	List *renames = NIL;
+	ListCell *lc;
+
+	foreach (lc, plan->old)
+	{
+		CfdFact *fact = (CfdFact *) lfirst(lc);
+		const CfdFact *whole = fact->parent ? attached_to(fact) : NULL;
+		CfdFact *to;
+
+		CHECK_FOR_INTERRUPTS();
+		if (whole == NULL || cfd_find(plan->target, fact->identity))
+			continue;
+		to = find_attached(plan, fact, whole, words);
+		if (to)
+			renames = lappend(renames, cfd_new_rename(fact, to));
+	}
+	return renames;
+}
+
 /* Whether a fact has to do with one that has another name. */
 static bool
 is_concerned(const CfdFact *fact, List *renamed)

@@ -56,6 +56,25 @@ cfd_leave_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 			 "ALTER TABLE %s DETACH PARTITION %s", parent, cfd_table(new));
 }
 
+/* A partition that goes is gone before others are attached, which may have its bounds. */
+void
+cfd_make_room(CfdAction *action, const CfdFact *partition)
+{
+	ListCell *lc;
+	ListCell *ld;
+
+	foreach (lc, cfd_has(partition, "partition_of") ? partition->depends : NIL)
+	{
+		const CfdFact *table = ((CfdDepend *) lfirst(lc))->fact;
+
+		if (table->twin == NULL || !cfd_has(table, "partition_by"))
+			continue;
+		foreach (ld, table->twin->dependents)
+			if (cfd_is(((CfdDepend *) lfirst(ld))->fact, "table"))
+				cfd_wait(((CfdDepend *) lfirst(ld))->fact->finish, action);
+	}
+}
+
 /* Whether foreign keys refer to a table, or to one that it is a partition of. */
 bool
 cfd_is_referred_to(CfdPlan *plan, const CfdFact *table)

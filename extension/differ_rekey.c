@@ -30,8 +30,8 @@ find_state(HTAB *states, const CfdFact *fact)
 }
 
 /* kind schema.name.part(arguments), as a snapshot has it. */
-static const char *
-make_identity(const CfdFact *fact)
+const char *
+cfd_make_identity(const CfdFact *fact)
 {
 	StringInfoData text;
 
@@ -188,7 +188,7 @@ rekey(HTAB *states, CfdFact *fact, List *names, List *schemas)
 			foreach (lc, schemas)
 				if (strcmp(cfd_quote(((CfdWord *) lfirst(lc))->old), fact->arguments) == 0)
 					fact->arguments = cfd_quote(((CfdWord *) lfirst(lc))->new);
-		fact->identity = make_identity(fact);
+		fact->identity = cfd_make_identity(fact);
 	}
 	if (fact->parent)
 		fact->above = fact->parent->identity;

@@ -326,28 +326,90 @@ read_renames(CfdPlan *plan)
 	return renames;
 }
 
-/* Writes the renames, and gives the facts of the source the names that they have then. */
+/* Writes renames, and gives the facts of the source the names that they have then. */
+static void
+run(CfdPlan *plan, List *renames, List **words)
+{
+	ListCell *lc;
+
+	foreach (lc, renames)
+		cfd_add_words(words, (CfdRename *) lfirst(lc));
+	emit_renames(plan, renames);
+	cfd_rekey(plan, renames);
+}
+
+/* Whether a fact of the source has the name that another one is to get, and is not to stay. */
+static bool
+is_in_the_way(CfdPlan *plan, const CfdFact *fact, const CfdFact *to)
+{
+	int shared = fact->kind->flags & to->kind->flags & (CFD_RELATION | CFD_TYPE);
+	bool index = cfd_is(fact, "constraint") && cfd_makes_index(fact) &&
+				 (to->kind->flags & CFD_RELATION) != 0;
+
+	if ((!shared && !index) || to->part || to->schema == NULL || fact->schema == NULL)
+		return false;
+	return strcmp(fact->schema, to->schema) == 0 && strcmp(cfd_own_name(fact), to->name) == 0 &&
+		   cfd_find(plan->target, fact->identity) == NULL;
+}
+
+/* Finds what goes only later and has the name of what is renamed: it gets another one until then. */
+static List *
+find_in_the_way(CfdPlan *plan, List *renames)
+{
+	List *aside = NIL;
+	ListCell *lc;
+	ListCell *lf;
+
+	foreach (lc, renames)
+		foreach (lf, plan->old)
+		{
+			CfdFact *fact = (CfdFact *) lfirst(lf);
+			CfdFact *to;
+			bool renamed = false;
+			ListCell *lr;
+
+			if (!is_in_the_way(plan, fact, ((CfdRename *) lfirst(lc))->to))
+				continue;
+			foreach (lr, renames)
+				renamed = renamed || ((CfdRename *) lfirst(lr))->fact == fact;
+			if (renamed)
+				continue;
+			to = palloc(sizeof(CfdFact));
+			*to = *fact;
+			if (fact->part)
+				to->part = cfd_name_aside(plan, fact->schema, fact->part);
+			else
+				to->name = cfd_name_aside(plan, fact->schema, fact->name);
+			to->identity = cfd_make_identity(to);
+			aside = lappend(aside, cfd_new_rename(fact, to));
+		}
+	return aside;
+}
+
+/* Renames what is declared, what is named after it, and what is attached to what stays. */
 void
 cfd_rename(CfdPlan *plan)
 {
-	List *renames;
-	List *more;
+	List *renames = plan->renames ? read_renames(plan) : NIL;
+	List *more = NIL;
 	List *words = NIL;
-	ListCell *lc;
+	List *others = NIL;
 
-	if (plan->renames == NULL)
-		return;
-	renames = read_renames(plan);
-	if (renames == NIL)
-		return;
-	foreach (lc, renames)
-		cfd_add_words(&words, (CfdRename *) lfirst(lc));
-	emit_renames(plan, renames);
-	cfd_rekey(plan, renames);
-	more = cfd_find_namesakes(plan, renames, words);
-	foreach (lc, more)
-		cfd_add_words(&words, (CfdRename *) lfirst(lc));
-	emit_renames(plan, more);
-	cfd_rekey(plan, more);
-	cfd_take_all_names(plan, list_concat(renames, more), words);
+	if (renames != NIL)
+	{
+		run(plan, find_in_the_way(plan, renames), &others);
+		run(plan, renames, &words);
+		more = cfd_find_namesakes(plan, renames, words);
+		run(plan, more, &words);
+		renames = list_concat(renames, more);
+	}
+	/* Those of partitions of partitions are attached to what has its name only then. */
+	while ((more = cfd_find_attached(plan, words)) != NIL)
+	{
+		run(plan, more, &words);
+		cfd_take_all_names(plan, more, words);
+		renames = list_concat(renames, more);
+	}
+	if (renames != NIL)
+		cfd_take_all_names(plan, renames, words);
 }

@@ -34,6 +34,7 @@ extern CfdRename *cfd_new_rename(CfdFact *fact, CfdFact *to);
 /* differ_namesake.c */
 extern void cfd_add_words(List **words, const CfdRename *rename);
 extern List *cfd_find_namesakes(CfdPlan *plan, List *renames, List *words);
+extern List *cfd_find_attached(CfdPlan *plan, List *words);
 extern void cfd_take_all_names(CfdPlan *plan, List *renames, List *words);
 
 /* differ_same.c: texts that are equal but for names */
@@ -42,6 +43,7 @@ extern bool cfd_same_payload(const CfdFact *old, const CfdFact *new, List *words
 extern void cfd_take_names(CfdFact *old, const CfdFact *new, List *words);
 
 /* differ_rekey.c: facts under their new names */
+extern const char *cfd_make_identity(const CfdFact *fact);
 extern void cfd_rekey(CfdPlan *plan, List *renames);
 
 #endif /* CF_DIFFER_RENAME_H */

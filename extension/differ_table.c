@@ -48,7 +48,7 @@ add_items(StringInfo out, CfdPlan *plan, CfdFact *fact)
 
 		if (cfd_is(child, "constraint") && child->create == fact->create)
 			add_item(out, &first,
-					 psprintf("CONSTRAINT %s %s", cfd_part(child), cfd_text(child, "definition")));
+					 psprintf("CONSTRAINT %s %s", cfd_part(child), cfd_constraint_definition(child)));
 	}
 	if (!first)
 		appendStringInfoChar(out, '\n');
@@ -364,6 +364,22 @@ table_finishes(CfdPlan *plan, CfdFact *old, CfdFact *new)
 		   (old == NULL && cfd_has(new, "replica_identity") && !cfd_is(new, "foreign table"));
 }
 
+/* Whether a column of a table is to be that of its parents only. */
+static bool
+has_only_inherited(const CfdFact *table)
+{
+	ListCell *lc;
+
+	foreach (lc, table->children)
+	{
+		const CfdFact *child = (const CfdFact *) lfirst(lc);
+
+		if (cfd_is(child, "column") && cfd_bool(child, "inherited") && !cfd_bool(child, "local"))
+			return true;
+	}
+	return false;
+}
+
 static void
 finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 {
@@ -382,8 +398,15 @@ finish_table(CfdPlan *plan, CfdFact *old, CfdFact *new)
 						cfd_text(new, "of_type"));
 	if (gets_parents(old, new))
 		for (int i = parents_kept(old, new); i < list_length(cfd_list(new, "inherits")); i++)
+		{
+			if (has_only_inherited(new))
+				cfd_hazard(plan,
+						   "not complete: the columns that %s has stay its own, too: they do not go "
+						   "when those of its parents do",
+						   new->identity);
 			cfd_alter_table(plan, new, "alter", CFD_NEW_STATEMENT, new, "INHERIT %s",
 							(char *) list_nth(cfd_list(new, "inherits"), i));
+		}
 	if (cfd_names_index(old, new, "replica_identity_index"))
 		cfd_alter_table(plan, new, "alter", 0, new, "REPLICA IDENTITY USING INDEX %s",
 						cfd_quote(cfd_text(new, "replica_identity_index")));

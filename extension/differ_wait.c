@@ -141,6 +141,40 @@ before_move(CfdAction *action, const CfdFact *type)
 		cfd_wait(type->twin->create, action);
 }
 
+/* A column of a child changes with that of its parent: what must be gone before is so before either. */
+static void
+before_change(CfdPlan *plan, CfdAction *action, const CfdFact *needed)
+{
+	CfdFact *column = cfd_is(needed, "column") ? needed->twin : NULL;
+
+	for (; column; column = cfd_inherited_from(plan, column))
+		if (column->twin && !column->created)
+			cfd_wait(column->alter, action);
+}
+
+/* The attributes of a type come in their order. */
+static void
+wait_for_attributes(CfdAction *action, const CfdFact *fact)
+{
+	ListCell *lc;
+	ListCell *ln;
+
+	foreach (ln, cfd_list(fact->parent, "attributes"))
+	{
+		const char *name = (const char *) lfirst(ln);
+
+		if (strcmp(name, fact->part) == 0)
+			break;
+		foreach (lc, fact->parent->children)
+		{
+			const CfdFact *other = (const CfdFact *) lfirst(lc);
+
+			if (cfd_is(other, "attribute") && strcmp(other->part, name) == 0)
+				cfd_wait(action, other->create);
+		}
+	}
+}
+
 /* What goes is gone before that what it needed goes or changes. */
 static void
 free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
@@ -154,7 +188,10 @@ free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 		if (cfd_is(fact->parent, "table"))
 			cfd_wait(action, action->fact == fact ? fact->parent->alter : NULL);
 		else
+		{
 			cfd_wait(fact->parent->alter, action);
+			before_change(plan, action, fact->parent);
+		}
 		before_move(action, fact->parent);
 	}
 	foreach (lc, fact->depends)
@@ -169,8 +206,12 @@ free_needs(CfdPlan *plan, CfdAction *action, const CfdFact *fact)
 			cfd_wait(depend->fact->drop, action);
 		if (!cfd_is_support(fact, depend->fact) &&
 			!(cfd_not_null_column(fact) == depend->fact && cfd_loses_identity(depend->fact)) &&
-			(depend->fact != fact->parent || !cfd_is(fact->parent, "table")))
+			(depend->fact != fact->parent || !cfd_is(fact->parent, "table")) &&
+			!(cfd_is(fact, "table") && cfd_is(depend->fact, "table")))
+		{
 			cfd_wait(depend->fact->alter, action);
+			before_change(plan, action, depend->fact);
+		}
 		before_move(action, depend->fact);
 		attribute = cfd_attribute_of(plan, depend->fact);
 		if (attribute)
@@ -397,6 +438,8 @@ cfd_link_actions(CfdPlan *plan)
 					wait_for_needs(plan, action, fact);
 					if (cfd_is(fact, "cast"))
 						wait_for_cast(fact);
+					if (cfd_is(fact, "attribute"))
+						wait_for_attributes(action, fact);
 					if (fact->twin)
 						wait_for_twin(action, fact->twin);
 					if (fact->ousts)
@@ -428,6 +471,7 @@ cfd_link_actions(CfdPlan *plan)
 					break;
 				case CFD_DROP:
 					free_needs(plan, action, fact);
+					cfd_make_room(action, fact);
 					break;
 			}
 		}
@@ -441,6 +485,7 @@ cfd_link_actions(CfdPlan *plan)
 		cfd_order_by_logging((CfdFact *) lfirst(lc));
 		cfd_order_incomplete((CfdFact *) lfirst(lc));
 		cfd_order_filling((CfdFact *) lfirst(lc));
+		cfd_order_row_types((CfdFact *) lfirst(lc));
 	}
 	cfd_hope_for_mentions(plan);
 }

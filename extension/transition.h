@@ -19,6 +19,7 @@
 #include "access/skey.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
+#include "storage/lockdefs.h"
 #include "tcop/dest.h"
 #include "utils/relcache.h"
 
@@ -63,6 +64,7 @@ typedef struct CfRoute
 	struct CfSink *sink;	   /* kept ready from one row to the next, or NULL */
 	bool unkept;			   /* it can't be kept */
 	LocalTransactionId locked; /* the transaction that has all locks */
+	const char *name;		   /* of the transition */
 	Oid from;
 	Oid to;			/* a table, or the log */
 	Oid from_index; /* of the key */
@@ -117,7 +119,41 @@ typedef struct CfRights
 	int nest;
 } CfRights;
 
+/* What the row of a pair says, as text. */
+typedef struct CfPair
+{
+	Oid source;
+	Oid target;
+	Oid log;
+	List *source_key; /* names of columns */
+	List *target_key;
+	List *columns; /* name, expression, name, expression, ... */
+	List *absent;
+	char *condition;
+	bool wide_source; /* it is split, */
+	bool wide_target; /* or merged; */
+	bool main;
+	int32 sibling; /* the other pair with the same wide table, or 0 */
+	char *name;	   /* of the transition */
+} CfPair;
+
+/* Of which transition an error is. */
+typedef struct CfTelling
+{
+	ErrorContextCallback callback;
+	const char *name; /* NULL: not known yet */
+	Oid from;
+	Oid to;
+	bool mirror; /* somebody writes; else rows are brought over */
+} CfTelling;
+
 typedef struct CfDigest CfDigest;
+
+/* transition_pair.c */
+extern void cf_pair_read(int32 pair, bool back, CfPair *row, MemoryContext context);
+extern Relation cf_pair_open(int32 pair, Oid relid, LOCKMODE lockmode);
+extern void cf_tell_pair(CfTelling *about);
+extern void cf_tell_end(CfTelling *about);
 
 /* transition_route.c */
 extern CfRoute *cf_route_get(int32 pair, CfRouteKind kind);

@@ -261,6 +261,7 @@ confiture_transition_fill(PG_FUNCTION_ARGS)
 								  .rDestroy = end_copy,
 								  .mydest = DestNone}};
 
+	CfTelling about = {0};
 	CfRights rights;
 
 	cf_route_enter();
@@ -270,6 +271,8 @@ confiture_transition_fill(PG_FUNCTION_ARGS)
 			cf_route_get(PG_GETARG_INT32(0), PG_GETARG_BOOL(1) ? CF_ROUTE_BACK : CF_ROUTE_FORWARD);
 		Oid reader = cf_rights_owner(route->from);
 
+		about = (CfTelling) {.name = route->name, .from = route->from, .to = route->to};
+		cf_tell_pair(&about);
 		(void) cf_rights_owner(route->to);
 		filler.from = table_open(route->from, AccessShareLock);
 		filler.sink = cf_sink_open(route, RowExclusiveLock);
@@ -287,6 +290,7 @@ confiture_transition_fill(PG_FUNCTION_ARGS)
 		ExecDropSingleTupleTableSlot(filler.row);
 		cf_sink_close(filler.sink);
 		table_close(filler.from, NoLock);
+		cf_tell_end(&about);
 	}
 	PG_FINALLY();
 	{

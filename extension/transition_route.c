@@ -11,22 +11,18 @@
 #include "access/genam.h"
 #include "access/table.h"
 #include "access/transam.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "transition.h"
@@ -44,23 +40,6 @@ typedef struct RouteEntry
 	bool valid;
 	bool disturbed; /* something changed while it was being made */
 } RouteEntry;
-
-/* What the row of a pair says, as text. */
-typedef struct PairRow
-{
-	Oid source;
-	Oid target;
-	Oid log;
-	List *source_key; /* names of columns */
-	List *target_key;
-	List *columns; /* name, expression, name, expression, ... */
-	List *absent;
-	char *condition;
-	bool wide_source; /* it is split, */
-	bool wide_target; /* or merged; */
-	bool main;
-	int32 sibling; /* the other pair with the same wide table, or 0 */
-} PairRow;
 
 static HTAB *routes = NULL;
 /* Routes are not freed while one of them is being used. */
@@ -126,106 +105,6 @@ void
 cf_route_leave(void)
 {
 	in_use--;
-}
-
-/* Reads an array of names out of the row that SPI has found. */
-static List *
-read_list(int column)
-{
-	bool isnull;
-	Datum array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
-	Datum *elements;
-	int count;
-	List *list = NIL;
-
-	if (isnull)
-		return NIL;
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL,
-					  &count);
-	for (int i = 0; i < count; i++)
-		list = lappend(list, TextDatumGetCString(elements[i]));
-	return list;
-}
-
-/* Reads an OID out of it. */
-static Oid
-read_oid(int column)
-{
-	bool isnull;
-	Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
-
-	return isnull ? InvalidOid : DatumGetObjectId(value);
-}
-
-/* Reads a value that is never null. */
-static Datum
-read_datum(int column)
-{
-	bool isnull;
-
-	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, &isnull);
-}
-
-/*
- * Reads the row of a pair. Writers have no rights in schema confiture, and
- * may have taken their snapshot before the pair was there: it is read with the
- * rights of the table's owner, as it is now.
- */
-static void
-read_pair(int32 pair, bool back, PairRow *row, MemoryContext context)
-{
-	Oid types[2] = {INT4OID, BOOLOID};
-	Datum values[2] = {Int32GetDatum(pair), BoolGetDatum(back)};
-	Oid state = get_relname_relid("transition_table", get_namespace_oid("confiture", false));
-	Relation rel = table_open(state, AccessShareLock);
-	MemoryContext caller;
-	Oid user;
-	int security;
-
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(rel->rd_rel->relowner, security | SECURITY_LOCAL_USERID_CHANGE);
-	PushActiveSnapshot(GetLatestSnapshot());
-	SPI_connect();
-	if (SPI_execute_with_args(
-			"SELECT t.source::pg_catalog.oid, t.target::pg_catalog.oid, t.log::pg_catalog.oid,"
-			" t.source_key, t.target_key,"
-			" ARRAY(SELECT e.part FROM pg_catalog.jsonb_each_text(CASE WHEN $2 THEN t.back ELSE t.columns END)"
-			" AS c, LATERAL (VALUES (1, c.key), (2, c.value)) AS e (place, part)"
-			" ORDER BY c.key, e.place),"
-			" ARRAY(SELECT e.part FROM pg_catalog.jsonb_each_text(t.absent)"
-			" AS c, LATERAL (VALUES (1, c.key), (2, c.value)) AS e (place, part)"
-			" ORDER BY c.key, e.place),"
-			" t.condition, t.shape OPERATOR(pg_catalog.=) 'split', t.shape OPERATOR(pg_catalog.=) 'merge', t.main,"
-			" coalesce(t.sibling, 0)"
-			" FROM confiture.transition_table AS t WHERE t.id OPERATOR(pg_catalog.=) $1",
-			2, types, values, NULL, true, 1) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_CF_UNKNOWN_TRANSITION),
-			 errmsg("a trigger belongs to a transition that is not there"),
-			 errhint(
-				 "The table was restored from a dump, or the row was removed: drop its triggers confiture_transition and confiture_transition_truncate.")));
-	caller = MemoryContextSwitchTo(context);
-	row->source = read_oid(1);
-	row->target = read_oid(2);
-	row->log = read_oid(3);
-	row->source_key = read_list(4);
-	row->target_key = read_list(5);
-	row->columns = read_list(6);
-	row->absent = read_list(7);
-	row->condition = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 8);
-	if (row->condition)
-		row->condition = MemoryContextStrdup(context, row->condition);
-	row->wide_source = DatumGetBool(read_datum(9));
-	row->wide_target = DatumGetBool(read_datum(10));
-	row->main = DatumGetBool(read_datum(11));
-	row->sibling = DatumGetInt32(read_datum(12));
-	MemoryContextSwitchTo(caller);
-	SPI_finish();
-	PopActiveSnapshot();
-	SetUserIdAndSecContext(user, security);
-	table_close(rel, NoLock);
 }
 
 /* Turns names of columns into their numbers. */
@@ -352,16 +231,16 @@ build_columns(CfRoute *route, Relation from, Relation to, List *expressions, boo
 
 /* Adds what a route needs to know about the second of two tables that share the columns of a wide one. */
 static void
-build_partner(CfRoute *route, PairRow *row, Relation to)
+build_partner(CfRoute *route, CfPair *row, Relation to)
 {
 	bool back = route->kind == CF_ROUTE_BACK;
 	bool wide = back ? row->wide_source : row->wide_target;
-	PairRow other = {0};
+	CfPair other = {0};
 	Relation partner;
 
 	if (wide)
 		route->extent = row->main ? CF_WRITES_MAIN : CF_WRITES_REST;
-	read_pair(row->sibling, back, &other, route->context);
+	cf_pair_read(row->sibling, back, &other, route->context);
 	route->partner = back == wide ? other.target : other.source;
 	if (!wide)
 	{
@@ -369,7 +248,7 @@ build_partner(CfRoute *route, PairRow *row, Relation to)
 		route->partner = !row->main ? InvalidOid : back ? other.source : other.target;
 		return;
 	}
-	partner = table_open(route->partner, AccessShareLock);
+	partner = cf_pair_open(row->sibling, route->partner, AccessShareLock);
 	route->absent = build_columns(route, partner, to, row->main ? other.absent : row->absent, false,
 								  &route->nabsent);
 	if (row->main)
@@ -405,17 +284,21 @@ build(int32 pair, CfRouteKind kind)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	bool back = kind == CF_ROUTE_BACK;
 	CfRoute *route = palloc0(sizeof(CfRoute));
-	PairRow row = {0};
+	CfPair row = {0};
+	CfTelling about = {0};
 	Relation from, to;
 	CfRights rights;
 
-	read_pair(pair, back, &row, context);
+	cf_pair_read(pair, back, &row, context);
 	route->kind = kind;
 	route->context = context;
 	route->from = back ? row.target : row.source;
 	route->to = kind == CF_ROUTE_LOG ? row.log : back ? row.source : row.target;
-	from = table_open(route->from, AccessShareLock);
-	to = table_open(route->to, RowExclusiveLock);
+	route->name = row.name;
+	about = (CfTelling) {.name = row.name, .from = route->from, .to = route->to};
+	from = cf_pair_open(pair, route->from, AccessShareLock);
+	to = cf_pair_open(pair, route->to, RowExclusiveLock);
+	cf_tell_pair(&about);
 	route->nkeys = list_length(row.source_key);
 	route->from_key = column_numbers(route->from, back ? row.target_key : row.source_key);
 	if (kind == CF_ROUTE_LOG)
@@ -444,6 +327,7 @@ build(int32 pair, CfRouteKind kind)
 		route->econtext = CreateStandaloneExprContext();
 		cf_rights_leave(&rights);
 	}
+	cf_tell_end(&about);
 	table_close(to, NoLock);
 	table_close(from, NoLock);
 	MemoryContextSwitchTo(caller);

@@ -6,7 +6,7 @@ CREATE TABLE confiture.transition (
     source_schema name NOT NULL,
     target_schema name NOT NULL,
     state text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'captured', 'copying', 'catching_up',
-        'mirrored', 'validated', 'cut_over', 'contracted', 'aborted', 'rolled_back')),
+        'mirrored', 'validated', 'cut_over', 'contracted', 'aborting', 'aborted', 'rolled_back')),
     live boolean NOT NULL GENERATED ALWAYS AS (state NOT IN ('contracted', 'aborted')) STORED,
     options jsonb NOT NULL,
     -- the transaction that made both sides equal: who can't see it, must not see the target either

@@ -38,10 +38,11 @@ AS $$
         FROM pg_foreign_server AS s WHERE s.srvacl IS NOT NULL
     ),
     -- What the built-in privileges of the kind are; for objects of the system
-    -- and of extensions what they came with.
+    -- and of extensions what they came with. The schema public that initdb has made (2200, whatever
+    -- it is called) is a schema like others.
     compared AS MATERIALIZED (
         SELECT g.*, coalesce(
-            CASE WHEN g.object IS DISTINCT FROM to_regnamespace('public') OR g.class <> 'pg_namespace'::regclass THEN i.initprivs END,
+            CASE WHEN g.object IS DISTINCT FROM 2200::oid OR g.class <> 'pg_namespace'::regclass THEN i.initprivs END,
             acldefault(g.type, g.owner)) AS base,
             i.initprivs IS NOT NULL AS has_initial
         FROM granted AS g
@@ -73,7 +74,7 @@ AS $$
             'grantor', CASE WHEN e.grantor <> e.owner THEN pg_get_userbyid(e.grantor) END,
             -- What an object of an extension or of the system came with can't be told from its kind.
             'initial', CASE WHEN e.has_initial AND (e.class <> 'pg_namespace'::regclass
-                OR e.object IS DISTINCT FROM to_regnamespace('public'))
+                OR e.object IS DISTINCT FROM 2200::oid)
                 THEN coalesce((array_agg(e.privileges) FILTER (WHERE NOT e.given))[1], '[]') END)
     FROM entry AS e
     GROUP BY e.class, e.object, e.sub, e.owner, e.has_initial, e.grantor, e.grantee
@@ -82,7 +83,7 @@ AS $$
     SELECT d.classoid, d.objoid, d.objsubid, 'comment', '', NULL, jsonb_build_object('text', d.description)
     FROM pg_description AS d
     WHERE (d.objoid >= 16384 OR d.classoid = 'pg_extension'::regclass
-            OR d.classoid = 'pg_namespace'::regclass AND d.objoid = to_regnamespace('public'))
+            OR d.classoid = 'pg_namespace'::regclass AND d.objoid = 2200::oid)
         AND d.classoid <> 'pg_largeobject'::regclass
         AND NOT (d.classoid = 'pg_extension'::regclass AND d.objoid IN (SELECT o.oid FROM own AS o))
     UNION ALL

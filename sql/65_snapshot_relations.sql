@@ -39,8 +39,8 @@ AS $$
     SELECT 'pg_namespace'::regclass, n.oid, 0, NULL::oid, NULL::oid, NULL::integer,
         'schema', n.nspname, NULL, NULL, NULL, n.nspowner, '{}'::jsonb
     FROM pg_namespace AS n
-    WHERE (n.oid >= 16384 OR n.nspname = 'public')
-        AND n.nspname !~ '^pg_(toast_)?temp_' AND n.nspname <> 'information_schema'
+    -- that which initdb has made as public may have another name
+    WHERE n.nspname NOT IN ('pg_catalog', 'pg_toast') AND n.nspname !~ '^pg_(toast_)?temp_' AND n.nspname <> 'information_schema'
         AND NOT EXISTS (
             SELECT FROM pg_depend AS e
             WHERE e.refclassid = 'pg_extension'::regclass AND e.deptype = 'e'

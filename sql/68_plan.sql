@@ -87,7 +87,7 @@ LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT (options - '{owner,using,equal}'::text[]) || CASE WHEN options ? 'renames' THEN jsonb_build_object('renames',
-        (SELECT jsonb_object_agg(r.value, r.key) FROM jsonb_each_text(options -> 'renames') AS r)) ELSE '{}' END
+        (SELECT coalesce(jsonb_object_agg(r.value, r.key), '{}') FROM jsonb_each_text(options -> 'renames') AS r)) ELSE '{}' END
 $$;
 
 -- The objects that the rows of a plan are about.

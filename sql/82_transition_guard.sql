@@ -101,6 +101,12 @@ BEGIN
                 AND NEW.condition IS NOT DISTINCT FROM OLD.condition THEN
             RETURN NEW;
         END IF;
+        -- What was copied by one mapping is not mirrored by another one.
+        SELECT t.name, t.state INTO item FROM confiture.transition AS t WHERE t.id = NEW.transition AND t.state <> 'planned';
+        IF FOUND THEN
+            RAISE EXCEPTION 'transition % is %: the mapping of % can''t be changed any more', quote_literal(item.name), item.state, NEW.source_name
+                USING ERRCODE = 'CF031', HINT = 'Abort it, and create it again with another mapping.';
+        END IF;
     END IF;
     FOR item IN SELECT e.key, e.value FROM jsonb_each_text(NEW.columns) AS e UNION ALL SELECT e.key, e.value FROM jsonb_each_text(NEW.back) AS e
             UNION ALL SELECT e.key, e.value FROM jsonb_each_text(NEW.absent) AS e UNION ALL SELECT 'when', NEW.condition LOOP

@@ -63,26 +63,68 @@ BEGIN
 END
 $$;
 
--- Finds it, keeps every other session from moving it, and checks its state.
-CREATE OR REPLACE FUNCTION confiture._transition_take(name text, allowed text[]) RETURNS confiture.transition
-LANGUAGE plpgsql
+-- Raises an error when a table of a transition was dropped, and says how to get out. May lack: source, target, or both.
+CREATE OR REPLACE FUNCTION confiture._transition_check_there(transition integer, may_lack text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t confiture.transition;
+    gone record;
+BEGIN
+    SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = _transition_check_there.transition;
+    SELECT string_agg(DISTINCT g.name, ', ') AS names, bool_or(g.what = 'target') AS target INTO gone
+    FROM confiture.transition_table AS p
+    CROSS JOIN LATERAL (VALUES ('source', p.source::oid, p.source_name), ('target', p.target, p.target_name),
+        ('log', p.log, 'the change log of ' || p.source_name)) AS g (what, oid, name)
+    WHERE p.transition = t.id AND t.live AND t.state <> 'aborting' AND g.what <> coalesce(may_lack, '') AND coalesce(may_lack, '') <> 'both'
+        -- When both sides are mirrored nobody needs a log, but on the way to another server.
+        AND (g.what <> 'log' OR t.state IN ('captured', 'copying', 'catching_up') OR confiture._transition_is_remote(t.id))
+        AND g.oid IS NOT NULL AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = g.oid);
+    IF gone.names IS NOT NULL THEN
+        RAISE EXCEPTION 'transition % needs what was dropped: %', quote_literal(t.name), gone.names USING ERRCODE = 'CF030',
+            DETAIL = 'The names are those of its beginning.',
+            HINT = CASE WHEN t.state <> 'cut_over' THEN format('SELECT confiture.transition_abort(%L) ends it: then the other tables can be written again.', t.name)
+                WHEN gone.target THEN format('SELECT confiture.transition_rollback(%L) brings the old tables back.', t.name)
+                ELSE format('SELECT confiture.transition_contract(%L) ends it: then the new tables can be written again.', t.name) END;
+    END IF;
+END
+$$;
+
+-- Raises an error where nothing can be written, or what others have written meanwhile would not be seen.
+CREATE OR REPLACE FUNCTION confiture._transition_check_transaction() RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
     PERFORM confiture._check_writable('transitions');
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'a transition is moved in READ COMMITTED transactions only'
             USING ERRCODE = 'feature_not_supported', HINT = 'Its steps must see what others have written meanwhile.';
     END IF;
+END
+$$;
+
+-- Finds it, keeps every other session from moving it, and checks its state, and that its tables are there.
+CREATE OR REPLACE FUNCTION confiture._transition_take(name text, allowed text[], may_lack text DEFAULT NULL) RETURNS confiture.transition
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t confiture.transition;
+BEGIN
+    PERFORM confiture._transition_check_transaction();
     t := confiture._transition_get(name);
     PERFORM confiture._half_refuse(t);
-    -- Workers that copy hold it for the time of a chunk, and may just be ending.
+    -- Workers that copy hold the advisory lock for the time of a chunk, and may just be ending. The row is not locked for
+    -- them: its options may be changed meanwhile, and rows that refer to it are written.
     FOR attempt IN 1 .. 50 LOOP
         BEGIN
-            SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR UPDATE NOWAIT;
-            EXIT;
+            IF pg_try_advisory_xact_lock(1668247123, t.id) THEN
+                SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR NO KEY UPDATE NOWAIT;
+                EXIT;
+            END IF;
+            RAISE lock_not_available;
         EXCEPTION WHEN lock_not_available THEN
             IF attempt = 50 THEN
                 RAISE EXCEPTION 'another session is at work on transition %', quote_literal(name)
@@ -97,6 +139,7 @@ BEGIN
                 array_to_string(allowed, ' or ')
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     END IF;
+    PERFORM confiture._transition_check_there(t.id, may_lack);
     RETURN t;
 END
 $$;
@@ -137,6 +180,7 @@ AS $$
         WHEN 'validated' THEN 'Next: confiture.transition_cutover().'
         WHEN 'cut_over' THEN 'Next: confiture.transition_contract(), or confiture.transition_rollback().'
         WHEN 'rolled_back' THEN 'Next: confiture.transition_validate(), or confiture.transition_abort().'
+        WHEN 'aborting' THEN 'Next: confiture.transition_abort() again, or confiture.transition_start(), for the rest.'
         ELSE 'It has ended: create another one.' END
 $$;
 
@@ -290,16 +334,19 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_agg(jsonb_build_object(
-            'pid', l.pid, 'user', a.usename, 'application_name', a.application_name,
-            'relation', confiture._relation_name(l.relation), 'mode', l.mode, 'state', a.state,
-            'xact_seconds', round(extract(epoch FROM clock_timestamp() - a.xact_start)::numeric, 1))
-        ORDER BY a.xact_start, l.pid, l.relation, l.mode)
+            'pid', l.pid, 'user', coalesce(a.usename, x.owner), 'application_name', a.application_name,
+            'relation', confiture._relation_name(l.relation), 'mode', l.mode, 'state', a.state, 'prepared', x.gid,
+            'xact_seconds', round(extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, x.prepared))::numeric, 1))
+        ORDER BY coalesce(a.xact_start, x.prepared), l.pid, l.relation, l.mode)
     FROM (SELECT DISTINCT r.oid FROM confiture.transition_table AS p, LATERAL (VALUES (p.source), (p.target)) AS r (oid)
         WHERE p.transition = _transition_blockers.transition) AS p
     JOIN pg_locks AS l ON l.locktype = 'relation' AND l.granted AND l.relation = p.oid
     LEFT JOIN pg_stat_activity AS a ON a.pid = l.pid
+    -- A prepared transaction has no process; it holds a lock on itself.
+    LEFT JOIN LATERAL (SELECT r.* FROM pg_locks AS m JOIN pg_prepared_xacts AS r ON r.transaction = m.transactionid
+        WHERE l.pid IS NULL AND m.pid IS NULL AND m.locktype = 'transactionid' AND m.virtualtransaction = l.virtualtransaction) AS x ON true
     WHERE l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-        AND l.pid <> pg_backend_pid()
+        AND l.pid IS DISTINCT FROM pg_backend_pid()
         AND NOT (only_writers AND l.mode IN ('AccessShareLock', 'RowShareLock'))
 $$;
 
@@ -308,9 +355,11 @@ CREATE OR REPLACE FUNCTION confiture._transition_blockers_text(blockers jsonb) R
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('Process %s (role %s%s) holds %s on %s%s.', b ->> 'pid', coalesce(b ->> 'user', '?'),
+    SELECT string_agg(CASE WHEN b ->> 'pid' IS NULL THEN format('Prepared transaction %s (role %s) holds %s on %s, for %s s: COMMIT PREPARED or ROLLBACK PREPARED.',
+            coalesce(quote_literal(b ->> 'prepared'), '?'), coalesce(b ->> 'user', '?'), b ->> 'mode', b ->> 'relation', b ->> 'xact_seconds')
+        ELSE format('Process %s (role %s%s) holds %s on %s%s.', b ->> 'pid', coalesce(b ->> 'user', '?'),
             ', application ' || nullif(b ->> 'application_name', ''), b ->> 'mode', b ->> 'relation',
-            ', ' || (b ->> 'state') || ' for ' || (b ->> 'xact_seconds') || ' s'), E'\n')
+            ', ' || (b ->> 'state') || ' for ' || (b ->> 'xact_seconds') || ' s') END, E'\n')
     FROM jsonb_array_elements(blockers) AS b
 $$;
 

@@ -51,7 +51,8 @@ BEGIN
     IF mapping IS NULL OR mapping = '{}' THEN
         RETURN QUERY SELECT c.relname::text, c.relname::text, '{}'::jsonb, 'single', true
             FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE n.nspname = source_schema AND c.relkind IN ('r', 'p', 'f') ORDER BY 1;
+            WHERE n.nspname = source_schema AND c.relkind IN ('r', 'p', 'f')
+                AND NOT EXISTS (SELECT FROM confiture.transition_table AS p WHERE p.log = c.oid) ORDER BY 1;
         RETURN;
     END IF;
     PERFORM confiture._transition_check_mapping(mapping);

@@ -24,6 +24,31 @@ AS $$
     ORDER BY 1, 2
 $$;
 
+-- What the definition of an index does not say: its tablespace, whether the table is clustered by it, and statistics
+-- targets of its columns.
+CREATE OR REPLACE FUNCTION confiture._transition_index_about(index oid) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('tablespace', (SELECT s.spcname FROM pg_tablespace AS s WHERE s.oid = c.reltablespace), 'clustered', i.indisclustered,
+        'statistics', (SELECT coalesce(jsonb_object_agg(a.attnum, a.attstattarget), '{}') FROM pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attstattarget >= 0))
+    FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid WHERE i.indexrelid = index
+$$;
+
+-- Gives a table a foreign key, as its owner, with its comment.
+CREATE OR REPLACE FUNCTION confiture._transition_refer(relation oid, name text, definition text, comment text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM confiture._do_as_owner(relation, confiture._transition_definition(relation, name, definition));
+    IF comment IS NOT NULL THEN
+        PERFORM confiture._do_as_owner(relation, format('COMMENT ON CONSTRAINT %I ON %s IS %L', name, confiture._relation_name(relation), comment));
+    END IF;
+END
+$$;
+
 -- Takes it off, or only one kind of it, and remembers what it was.
 CREATE OR REPLACE FUNCTION confiture._transition_strip(p confiture.transition_table, kind text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
@@ -35,9 +60,9 @@ BEGIN
     FOR o IN SELECT x.* FROM confiture._transition_taken_off(p) AS x WHERE x.kind = coalesce(_transition_strip.kind, x.kind) LOOP
         UPDATE confiture.transition_table AS t
         SET foreign_keys = t.foreign_keys || CASE o.kind WHEN 'foreign key'
-                THEN jsonb_build_array(jsonb_build_object('name', o.name, 'definition', o.definition)) ELSE '[]' END,
+                THEN jsonb_build_array(jsonb_build_object('name', o.name, 'definition', o.definition, 'comment', o.comment)) ELSE '[]' END,
             indexes = t.indexes || CASE o.kind WHEN 'index' THEN jsonb_build_array(jsonb_build_object('name', o.name,
-                'constraint', o."constraint", 'definition', o.definition, 'comment', o.comment)) ELSE '[]' END
+                'constraint', o."constraint", 'definition', o.definition, 'comment', o.comment) || confiture._transition_index_about(o.index)) ELSE '[]' END
         WHERE t.id = p.id;
         EXECUTE o.statement;
     END LOOP;
@@ -59,15 +84,33 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     ix record;
+    place text := (SELECT quote_ident(n.nspname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target);
+    tablespace CONSTANT text := current_setting('default_tablespace');
+    there text;
 BEGIN
-    FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes) AS i (name text, "constraint" text, definition text, comment text) LOOP
+    FOR ix IN SELECT i.* FROM jsonb_to_recordset(p.indexes)
+            AS i (name text, "constraint" text, definition text, comment text, tablespace text, clustered boolean, statistics jsonb) LOOP
+        -- What is stored may be the owner's doing: it goes where that one may create.
+        SELECT s.spcname INTO there FROM pg_tablespace AS s WHERE s.spcname = ix.tablespace
+            AND has_tablespace_privilege((SELECT c.relowner FROM pg_class AS c WHERE c.oid = p.target), s.oid, 'CREATE');
+        IF there IS NULL AND ix.tablespace IS NOT NULL THEN
+            RAISE WARNING 'index % goes to the default tablespace', quote_ident(ix.name) USING
+                DETAIL = format('It was in tablespace %I, in which %I may not create.', ix.tablespace, confiture._transition_owner(p.target)),
+                HINT = 'ALTER INDEX ... SET TABLESPACE.';
+        END IF;
+        PERFORM set_config('default_tablespace', coalesce(there, ''), true);
         EXECUTE confiture._transition_definition(p.target, ix."constraint", ix.definition);
+        PERFORM set_config('default_tablespace', tablespace, true);
+        IF ix.clustered THEN
+            PERFORM confiture._do_as_owner(p.target, format('ALTER TABLE %s CLUSTER ON %I', confiture._relation_name(p.target), ix.name));
+        END IF;
+        PERFORM confiture._do_as_owner(p.target, format('ALTER INDEX %s.%I ALTER COLUMN %s SET STATISTICS %s', place, ix.name, e.key::integer, e.value::integer))
+        FROM jsonb_each_text(ix.statistics) AS e;
         IF ix.comment IS NOT NULL AND ix."constraint" IS NOT NULL THEN
             PERFORM confiture._do_as_owner(p.target, format('COMMENT ON CONSTRAINT %I ON %s IS %L',
                 ix."constraint", confiture._relation_name(p.target), ix.comment));
         ELSIF ix.comment IS NOT NULL THEN
-            PERFORM confiture._do_as_owner(p.target, format('COMMENT ON INDEX %I.%I IS %L', (SELECT n.nspname FROM pg_class AS c
-                JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target), ix.name, ix.comment));
+            PERFORM confiture._do_as_owner(p.target, format('COMMENT ON INDEX %s.%I IS %L', place, ix.name, ix.comment));
         END IF;
     END LOOP;
     UPDATE confiture.transition_table AS t SET indexed = true, indexes = '[]' WHERE t.id = p.id;
@@ -106,6 +149,15 @@ AS $$
     SELECT confiture._transition_execute(ARRAY(SELECT confiture._transition_trigger_statements(pair, confiture._relation_name(relation), mode)))
 $$;
 
+-- The triggers that transitions have put on a table.
+CREATE OR REPLACE FUNCTION confiture._transition_triggers(relation oid) RETURNS SETOF name
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
+        AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2')
+$$;
+
 -- Takes them off, those of both pairs where two share the table.
 CREATE OR REPLACE FUNCTION confiture._transition_drop_triggers(relation oid) RETURNS void
 LANGUAGE plpgsql
@@ -114,8 +166,7 @@ AS $$
 DECLARE
     name text;
 BEGIN
-    FOR name IN SELECT g.tgname FROM pg_trigger AS g WHERE g.tgrelid = relation AND NOT g.tgisinternal
-            AND g.tgname IN ('confiture_transition', 'confiture_transition_truncate', 'confiture_transition_2', 'confiture_transition_truncate_2') LOOP
+    FOR name IN SELECT g.tgname FROM confiture._transition_triggers(relation) AS g (tgname) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', name, confiture._relation_name(relation));
     END LOOP;
 END
@@ -378,7 +429,7 @@ DECLARE
     t confiture.transition;
     piece record;
 BEGIN
-    PERFORM confiture._check_writable('transitions');
+    PERFORM confiture._transition_check_transaction();
     t := confiture._transition_get(name);
     IF t.state NOT IN ('planned', 'captured', 'copying') AND confiture._transition_is_remote(t.id) THEN
         RETURN confiture._remote_work(t.id);
@@ -386,14 +437,16 @@ BEGIN
     PERFORM confiture._half_refuse(t);
     IF t.state IN ('captured', 'copying') THEN
         -- Together with other workers, but not with a step that moves the state.
-        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id FOR KEY SHARE;
+        PERFORM pg_advisory_xact_lock_shared(1668247123, t.id);
+        SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = t.id;
     END IF;
-    IF t.state IN ('planned', 'contracted', 'aborted') THEN
+    IF t.state IN ('planned', 'contracted', 'aborting', 'aborted') THEN
         RAISE EXCEPTION 'transition % is %: there is nothing to copy', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     ELSIF t.state NOT IN ('captured', 'copying') THEN
         RETURN NULL;
     END IF;
+    PERFORM confiture._transition_check_there(t.id);
     SELECT c.* INTO piece FROM confiture._transition_chunk(t, true) AS c;
     RETURN CASE piece.did WHEN 'paused' THEN piece.pause WHEN 'busy' THEN 20 WHEN 'done' THEN NULL ELSE 0 END;
 END
@@ -404,7 +457,7 @@ LANGUAGE c AS 'MODULE_PATHNAME', 'confiture_transition_worker';
 COMMENT ON PROCEDURE confiture.transition_worker(text) IS
 'Copies chunks of a transition, each in a transaction of its own, until none is left. Any number of sessions may do so at once, beside CALL confiture.transition_run(). One that dies leaves its chunk to the others. For a transition to another server it goes on when all is copied, brings over what is written, tries again while that server is away, and ends with the transition.
 Arguments: name.
-Errors: CF031 wrong state; CF034 no such transition; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
+Errors: CF031 wrong state; CF034 no such transition; 0A000 another isolation level than READ COMMITTED; 25001 inside a transaction block; and what a constraint of the target table says of a row: mend it in the source, and call again.
 Example: CALL confiture.transition_worker(''to_v2'');';
 
 CREATE OR REPLACE FUNCTION confiture.transition_copy(name text, max_chunks integer DEFAULT NULL) RETURNS bigint

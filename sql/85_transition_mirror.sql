@@ -16,6 +16,9 @@ BEGIN
     SELECT l.n INTO length FROM confiture._as_owner(p.log,
         format('SELECT count(*) FROM (SELECT FROM %s LIMIT 1000000) AS l', confiture._relation_name(p.log))) AS l (n bigint);
     RETURN length;
+EXCEPTION WHEN undefined_table THEN
+    -- The transition has ended while this waited for the end.
+    RETURN 0;
 END
 $$;
 
@@ -188,6 +191,11 @@ AS $$
     SELECT format('ALTER TABLE %s SET (%s)', s.target, array_to_string(s.reloptions, ', '))
     FROM s, d WHERE s.reloptions IS NOT NULL AND d.reloptions IS NULL
     UNION ALL
+    -- Those of the table where long values are stored.
+    SELECT format('ALTER TABLE %s SET (%s)', s.target, (SELECT string_agg('toast.' || o, ', ') FROM unnest(x.reloptions) AS o))
+    FROM s JOIN pg_class AS x ON x.oid = s.reltoastrelid, d JOIN pg_class AS y ON y.oid = d.reltoastrelid
+    WHERE x.reloptions IS NOT NULL AND y.reloptions IS NULL
+    UNION ALL
     SELECT format('ALTER TABLE %s REPLICA IDENTITY %s', s.target, CASE s.relreplident WHEN 'f' THEN 'FULL' ELSE 'NOTHING' END)
     FROM s, d WHERE s.relreplident IN ('f', 'n') AND d.relreplident = 'd'
     UNION ALL
@@ -224,35 +232,91 @@ AS $$
         format('SELECT last_value, is_called FROM %s', confiture._relation_name(sequence))) AS s (last_value bigint, is_called boolean)
 $$;
 
+-- The sequence of a column that is known by its name.
+CREATE OR REPLACE FUNCTION confiture._transition_sequence_of(relation oid, column_name text) RETURNS oid
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT confiture._transition_sequence(a.attrelid, a.attnum) FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+
+-- The sequences that a transition lets give every other value, and how they were. One that several columns use is
+-- there several times.
+CREATE OR REPLACE FUNCTION confiture._transition_interleaved(transition integer)
+RETURNS TABLE (pair integer, is_target boolean, sequence oid, increment bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT p.id, e.is_target, e.sequence, e.increment
+    FROM confiture.transition_table AS p
+    CROSS JOIN LATERAL jsonb_to_recordset(p.sequences)
+        AS m (source_column text, target_column text, source_increment bigint, target_increment bigint)
+    CROSS JOIN LATERAL (VALUES (false, confiture._transition_sequence_of(p.source, m.source_column), m.source_increment),
+        (true, confiture._transition_sequence_of(p.target, m.target_column), m.target_increment)) AS e (is_target, sequence, increment)
+    WHERE p.transition = _transition_interleaved.transition
+$$;
+
+-- The first value beyond another that is so many steps of two away from a third.
+CREATE OR REPLACE FUNCTION confiture._transition_beyond(beyond bigint, apart bigint, step bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT beyond + step + ((apart - beyond - step) % (step * 2) + step * 2) % (step * 2)
+$$;
+
 -- Lets both sequences of a pair of columns give values without asking each other: one every other
--- value, the other those between. Remembers how they were.
+-- value, the other those between. Remembers how they were. A sequence that other columns use too may have begun
+-- that already: then the other one chooses its values by it.
 CREATE OR REPLACE FUNCTION confiture._transition_interleave(p confiture.transition_table) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     q record;
-    source_step bigint;
-    target_step bigint;
-    at record;
+    source_before bigint;
+    target_before bigint;
+    step bigint;
+    source_at record;
+    target_at record;
 BEGIN
     FOR q IN SELECT s.* FROM confiture._transition_sequences(p) AS s
             WHERE s.source_seq IS NOT NULL AND s.target_seq IS NOT NULL AND s.source_seq <> s.target_seq LOOP
-        source_step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.source_seq);
-        target_step := (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.target_seq);
-        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.source_seq), source_step * 2);
-        at := confiture._transition_sequence_at(q.source_seq);
-        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.target_seq),
-            source_step * 2, at.last_value + source_step);
+        SELECT min(i.increment) FILTER (WHERE i.sequence = q.source_seq), min(i.increment) FILTER (WHERE i.sequence = q.target_seq)
+        INTO source_before, target_before FROM confiture._transition_interleaved(p.transition) AS i;
+        step := coalesce(source_before, (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.source_seq));
+        IF source_before IS NULL THEN
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s', confiture._relation_name(q.source_seq), step * 2);
+        END IF;
+        source_at := confiture._transition_sequence_at(q.source_seq);
+        target_at := confiture._transition_sequence_at(q.target_seq);
         UPDATE confiture.transition_table AS t
         SET sequences = t.sequences || jsonb_build_array(jsonb_build_object('source_column', q.source_column,
-            'target_column', q.target_column, 'source_increment', source_step, 'target_increment', target_step))
+            'target_column', q.target_column, 'source_increment', step,
+            'target_increment', coalesce(target_before, (SELECT e.seqincrement FROM pg_sequence AS e WHERE e.seqrelid = q.target_seq)),
+            'fresh', NOT target_at.is_called AND target_before IS NULL))
         WHERE t.id = p.id;
+        IF target_before IS NULL THEN
+            EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(q.target_seq), step * 2,
+                CASE WHEN target_at.is_called AND (target_at.last_value - source_at.last_value) * sign(step) > 0
+                    -- others, that do not move, use it too
+                    THEN confiture._transition_beyond(target_at.last_value, source_at.last_value + step, step)
+                    ELSE source_at.last_value + step END);
+        ELSIF source_before IS NULL THEN
+            -- The values of the target are chosen: the source gives those between.
+            EXECUTE format('ALTER SEQUENCE %s RESTART WITH %s', confiture._relation_name(q.source_seq),
+                confiture._transition_beyond(source_at.last_value, target_at.last_value + step, step));
+            IF (source_at.last_value - target_at.last_value) * sign(step) >= 0 THEN
+                EXECUTE format('ALTER SEQUENCE %s RESTART WITH %s', confiture._relation_name(q.target_seq),
+                    confiture._transition_beyond(source_at.last_value, target_at.last_value, step));
+            END IF;
+        END IF;
     END LOOP;
 END
 $$;
 
--- Ends that: the side that stays goes on behind the last value of both, with its own increment.
+-- Ends that: the side that stays goes on behind the last value of both, with its own increment. The other one gets
+-- its increment back, if it is still there: it may be used by others.
 CREATE OR REPLACE FUNCTION confiture._transition_uninterleave(p confiture.transition_table, stays text) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -263,20 +327,19 @@ DECLARE
     source_at bigint;
     target_at bigint;
 BEGIN
-    FOR q IN SELECT s.source_seq, s.target_seq, m.source_increment, m.target_increment
+    FOR q IN SELECT m.*, confiture._transition_sequence_of(p.source, m.source_column) AS source_seq,
+                confiture._transition_sequence_of(p.target, m.target_column) AS target_seq
             FROM jsonb_to_recordset(p.sequences)
-                AS m (source_column text, target_column text, source_increment bigint, target_increment bigint)
-            JOIN confiture._transition_sequences(p) AS s
-                ON s.source_column = m.source_column AND s.target_column = m.target_column LOOP
+                AS m (source_column text, target_column text, source_increment bigint, target_increment bigint, fresh boolean) LOOP
         step := CASE stays WHEN 'source' THEN q.source_increment ELSE q.target_increment END;
         source_at := (confiture._transition_sequence_at(q.source_seq)).last_value;
         target_at := (confiture._transition_sequence_at(q.target_seq)).last_value;
-        EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART WITH %s', confiture._relation_name(
-            CASE stays WHEN 'source' THEN q.source_seq ELSE q.target_seq END), step,
-            step + CASE WHEN step > 0 THEN greatest(source_at, target_at) ELSE least(source_at, target_at) END);
-        IF stays = 'source' THEN
-            EXECUTE format('ALTER SEQUENCE %s INCREMENT BY %s RESTART', confiture._relation_name(q.target_seq), q.target_increment);
-        END IF;
+        PERFORM confiture._transition_execute(ARRAY(SELECT format('ALTER SEQUENCE %s INCREMENT BY %s%s', confiture._relation_name(e.sequence), e.increment, e.restart)
+            FROM (VALUES ('source', q.source_seq, q.source_increment, ''),
+                ('target', q.target_seq, q.target_increment, CASE WHEN q.fresh THEN ' RESTART' ELSE '' END)) AS v (side, sequence, increment, other)
+            CROSS JOIN LATERAL (SELECT v.sequence, v.increment, CASE WHEN v.side <> stays THEN v.other ELSE format(' RESTART WITH %s',
+                step + CASE WHEN step > 0 THEN greatest(source_at, target_at) ELSE least(source_at, target_at) END) END) AS e (sequence, increment, restart)
+            WHERE e.sequence IS NOT NULL));
     END LOOP;
     UPDATE confiture.transition_table AS t SET sequences = '[]' WHERE t.id = p.id;
 END
@@ -289,7 +352,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    fk record;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         PERFORM confiture._transition_drain(p, NULL);
@@ -298,10 +360,8 @@ BEGIN
         PERFORM confiture._transition_interleave(p);
     END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
-        FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            PERFORM confiture._do_as_owner(p.target,
-                confiture._transition_definition(p.target, fk.name, confiture._transition_unchecked(fk.definition)));
-        END LOOP;
+        PERFORM confiture._transition_refer(p.target, f.name, confiture._transition_unchecked(f.definition), f.comment)
+        FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text, comment text);
         UPDATE confiture.transition_table AS r SET foreign_keys = '[]' WHERE r.id = p.id;
     END LOOP;
     PERFORM confiture._transition_set_state(t.id, 'mirrored');

@@ -7,7 +7,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    pids integer[] := confiture._transition_older_snapshots(t.mirrored_by);
+    -- After a dump was restored it is of another server, and may be one that is yet to come: nobody here is older.
+    pids integer[] := CASE WHEN t.mirrored_by <= pg_current_xact_id() THEN confiture._transition_older_snapshots(t.mirrored_by) ELSE '{}' END;
 BEGIN
     IF cardinality(pids) > 0 THEN
         RAISE EXCEPTION 'snapshots are older than the mirror' USING ERRCODE = 'lock_not_available',
@@ -30,17 +31,19 @@ BEGIN
     RETURN QUERY
     WITH p AS (
         -- Tables that are split or merged keep their names.
-        SELECT r.ordinal, s.relname AS s, g.relname AS g, a.nspname AS source_schema, b.nspname AS target_schema,
-            CASE r.shape WHEN 'single' THEN g.relname ELSE s.relname END AS s_new, CASE r.shape WHEN 'single' THEN s.relname ELSE g.relname END AS g_new
-        FROM confiture.transition_table AS r
+        -- On the way back the target may be gone: the source moves to where it was at first.
+        SELECT r.ordinal, s.relname AS s, g.relname AS g, a.nspname AS source_schema, coalesce(b.nspname, i.parts[1]) AS target_schema,
+            CASE r.shape WHEN 'single' THEN coalesce(g.relname, i.parts[2]::name) ELSE s.relname END AS s_new,
+            CASE r.shape WHEN 'single' THEN s.relname ELSE g.relname END AS g_new
+        FROM confiture.transition_table AS r CROSS JOIN LATERAL (SELECT parse_ident(r.source_name) AS parts) AS i
         JOIN pg_class AS s ON s.oid = r.source JOIN pg_namespace AS a ON a.oid = s.relnamespace
-        JOIN pg_class AS g ON g.oid = r.target JOIN pg_namespace AS b ON b.oid = g.relnamespace
+        LEFT JOIN pg_class AS g ON g.oid = r.target LEFT JOIN pg_namespace AS b ON b.oid = g.relnamespace
         WHERE r.transition = t.id
     ), every (swap, phase, ordinal, at, relation, statement) AS (
         SELECT 'rename', 0, 0, 0, NULL, format('CREATE SCHEMA %I', aside)
         UNION ALL SELECT 'rename', 1, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', p.source_schema, p.s, aside) FROM p
         UNION ALL SELECT 'rename', 1, p.ordinal, 2, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I RENAME TO %I', aside, p.s, p.s_new) FROM p WHERE p.s <> p.s_new
-        UNION ALL SELECT 'rename', 2, p.ordinal, 1, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I SET SCHEMA %I', p.target_schema, p.g, p.source_schema) FROM p
+        UNION ALL SELECT 'rename', 2, p.ordinal, 1, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I SET SCHEMA %I', p.target_schema, p.g, p.source_schema) FROM p WHERE p.g IS NOT NULL
         UNION ALL SELECT 'rename', 2, p.ordinal, 2, format('%I.%I', p.target_schema, p.g), format('ALTER TABLE %I.%I RENAME TO %I', p.source_schema, p.g, p.g_new) FROM p WHERE p.g <> p.g_new
         UNION ALL SELECT 'rename', 3, p.ordinal, 1, format('%I.%I', p.source_schema, p.s), format('ALTER TABLE %I.%I SET SCHEMA %I', aside, p.s_new, p.target_schema) FROM p
         UNION ALL SELECT 'rename', 4, 0, 0, NULL, format('DROP SCHEMA %I', aside)
@@ -202,7 +205,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}');
+    t confiture.transition := confiture._transition_take(name, '{cut_over,rolled_back}', 'target');
 BEGIN
     IF t.state = 'cut_over' AND confiture._transition_is_remote(t.id) THEN
         PERFORM confiture._remote_rollback(t);
@@ -218,7 +221,7 @@ COMMENT ON FUNCTION confiture.transition_rollback(text) IS
 'Takes a cutover back: the tables change places again. What was written since is on both sides. Both stay equal: the cutover can be repeated after a validation, or the transition aborted.
 Arguments: name.
 Result: the state, rolled_back.
-Errors: CF031 there was no cutover, or it is contracted; CF036 the lock was not to be had; else as confiture.transition_capture().
+Errors: CF030 the source table was dropped: there is nothing to go back to; CF031 there was no cutover, or it is contracted; CF036 the lock was not to be had; else as confiture.transition_capture().
 Example: SELECT confiture.transition_rollback(''to_v2'');';
 
 -- Under the locks: the source tables go.
@@ -234,6 +237,7 @@ BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         PERFORM confiture._transition_drop_triggers(p.target);
         PERFORM confiture._transition_uninterleave(p, 'target');
+        CONTINUE WHEN confiture._relation_name(p.source) IS NULL;
         -- A sequence that both use would go with the source.
         SELECT n.nspname INTO target_schema FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = p.target;
         FOR q IN SELECT s.* FROM confiture._transition_sequences(p) AS s
@@ -246,9 +250,9 @@ BEGIN
                 confiture._relation_name(p.target), q.target_column);
         END LOOP;
     END LOOP;
-    EXECUTE (SELECT format('DROP TABLE %s', string_agg(DISTINCT confiture._relation_name(r.oid), ', '))
+    PERFORM confiture._transition_execute(ARRAY(SELECT format('DROP TABLE %s', string_agg(DISTINCT confiture._relation_name(r.oid), ', '))
         FROM confiture.transition_table AS x, LATERAL (VALUES (x.source), (x.log)) AS r (oid)
-        WHERE x.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL);
+        WHERE x.transition = t.id AND confiture._relation_name(r.oid) IS NOT NULL HAVING count(*) > 0));
     PERFORM confiture._transition_forget(t.id);
     PERFORM confiture._transition_set_state(t.id, 'contracted');
 END
@@ -271,7 +275,7 @@ SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $$
 DECLARE
-    t confiture.transition := confiture._transition_take(name, '{cut_over}');
+    t confiture.transition := confiture._transition_take(name, '{cut_over}', 'source');
 BEGIN
     IF confiture._transition_is_remote(t.id) THEN
         PERFORM confiture._remote_contract(t);
@@ -285,7 +289,7 @@ COMMENT ON FUNCTION confiture.transition_contract(text) IS
 'Ends a transition after the cutover: drops the source tables, the change logs and the triggers, in one transaction. There is no way back. Views and functions that still use a source table stop it, and are named.
 Arguments: name.
 Result: the state, contracted.
-Errors: CF031 there was no cutover; CF036 the lock was not to be had; 2BP01 something depends on a source table; else as confiture.transition_capture().
+Errors: CF030 the target table was dropped: the source is all that there is; CF031 there was no cutover; CF036 the lock was not to be had; 2BP01 something depends on a source table; else as confiture.transition_capture().
 Example: SELECT confiture.transition_contract(''to_v2'');';
 
 -- Under the locks: no trace is left.
@@ -295,7 +299,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     p confiture.transition_table;
-    fk record;
 BEGIN
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id ORDER BY r.ordinal LOOP
         IF confiture._relation_name(p.source) IS NOT NULL THEN
@@ -304,9 +307,7 @@ BEGIN
         IF confiture._relation_name(p.target) IS NOT NULL THEN
             PERFORM confiture._transition_drop_triggers(p.target);
         END IF;
-        IF confiture._relation_name(p.source) IS NOT NULL AND confiture._relation_name(p.target) IS NOT NULL THEN
-            PERFORM confiture._transition_uninterleave(p, 'source');
-        END IF;
+        PERFORM confiture._transition_uninterleave(p, 'source');
         IF confiture._relation_name(p.log) IS NOT NULL THEN
             EXECUTE format('DROP TABLE %s', confiture._relation_name(p.log));
         END IF;
@@ -325,12 +326,27 @@ BEGIN
     END LOOP;
     FOR p IN SELECT r.* FROM confiture.transition_table AS r WHERE r.transition = t.id
             AND confiture._relation_name(r.target) IS NOT NULL ORDER BY r.ordinal LOOP
-        FOR fk IN SELECT f.* FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text) LOOP
-            PERFORM confiture._do_as_owner(p.target, confiture._transition_definition(p.target, fk.name, fk.definition));
-        END LOOP;
+        PERFORM confiture._transition_refer(p.target, f.name, f.definition, f.comment)
+        FROM jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text, comment text);
     END LOOP;
     PERFORM confiture._transition_forget(t.id);
     PERFORM confiture._transition_set_state(t.id, 'aborted');
+END
+$$;
+
+-- Under a lock that readers are no hindrance to: nothing is captured or mirrored any more.
+CREATE OR REPLACE FUNCTION confiture._transition_let_go(t confiture.transition) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    one record;
+BEGIN
+    FOR one IN SELECT DISTINCT r.oid, g.tgname FROM confiture.transition_table AS p, LATERAL (VALUES (p.source), (p.target)) AS r (oid)
+            CROSS JOIN LATERAL confiture._transition_triggers(r.oid) AS g (tgname) WHERE p.transition = t.id LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', confiture._relation_name(one.oid), one.tgname);
+    END LOOP;
+    PERFORM confiture._transition_set_state(t.id, 'aborting');
 END
 $$;
 
@@ -341,25 +357,38 @@ SET row_security = off
 AS $$
 DECLARE
     t confiture.transition := confiture._transition_get(name);
+    held text;
 BEGIN
     IF confiture._transition_is_half(t.id) AND t.state <> 'cut_over' THEN
         PERFORM confiture._half_end(t);
         RETURN 'aborted';
     END IF;
-    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back}');
-    IF confiture._transition_is_remote(t.id) THEN
-        PERFORM confiture._remote_abort(t);
-    ELSIF t.state = 'planned' THEN
-        PERFORM confiture._transition_set_state(t.id, 'aborted');
-    ELSE
-        PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');
-    END IF;
-    RETURN 'aborted';
+    t := confiture._transition_take(name, '{planned,captured,copying,catching_up,mirrored,validated,rolled_back,aborting}', 'both');
+    BEGIN
+        IF confiture._transition_is_remote(t.id) THEN
+            PERFORM confiture._remote_abort(t);
+        ELSIF t.state = 'planned' THEN
+            PERFORM confiture._transition_set_state(t.id, 'aborted');
+        ELSE
+            PERFORM confiture._transition_locked(t, 'ACCESS EXCLUSIVE', '_transition_do_abort');
+        END IF;
+        RETURN 'aborted';
+    EXCEPTION WHEN SQLSTATE 'CF036' THEN
+        IF t.state IN ('planned', 'aborting') THEN
+            RAISE;
+        END IF;
+        GET STACKED DIAGNOSTICS held = PG_EXCEPTION_DETAIL;
+    END;
+    PERFORM confiture._transition_locked(t, 'SHARE ROW EXCLUSIVE', '_transition_let_go');
+    RAISE WARNING 'what transition % has added to its tables is disabled, but not yet gone', quote_literal(name)
+        USING DETAIL = held,
+        HINT = 'No write is captured or mirrored any more. Repeat confiture.transition_abort() when those sessions have ended; confiture.transition_start() lets a background worker wait for that.';
+    RETURN 'aborting';
 END
 $$;
 COMMENT ON FUNCTION confiture.transition_abort(text) IS
-'Ends a transition without a cutover, whatever its state: triggers and change logs go, the target tables are emptied and get back what was taken off them. The source tables are what they were. Owner, privileges and comments that the targets have taken over stay. After a cutover, call confiture.transition_rollback() first.
+'Ends a transition without a cutover, whatever its state: triggers and change logs go, the target tables are emptied and get back what was taken off them. The source tables are what they were. Owner, privileges and comments that the targets have taken over stay. After a cutover, call confiture.transition_rollback() first. Where the lock for that is not to be had because sessions that have read a table stay in their transactions, the triggers are disabled, so that writers have done with it, and the rest is left to another call, or to a background worker of confiture.transition_start().
 Arguments: name.
-Result: the state, aborted.
-Errors: CF031 it is cut over, or has ended; CF036 the lock was not to be had; else as confiture.transition_capture().
+Result: the state, aborted; or aborting, with a warning that names those sessions: call it again.
+Errors: CF031 it is cut over, or has ended; CF036 the lock was not to be had: a session that has written a table stays in its transaction, or the state is aborting; else as confiture.transition_capture().
 Example: SELECT confiture.transition_abort(''to_v2'');';

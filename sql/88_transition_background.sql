@@ -29,6 +29,11 @@ BEGIN
     SELECT r.* INTO t FROM confiture.transition AS r WHERE r.id = transition AND r.live;
     IF NOT FOUND THEN
         RETURN NULL;
+    ELSIF t.state = 'aborting' THEN
+        IF until = 'aborted' THEN
+            PERFORM confiture.transition_abort(t.name);
+        END IF;
+        RETURN NULL;
     ELSIF until IS NOT NULL THEN
         RETURN confiture._transition_step(t.name, until);
     ELSIF t.state = 'planned' THEN
@@ -48,7 +53,8 @@ AS $$
     UPDATE confiture.transition AS t
     SET failure = CASE WHEN sqlstate IS NOT NULL THEN jsonb_build_object('sqlstate', sqlstate, 'message', message,
         'detail', detail, 'hint', hint, 'at', clock_timestamp(), 'retried', retry_ms IS NOT NULL) END
-    WHERE t.id = transition AND t.live
+    -- That there is nothing more to do for who was at it when it was aborted is no failure.
+    WHERE t.id = transition AND t.live AND (sqlstate IS DISTINCT FROM 'CF031' OR t.state <> 'aborting')
 $$;
 
 -- Raises the error that another background worker drives it.
@@ -83,7 +89,11 @@ BEGIN
     END IF;
     t := confiture._transition_get(name);
     PERFORM confiture._half_refuse(t);
-    IF t.live AND confiture._transition_is_remote(t.id) THEN
+    IF t.state = 'aborting' THEN
+        -- There is one thing to do, for one.
+        until := 'aborted';
+        workers := 1;
+    ELSIF t.live AND confiture._transition_is_remote(t.id) THEN
         -- One more: it brings over what is written when all is copied, until the transition has ended.
         IF confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
             RETURN ARRAY[confiture._transition_launch(t.id, NULL)];
@@ -113,7 +123,7 @@ END
 $$;
 COMMENT ON FUNCTION confiture.transition_start(text, text, integer) IS
 'Starts background workers that move a transition on to a state, as CALL confiture.transition_run() does; returns at once, and they go on when this session ends. A lock or a connection that is not to be had is tried again; any other error ends them: confiture.transition_status() shows it as failure. They do not outlive the server: after a restart, start them again.
-Arguments: name; until: captured, catching_up (everything is copied), mirrored, validated (default), cut_over or contracted; workers: how many, 1 (default) to 64: the first one drives, the others copy along. Each needs a slot of max_worker_processes. For a transition to another server there is one more, which brings over what is written and ends with the transition; it alone is started when the state is reached.
+Arguments: name; until: captured, catching_up (everything is copied), mirrored, validated (default), cut_over or contracted; workers: how many, 1 (default) to 64: the first one drives, the others copy along. Each needs a slot of max_worker_processes. For a transition to another server there is one more, which brings over what is written and ends with the transition; it alone is started when the state is reached. In state aborting both say nothing: one worker takes off the rest, as soon as the locks are to be had.
 Result: their process IDs.
 Errors: 08006 the worker could not connect, the log says why; CF013 no free background worker; CF031 there is nothing to do; CF034 no such transition; CF037 another one drives it; 22023 another state or number; 25001 in a transaction that has written; 25006 standby.
 Example: SELECT confiture.transition_start(''to_v2'', workers => 2);';

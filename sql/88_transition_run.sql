@@ -29,7 +29,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborted}';
+    states CONSTANT text[] := '{planned,captured,copying,catching_up,mirrored,validated,cut_over,rolled_back,contracted,aborting,aborted}';
     t confiture.transition;
     pause double precision;
     length bigint;
@@ -40,8 +40,8 @@ BEGIN
     IF t.live AND t.state <> 'copying' THEN
         t := confiture._transition_take(name, states);
     END IF;
-    IF t.state = 'aborted' THEN
-        RAISE EXCEPTION 'transition % is aborted', quote_literal(name)
+    IF t.state IN ('aborting', 'aborted') THEN
+        RAISE EXCEPTION 'transition % is %', quote_literal(name), t.state
             USING ERRCODE = 'CF031', HINT = confiture._transition_next(t.state);
     ELSIF confiture._transition_rank(t.state) >= confiture._transition_rank(until) THEN
         RETURN NULL;
@@ -121,7 +121,7 @@ BEGIN
             FROM confiture._transition_workers(t.id) AS w), 'blockers', (SELECT coalesce(jsonb_agg(b.value ORDER BY b.ordinality), '[]')
             FROM jsonb_array_elements(confiture._transition_blockers(t.id, t.state IN ('planned', 'catching_up'))) WITH ORDINALITY AS b
             -- Not those who work on it, nor who will be gone in a moment.
-            WHERE NOT ((b.value ->> 'state') IN ('active', 'fastpath function call') AND (b.value ->> 'xact_seconds')::numeric < 1)
+            WHERE b.value ->> 'pid' IS NULL OR NOT ((b.value ->> 'state') IN ('active', 'fastpath function call') AND (b.value ->> 'xact_seconds')::numeric < 1)
                 AND (b.value ->> 'pid')::integer NOT IN (SELECT w.pid FROM confiture._transition_workers(t.id) AS w)),
         'tables', coalesce(jsonb_agg(jsonb_build_object(
             'source', coalesce(confiture._relation_name(p.source), p.source_name),

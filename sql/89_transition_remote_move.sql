@@ -207,7 +207,7 @@ BEGIN
             WHERE r.transition = t.id AND moved > 0 AND (r.problem IS NOT NULL OR r.contact_at < clock_timestamp() - interval '1 s');
         ELSIF t.state = 'cut_over' THEN
             moved := confiture._remote_pull(t, 5000);
-        ELSIF NOT t.live THEN
+        ELSIF t.state = 'aborting' OR NOT t.live THEN
             RETURN NULL;
         END IF;
     EXCEPTION WHEN connection_exception THEN

@@ -374,11 +374,10 @@ DECLARE
     t confiture.transition := confiture._half_get(argument);
     fk record;
 BEGIN
-    FOR fk IN SELECT p.id, p.source, f.name, f.definition
-            FROM confiture.transition_table AS p, jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text)
+    FOR fk IN SELECT p.source, f.*
+            FROM confiture.transition_table AS p, jsonb_to_recordset(p.foreign_keys) AS f (name text, definition text, comment text)
             WHERE p.transition = t.id ORDER BY p.ordinal, f.name LOOP
-        PERFORM confiture._do_as_owner(fk.source,
-            confiture._transition_definition(fk.source, fk.name, confiture._transition_unchecked(fk.definition)));
+        PERFORM confiture._transition_refer(fk.source, fk.name, confiture._transition_unchecked(fk.definition), fk.comment);
     END LOOP;
     UPDATE confiture.transition_table AS p SET foreign_keys = '[]' WHERE p.transition = t.id;
     PERFORM confiture._transition_set_state(t.id, 'mirrored') WHERE t.state = 'captured';

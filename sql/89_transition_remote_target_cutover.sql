@@ -233,10 +233,10 @@ BEGIN
             p := confiture._half_own(p);
             PERFORM confiture._transition_index(p);
         END LOOP;
-        FOR fk IN SELECT r.source, f.name, f.definition
-                FROM confiture.transition_table AS r, jsonb_to_recordset(r.foreign_keys) AS f (name text, definition text)
+        FOR fk IN SELECT r.source, f.*
+                FROM confiture.transition_table AS r, jsonb_to_recordset(r.foreign_keys) AS f (name text, definition text, comment text)
                 WHERE r.transition = t.id AND confiture._relation_name(r.source) IS NOT NULL ORDER BY r.ordinal LOOP
-            PERFORM confiture._do_as_owner(fk.source, confiture._transition_definition(fk.source, fk.name, fk.definition));
+            PERFORM confiture._transition_refer(fk.source, fk.name, fk.definition, fk.comment);
         END LOOP;
         EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', confiture._remote_schema(t.id));
     END IF;

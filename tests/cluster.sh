@@ -73,6 +73,7 @@ as_server "$bindir/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UT
     echo "fsync = ${CLUSTER_FSYNC:-off}"
     echo "max_connections = 60"
     echo "max_worker_processes = 12"
+    echo "max_prepared_transactions = 5"
     echo "log_min_messages = warning"
     if [ "$major" -ge 18 ]; then
         echo "extension_control_path = '$root/stage$("$pg_config" --sharedir):\$system'"

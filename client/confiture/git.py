@@ -87,9 +87,13 @@ class Commit:
             if mode == _LINK:
                 aim = posixpath.normpath(posixpath.join(posixpath.dirname(path), data))
                 if aim not in tree or tree[aim][0] == _LINK:
-                    if path.lower().endswith(_SQL):
+                    hidden = posixpath.basename(path).startswith(b".")
+                    folder = not hidden and any(each.startswith(aim + b"/") for each in tree)
+                    if path.lower().endswith(_SQL) or folder:
                         raise GitError(
-                            "this file is a link to what the commit does not have",
+                            "this link leads to a folder: its files would not be seen"
+                            if folder
+                            else "this file is a link to what the commit does not have",
                             file=f"{self.ref}:{os.fsdecode(path)}",
                             detail=f"It leads to {os.fsdecode(data)}.",
                         )

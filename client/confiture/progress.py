@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg.errors import Diagnostic
 
 STARTED, FINISHED, WAITING = "CFP01", "CFP02", "CFP03"
+
+# The connections to whose notices a run listens.
+_heard: WeakSet[psycopg.Connection[Any]] = WeakSet()
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,22 @@ def listening(connection: psycopg.Connection[Any], callback: Callable[[Progress]
         callback(Progress.from_notice(diag))
 
     connection.add_notice_handler(handler)
+    _heard.add(connection)
     try:
         yield
     finally:
+        _heard.discard(connection)
         connection.remove_notice_handler(handler)
+
+
+def pass_warnings(connection: psycopg.Connection[Any], say: Callable[[str], None]) -> None:
+    """Hand the server's warnings to ``say``, but for those that a run listens to."""
+
+    def handler(diag: Diagnostic) -> None:
+        if diag.severity_nonlocalized == "WARNING" and connection not in _heard:
+            say(f"WARNING: {diag.message_primary}")
+            for label, text in (("DETAIL", diag.message_detail), ("HINT", diag.message_hint)):
+                if text:
+                    say(f"{label}: {text}")
+
+    connection.add_notice_handler(handler)

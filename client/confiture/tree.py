@@ -163,12 +163,21 @@ def _files(name: str, place: Path) -> list[tuple[str, Path]]:
     if place.is_file():
         return [(name, place)]
     found = []
-    for parent, folders, names in os.walk(place):
+    for parent, folders, names in os.walk(place, onerror=_refuse_folder):
         folders[:] = [each for each in folders if not each.startswith(".")]
+        for each in folders:
+            _refuse_link(Path(parent, each))
         for each in names:
             path = Path(parent, each)
-            if each.startswith(".") or path.suffix.lower() != _SUFFIX or not path.is_file():
+            if each.startswith(".") or path.suffix.lower() != _SUFFIX:
                 continue
+            if not path.is_file():
+                # What is not seen here would be dropped by the next migration.
+                raise FileError(
+                    "this link leads to no file" if path.is_symlink() else "this is no regular file",
+                    file=_named(path),
+                    hint="Remove it, or give it another name.",
+                )
             relative = path.relative_to(place).as_posix()
             try:
                 key = relative.encode()
@@ -180,3 +189,23 @@ def _files(name: str, place: Path) -> list[tuple[str, Path]]:
                 ) from problem
             found.append((key, f"{name}/{relative}", path))
     return [(path, place) for _, path, place in sorted(found)]
+
+
+def _refuse_folder(problem: OSError) -> None:
+    raise FileError(
+        f"this folder cannot be read: {problem.strerror}", file=shown(Path(problem.filename))
+    ) from problem
+
+
+def _named(link: Path) -> str:
+    """Return a path as it is shown, without following it."""
+    return f"{shown(link.parent)}/{link.name}"
+
+
+def _refuse_link(folder: Path) -> None:
+    if folder.is_symlink():
+        raise FileError(
+            "this link leads to a folder: its files would not be seen",
+            file=_named(folder),
+            hint="Name that folder in schema_dirs of the environment, or include its files with \\ir.",
+        )

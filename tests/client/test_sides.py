@@ -180,6 +180,16 @@ def test_odd_names_and_links(repository: Project) -> None:
         "this file is a link to what the commit does not have",
         "HEAD:db/schema/link.sql",
     )
+    (repository.root / "db/schema/link.sql").unlink()
+    (repository.root / "more").mkdir()
+    repository.write("more/a.sql", "")
+    (repository.root / "db/schema/link").symlink_to("../../more")
+    commit(repository.root)
+    failed = problem("HEAD")
+    assert (failed.message, failed.file) == (
+        "this link leads to a folder: its files would not be seen",
+        "HEAD:db/schema/link",
+    )
 
 
 def test_files_of_a_commit_that_cannot_be(repository: Project) -> None:

@@ -194,6 +194,27 @@ def test_in_the_background(confiture: Command, query: Query) -> None:
     assert "DETAIL: Failing row contains (5000, 77777)." in out
 
 
+def test_an_abort_beside_a_reader(confiture: Command, database: str, query: Query) -> None:
+    create(confiture, "--option", "lock_retries=1", "--option", "lock_timeout=20ms")
+    confiture("transition", "run", "t")
+    with psycopg.connect(database, application_name="the reader") as reader:
+        reader.execute("SELECT FROM app.orders")
+        result = confiture("transition", "abort", "t")
+        assert result.code == 0
+        assert result.out.startswith("t: aborting\n")
+        assert "the reader" in result.err
+        assert "takes off the rest as soon as nobody is in the way." in result.out
+        assert "In the way: process" in result.out
+        refused = confiture("migrate", "schema-to-schema", "--from", "app", "--to", "app_v2", "--name", "t")
+        assert (refused.code, "is being aborted" in refused.err) == (2, True)
+        assert confiture("transition", "run", "t").code == 41
+    deadline = time.monotonic() + 60
+    while (out := confiture("transition", "status", "t").out).startswith("t: aborting"):
+        assert time.monotonic() < deadline, out
+        time.sleep(0.05)
+    assert out.startswith("t: aborted\n")
+
+
 def test_progress_moves_on_a_terminal(confiture: Command, query: Query) -> None:
     query("INSERT INTO app.orders SELECT i, i / 100.0 FROM generate_series(3001, 6000) AS i")
     create(confiture, "--option", "max_rate=50", "--option", "chunk_ms=5")

@@ -74,6 +74,21 @@ class Database:
         self.server.wait_alone(self.name)
         self.connection = self.server.connect(self.name)
 
+    @contextmanager
+    def warnings(self) -> Iterator[list[str]]:
+        """Collect the warnings of the test's own connection, with their details."""
+        found: list[str] = []
+
+        def note(notice: psycopg.errors.Diagnostic) -> None:
+            if notice.severity_nonlocalized == "WARNING":
+                found.append(f"{notice.message_primary}\n{notice.message_detail}")
+
+        self.connection.add_notice_handler(note)
+        try:
+            yield found
+        finally:
+            self.connection.remove_notice_handler(note)
+
     def client(self, command: str = "CALL confiture.migrate()") -> subprocess.Popen[bytes]:
         """Start psql, a client that can be killed."""
         return subprocess.Popen(

@@ -273,6 +273,7 @@ def hurry(database: Database, retries: int) -> None:
 def test_an_idle_session_is_named(database: Database, idle: Connection, table: str) -> None:
     """The cutover gives up by its limit, names who is in the way, and leaves everything working."""
     prepare(database)
+    before = traces(database)
     judge = load(database)
     with judge.running():
         go(database, "validated")
@@ -288,16 +289,41 @@ def test_an_idle_session_is_named(database: Database, idle: Connection, table: s
         assert table in detail
         assert state(database) == "validated"
         judge.wait(5)
+        # One that has written is in the way of the abort, too.
+        hurry(database, 6)
+        with database.server.connect(database.name, name="the writer") as writer:
+            writer.execute(f"BEGIN; LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+            with pytest.raises(psycopg.Error) as problem:
+                database.execute("SELECT confiture.transition_abort('t')")
+            assert problem.value.sqlstate == "CF036"
+            assert "the writer" in (problem.value.diag.message_detail or "")
+            assert "the sleeper" not in (problem.value.diag.message_detail or "")
+            assert state(database) == "validated"
+        judge.wait(5)
+        # One that has only read keeps nobody from being let go.
+        with database.warnings() as warnings:
+            assert database.value("SELECT confiture.transition_abort('t')") == "aborting"
+        assert "the sleeper" in warnings[0]
+        judge.wait(5)
+        assert database.value("SELECT count(*) FROM app_new.items") != 0
+        assert background(database) == 0
+        with pytest.raises(psycopg.Error) as problem:
+            database.execute("CALL confiture.transition_run('t')")
+        assert problem.value.sqlstate == "CF031"
         with pytest.raises(psycopg.Error) as problem:
             database.execute("SELECT confiture.transition_abort('t')")
         assert problem.value.sqlstate == "CF036"
+        # A background worker waits for it.
+        database.execute("SELECT confiture.transition_start('t')")
         judge.wait(5)
+        assert state(database) == "aborting"
+        assert background(database) == 1
         idle.execute("ROLLBACK")
-        hurry(database, 300)
-        database.execute("SELECT confiture.transition_abort('t')")
+        until(lambda: background(database) == 0, "the worker has done its work")
+        assert state(database) == "aborted"
+        assert traces(database) == before
     assert judge.errors == []
     assert judge.damages(database.connection, "app.items") == []
-    assert database.value("SELECT count(*) FROM app_new.items") == 0
 
 
 def test_an_idle_session_does_not_stop_the_exchange_of_schemas(database: Database, idle: Connection) -> None:

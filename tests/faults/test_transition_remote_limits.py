@@ -161,14 +161,17 @@ def test_an_idle_session_is_named(pair: Pair, idle: Connection) -> None:
             assert problem.value.sqlstate == "CF033"
             judge.wait(5)
             assert pair.source.execute("SELECT * FROM confiture.transition_validate('t')") == []
-        with pytest.raises(psycopg.Error) as problem:
-            pair.source.execute("SELECT confiture.transition_abort('t')")
-        assert problem.value.sqlstate == "CF036"
-        assert "the sleeper" in (problem.value.diag.message_detail or "")
-        assert pair.state() == "validated"
+        worker = pair.source.client("CALL confiture.transition_worker('t')")
+        hurry(pair.source, 6)
+        with pair.source.warnings() as warnings:
+            assert pair.source.value("SELECT confiture.transition_abort('t')") == "aborting"
+        assert "the sleeper" in warnings[0]
+        assert worker.wait(timeout=60) == 0
+        pair.source.execute("SELECT confiture.transition_start('t')")
+        judge.wait(5)
+        assert pair.state() == "aborting"
         idle.execute("COMMIT")
-        hurry(pair.source, 300)
-        pair.source.execute("SELECT confiture.transition_abort('t')")
+        until(lambda: pair.state() == "aborted", "the worker has done its work")
         assert traces(pair) == before
     assert judge.errors == []
     assert judge.damages(pair.source.connection, "app.items") == []

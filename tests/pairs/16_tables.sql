@@ -240,3 +240,15 @@ DO $$ BEGIN FOR i IN 1..30 LOOP EXECUTE format('CREATE TABLE t%s (id integer PRI
 -- to:
 DO $$ BEGIN FOR i IN 1..30 LOOP EXECUTE format('CREATE TABLE t%s (id integer PRIMARY KEY, a text NOT NULL, b integer %s)', i,
     CASE WHEN i > 1 THEN format('REFERENCES t%s', i - 1) END); END LOOP; END $$;
+
+-- pair: schema_public_has_another_name
+-- from:
+CREATE EXTENSION btree_gist;
+ALTER SCHEMA public RENAME TO beta;
+CREATE TABLE beta.t (a integer, EXCLUDE USING gist (a WITH =));
+-- to:
+CREATE EXTENSION btree_gist;
+ALTER SCHEMA public RENAME TO beta;
+CREATE TABLE beta.t (a integer, b integer, EXCLUDE USING gist (a WITH =));
+REVOKE USAGE ON SCHEMA beta FROM PUBLIC;
+COMMENT ON SCHEMA beta IS 'that which was public';

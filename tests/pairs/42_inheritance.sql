@@ -152,3 +152,19 @@ CREATE TABLE p (a integer, b integer GENERATED ALWAYS AS (a * 2) STORED);
 -- to:
 CREATE TABLE p (a integer, b integer GENERATED ALWAYS AS (a * 2) STORED);
 CREATE TABLE c (a integer, b integer, d integer) INHERITS (p);
+
+-- pair: child_of_a_parent_that_is_another_one_now
+-- stays: local
+-- dump: skip, a child's own column stays its own
+-- from:
+CREATE TABLE p (a integer, CONSTRAINT k CHECK (a > 0));
+CREATE TABLE c (b integer DEFAULT 3) INHERITS (p);
+CREATE TABLE gc (a integer) INHERITS (c);
+INSERT INTO gc VALUES (1, 2);
+-- to:
+CREATE TABLE p (a integer, CONSTRAINT k CHECK (a > 0));
+ALTER TABLE p ENABLE ROW LEVEL SECURITY;
+CREATE TABLE other (b integer DEFAULT 3) INHERITS (p);
+CREATE TABLE gc (a integer) INHERITS (other);
+-- expect: hazard not complete
+-- expect: hazard data loss

@@ -197,3 +197,25 @@ INSERT INTO c VALUES (1, 2);
 -- to:
 CREATE TABLE p (y integer);
 CREATE TABLE c (z integer) INHERITS (p);
+
+-- pair: rename_to_a_name_that_something_else_has_until_it_goes
+-- options: {"renames": {"view public.v": "view public.taken", "table public.t": "table public.index_of_it", "domain public.d": "domain public.kind", "sequence public.s": "sequence public.was_view"}}
+-- options back: {"renames": {"view public.taken": "view public.v", "table public.index_of_it": "table public.t", "domain public.kind": "domain public.d", "sequence public.was_view": "sequence public.s"}}
+-- base:
+CREATE TABLE u (a integer, b integer);
+INSERT INTO u VALUES (1, 2);
+-- from:
+CREATE TABLE t (a integer);
+INSERT INTO t VALUES (1);
+CREATE VIEW v AS SELECT a FROM t;
+CREATE DOMAIN d AS integer;
+CREATE SEQUENCE s;
+ALTER TABLE u ADD CONSTRAINT taken UNIQUE (a);
+CREATE INDEX index_of_it ON u (b);
+CREATE TYPE kind AS ENUM ('a');
+CREATE VIEW was_view AS SELECT 1 AS a;
+-- to:
+CREATE TABLE index_of_it (a integer);
+CREATE VIEW taken AS SELECT a FROM index_of_it;
+CREATE DOMAIN kind AS integer;
+CREATE SEQUENCE was_view;

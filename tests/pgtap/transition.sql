@@ -4,7 +4,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(73);
+SELECT plan(87);
 
 \ir lib/transition.psql
 
@@ -25,6 +25,15 @@ SELECT tables('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE t (id text PR
 SELECT matches(refusal(), 'a.t: key column id: its type is int4 here and text in the target', 'another type of key');
 SELECT tables('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE t (id bigint PRIMARY KEY)');
 SELECT is(refusal(), NULL, 'a larger integer is fine');
+SELECT tables('CREATE TABLE t (id numeric(10, 4) PRIMARY KEY)', 'CREATE TABLE t (id numeric(10, 2) PRIMARY KEY)');
+SELECT is(refusal(), 'a.t: key column id: its type is numeric(10,4) here and numeric(10,2) in the target.', 'a key that would be rounded');
+SELECT tables('CREATE DOMAIN d AS timestamptz(3); CREATE TABLE t (id d PRIMARY KEY)', 'CREATE TABLE t (id timestamptz PRIMARY KEY)');
+SELECT matches(refusal(), 'its type is timestamp\(3\) with time zone here and timestamp with time zone in', 'on the way back, and below a domain');
+SELECT tables('CREATE DOMAIN d AS timestamptz(3); CREATE TABLE t (id d PRIMARY KEY)', 'CREATE TABLE t (id timestamptz(3) PRIMARY KEY)');
+SELECT is(refusal(), NULL, 'with the same precision it is fine');
+SELECT tables('CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int)', 'CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE fresh (id int)');
+SELECT is(refusal('{"tables": {"t": {}}}', '{"swap": "schema"}'), 'a.t: swap "schema" would take tables that do not move out of its schema too: a.other.', 'tables that would be gone');
+SELECT is(refusal('{"tables": {"t": {}}}'), NULL, 'with swap "rename" they stay');
 SELECT tables('CREATE TABLE t (id text COLLATE "C" PRIMARY KEY)', 'CREATE TABLE t (id text COLLATE "POSIX" PRIMARY KEY)');
 SELECT matches(refusal(), 'its collation is another one', 'another collation of the key');
 SELECT tables('CREATE TABLE t (id int PRIMARY KEY DEFERRABLE)', 'CREATE TABLE t (id int PRIMARY KEY)');
@@ -67,6 +76,13 @@ SELECT tables('CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE t (id int PRI
 CREATE PUBLICATION every FOR ALL TABLES;
 SELECT matches(refusal(), 'a publication is FOR ALL TABLES', 'a publication of all tables');
 DROP PUBLICATION every;
+-- It knows its tables by OID, so that after a cutover what comes in would be skipped.
+CREATE SUBSCRIPTION inward CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false, slot_name = NONE);
+SET allow_system_table_mods = on;
+INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate) SELECT oid, 'a.t'::regclass, 'r' FROM pg_subscription WHERE subname = 'inward';
+RESET allow_system_table_mods;
+SELECT is(refusal(), 'a.t: it is written by subscription inward.', 'a table that a subscription writes');
+DROP SUBSCRIPTION inward;
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', server => 'other')$$, '42704',
     'server other does not exist', 'an unknown server');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b', '{"tables": {"t": {"target": ["u", "v"]}}}')$$, '22023', NULL, 'a target that is no name');
@@ -80,18 +96,35 @@ SELECT throws_ok($$SELECT confiture.transition_capture('nobody')$$, 'CF034', 'th
 SELECT is((SELECT count(*) FROM confiture.transition WHERE live), 0::bigint, 'what was refused left nothing');
 SELECT lives_ok($$SELECT confiture.transition_create('t', 'a', 'b')$$, 'a plan');
 SELECT throws_ok($$SELECT confiture.transition_create('t', 'a', 'b')$$, 'CF032', NULL, 'the same name again');
-DO $$
-DECLARE
-    detail text;
+CREATE FUNCTION told(statement text, OUT detail text, OUT hint text) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM confiture.transition_create('u', 'a', 'b');
-EXCEPTION WHEN SQLSTATE 'CF030' THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-    PERFORM set_config('my.detail', detail, false);
+    EXECUTE statement;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 END $$;
-SELECT matches(current_setting('my.detail'), 'a.t: transition ''t'' already works on it', 'the same table again');
+SELECT matches((told($$SELECT confiture.transition_create('u', 'a', 'b')$$)).detail, 'a.t: transition ''t'' already works on it', 'the same table again');
 SELECT throws_ok($$SELECT confiture.transition_cutover('t')$$, 'CF031', NULL, 'the cutover before its time');
-SELECT lives_ok($$SELECT confiture.transition_abort('t')$$, 'a plan can be dropped');
+UPDATE confiture.transition SET options = options || '{"lock_retries": 1}' WHERE name = 't';
+BEGIN;
+UPDATE a.t SET id = 1 WHERE false;
+PREPARE TRANSACTION 'left behind';
+SELECT matches((told($$SELECT confiture.transition_capture('t')$$)).detail,
+    '^Prepared transaction ''left behind'' \(role .*\) holds RowExclusiveLock on a.t, for .* s: COMMIT PREPARED or ROLLBACK PREPARED.$', 'a prepared transaction is named');
+SELECT is(confiture.transition_status('t') #>> '{blockers,0,prepared}', 'left behind', 'in the status too');
+ROLLBACK PREPARED 'left behind';
+SELECT lives_ok($$SELECT confiture.transition_capture('t')$$, 'it was in the way');
+INSERT INTO a.t VALUES (1);
+CALL confiture.transition_run('t');
+SELECT doesnt_match((told($$SELECT confiture.transition_create('u', 'a', 'b')$$)).hint, 'Drop the triggers', 'triggers that are needed are not to be dropped');
+SELECT doesnt_match((told($$SELECT confiture.transition_create('u', 'a', 'b')$$)).hint, 'TRUNCATE', 'nor is what is mirrored to be emptied');
+SELECT throws_ok($$UPDATE confiture.transition_table SET columns = '{"id": "id + 1"}' WHERE source = 'a.t'::regclass$$, 'CF031',
+    'transition ''t'' is validated: the mapping of a.t can''t be changed any more', 'the mapping stays what it was when rows were copied');
+CREATE SCHEMA c;
+SELECT is((told($$SELECT confiture.transition_create('u', 'b', 'c')$$)).detail, 'table c.t does not exist.', 'a change log is no table to move');
+SELECT lives_ok($$SELECT confiture.transition_abort('t')$$, 'a transition can be dropped');
+SELECT tables('CREATE TABLE t (id int); CREATE TABLE u (id int PRIMARY KEY); CREATE RULE r AS ON UPDATE TO u DO INSTEAD NOTHING',
+    'CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)');
+SELECT is((told($$SELECT confiture.transition_create('u', 'a', 'b')$$)).hint, E'Give it a primary key.\nDrop the rules.', 'advice is in the order of the problems');
 
 -- A mapping: renamed, computed, added and dropped columns, another type.
 SELECT tables($$

@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION confiture;
-SELECT plan(51);
+SELECT plan(53);
 
 CREATE ROLE pace_mover;
 CREATE ROLE pace_other;
@@ -75,6 +75,12 @@ SELECT is(pg_temp.until(), :'before', 'what is rolled back has taken nothing');
 BEGIN;
 SELECT confiture._transition_paced(t, 70000, 0) FROM confiture.transition AS t;
 SELECT is(confiture.transition_copy('t'), 4993::bigint, 'transition_copy() copies all there is');
+ROLLBACK;
+
+-- Who would not see what others have copied.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT throws_ok($$SELECT pg_temp.work()$$, '0A000', NULL, 'a worker that looks at the past');
+SELECT throws_ok($$SELECT confiture.transition_copy('t')$$, '0A000', NULL, 'a step that does');
 ROLLBACK;
 
 -- Changing options.

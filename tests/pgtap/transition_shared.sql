@@ -43,7 +43,7 @@ SELECT tables('CREATE TABLE w (id int PRIMARY KEY, x int, y int)', 'CREATE TABLE
 SELECT is(refusal(split()), 'b.q: its key does not correspond to that of b.p.', 'another type of key');
 SELECT tables('CREATE TABLE w (id int PRIMARY KEY, x int, y int)', 'CREATE TABLE p (id int PRIMARY KEY, x int); CREATE TABLE q (no int PRIMARY KEY, id int, y int)');
 SELECT matches(refusal(split(second => '{"columns": {"no": "y"}}')), 'b.q: it has no unique key over the columns that hold the key', 'another key');
-SELECT tables('CREATE TABLE w (id int PRIMARY KEY, x int, y int); CREATE TABLE q (z int)', 'CREATE TABLE p (id int PRIMARY KEY, x int); CREATE TABLE q (id int PRIMARY KEY, y int)');
+SELECT tables('CREATE TABLE w (id int PRIMARY KEY, x int, y int); CREATE VIEW q AS SELECT 1 AS z', 'CREATE TABLE p (id int PRIMARY KEY, x int); CREATE TABLE q (id int PRIMARY KEY, y int)');
 SELECT is(refusal(split()), 'b.q: there is a.q already, where the cutover would put it.', 'a name that is taken');
 SELECT is(refusal(split(), '{"swap": "schema"}'), NULL, 'which swap schema does not mind');
 SELECT tables('CREATE TABLE w (id int PRIMARY KEY, x int, y int); CREATE TABLE c (id int PRIMARY KEY REFERENCES w)',

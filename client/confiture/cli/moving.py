@@ -63,6 +63,11 @@ def ensure(session: Session, transitions: Transitions, wanted: Wanted) -> None:
             server=wanted.server,
         )
         return
+    if found["state"] == "aborting":
+        raise UsageError(
+            f"transition {wanted.name} is being aborted",
+            hint=f"confiture transition abort {wanted.name} says what is in the way.",
+        )
     there = (found["source_schema"], found["target_schema"])
     if there != (wanted.source, wanted.target):
         raise UsageError(

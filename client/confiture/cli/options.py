@@ -66,7 +66,7 @@ class Session:
 
     def connect(self, target: Target | None = None, *, timeout: int | None = None) -> Connection:
         """Connect to the chosen database; the private server is started if it is the one."""
-        from confiture import db
+        from confiture import db, progress
         from confiture.errors import SettingError
 
         target = target or self.target
@@ -76,6 +76,7 @@ class Session:
             target.point_at(problem)
             raise
         click.get_current_context().call_on_close(connection.close)
+        progress.pass_warnings(connection, self.terminal.note)
         self.label = f"{connection.info.dbname} ({target.source})"
         return connection
 

@@ -261,11 +261,19 @@ def contract(session: Session, name: str, yes: bool) -> None:
 def abort(session: Session, name: str) -> None:
     """End a transition without a cutover, and remove every trace.
 
+    Where sessions that have read a table stay in their transactions, its triggers
+    are disabled, and a background worker of the server removes the rest when it can.
+
     \b
     Example:
       confiture transition abort to_v2
     """
-    _show(session, _transitions(session).abort(name))
+    transitions = _transitions(session)
+    status = transitions.abort(name)
+    if status["state"] == "aborting":
+        transitions.start(name)
+        status = transitions.status(name)
+    _show(session, status)
 
 
 @transition.command("list")

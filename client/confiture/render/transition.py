@@ -26,6 +26,7 @@ NEXT = {
     "validated": ("cutover",),
     "cut_over": ("contract", "rollback"),
     "rolled_back": ("validate", "abort"),
+    "aborting": ("abort",),
 }
 FOLLOWING = ("mirrored", "validated", "cut_over", "rolled_back")
 
@@ -60,11 +61,18 @@ def show_status(terminal: Terminal, status: Document) -> None:
                 terminal.line(f"{label.upper()}: {failure[label]}")
     _show_limits(terminal, status)
     for each in status["blockers"]:
+        about = f", {each['application_name'] or 'no name'}" if each["pid"] else ""
+        state = f", {each['state']}" if each["pid"] else ""
         terminal.line(
-            f"In the way: process {each['pid']} ({each['user']}, {each['application_name'] or 'no name'})"
-            f" holds {each['mode']} on {each['relation']}, {each['state']}."
+            f"In the way: {_holder(each)} ({each['user']}{about})"
+            f" holds {each['mode']} on {each['relation']}{state}."
         )
     terminal.line(_next(status))
+
+
+def _holder(each: Document) -> str:
+    """Who holds a lock: a process, or a prepared transaction."""
+    return f"process {each['pid']}" if each["pid"] else f"prepared transaction {each['prepared']}"
 
 
 def _show_limits(terminal: Terminal, status: Document) -> None:
@@ -86,7 +94,9 @@ def _show_workers(terminal: Terminal, status: Document) -> None:
     """Say what background workers do, or that one is missing."""
     follows = status.get("side") == "source" and status["state"] in FOLLOWING
     for each in status["workers"]:
-        if status["state"] in ("contracted", "aborted"):
+        if status["state"] == "aborting":
+            what = "takes off the rest as soon as nobody is in the way"
+        elif status["state"] in ("contracted", "aborted"):
             what = "is about to end"
         else:
             what = "drives" if each["drives"] else "brings over what is written" if follows else "copies"
@@ -199,7 +209,7 @@ def _moving(status: Document, elapsed: float) -> Any:
     head = f"{status['name']}: {status['state']}, {human.duration(round(elapsed) * 1000)}"
     blockers = [
         Text(
-            f"In the way: process {each['pid']} holds {each['mode']} on {printable(each['relation'])}",
+            f"In the way: {printable(_holder(each))} holds {each['mode']} on {printable(each['relation'])}",
             "yellow",
         )
         for each in status["blockers"]
