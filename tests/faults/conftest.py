@@ -148,6 +148,13 @@ class Run:
         """Whether it has ended."""
         return not self._thread.is_alive()
 
+    def cancel(self) -> None:
+        """Cancel it, once: for a request of the client the postmaster sends two signals.
+
+        Where they are not taken together, the second one is a second request.
+        """
+        self.database.execute("SELECT pg_cancel_backend(%s)", self.pid)
+
     def wait(self) -> psycopg.Error | None:
         """Wait until it has ended; return its error."""
         until(lambda: self.done, "the run has ended")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterator
 from threading import Thread
 
@@ -151,7 +150,7 @@ def test_cancelled(old: Database, run: Start) -> None:
     """A cancelled build takes back what it has made, at once."""
     running = run(command=build(SLOW))
     in_the_middle(old)
-    running.connection.cancel()
+    running.cancel()
     assert isinstance(running.wait(), psycopg.errors.QueryCanceled)
     assert databases(old) == [TARGET]
     check_old(old)
@@ -315,8 +314,10 @@ def test_interrupted_command(old: Database) -> None:
     in_the_middle(old)
     second = old.client(build(SLOW, None))
     until(lambda: bool(old.execute(WAITS)), "the second waits")
-    for client in (second, first):
-        client.send_signal(signal.SIGINT)
+    # Once each: see Run.cancel().
+    cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT cached%' AND {}"
+    for client, which in ((second, "wait_event = 'advisory'"), (first, "state = 'active'")):
+        assert old.execute(cancel.format(which)) == [(True,)]
         assert client.wait(PATIENCE) != 0
     alone(old)
     until(lambda: databases(old) == [TARGET], "both have taken back what they made")

@@ -80,7 +80,7 @@ def test_cancelled(ready: Database, run: Start, command: str) -> None:
     """A cancelled one takes back what it has made, at once."""
     running = run(command=command)
     in_the_middle(ready)
-    running.connection.cancel()
+    running.cancel()
     assert isinstance(running.wait(), psycopg.errors.QueryCanceled)
     assert kinds(ready) == ["scratch"]
     assert ready.value(FULL) is True
@@ -93,7 +93,7 @@ def test_cancelled_twice(ready: Database, run: Start) -> None:
     name = ready.value("SELECT database FROM confiture.builds() WHERE kind = 'unfinished'")
     # It can't be dropped as long as somebody is there.
     guest = ready.server.connect(str(name))
-    running.connection.cancel()
+    running.cancel()
     drops = """SELECT pid FROM pg_stat_activity WHERE backend_type = 'confiture worker'
         AND query LIKE 'DROP DATABASE%'"""
     first: list[tuple[object, ...]] = []
@@ -103,7 +103,7 @@ def test_cancelled_twice(ready: Database, run: Start) -> None:
         return bool(first)
 
     until(dropping, "it is dropped")
-    running.connection.cancel()
+    running.cancel()
     until(lambda: ready.execute(drops) != first, "that is cancelled")
     guest.close()
     assert isinstance(running.wait(), psycopg.errors.QueryCanceled)
