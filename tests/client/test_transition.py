@@ -95,14 +95,17 @@ def test_differences_are_shown_and_repaired(confiture: Command, query: Query) ->
     create(confiture)
     assert confiture("transition", "run", "t", "--until", "mirrored").code == 0
     query("ALTER TABLE app_v2.orders DISABLE TRIGGER confiture_transition")
-    query("UPDATE app_v2.orders SET cents = 0 WHERE id = 5")
+    query("UPDATE app_v2.orders SET cents = NULL WHERE id = 5")
+    query("DELETE FROM app_v2.orders WHERE id = 6")
     query("ALTER TABLE app_v2.orders ENABLE ALWAYS TRIGGER confiture_transition")
     assert confiture("transition", "run", "t").code == 45
     result = confiture("transition", "validate", "t")
     assert result.code == 45
-    assert "app.orders (5): different" in result.out
+    assert "app.orders (5): different\n" in result.out
+    assert '  target: {"id": 5, "cents": null}\n' in result.out
+    assert "  target: no such row\n" in result.out
     found = confiture("transition", "validate", "t", "--format", "json").json
-    assert [row["key"] for row in found["differences"]] == [["5"]]
+    assert [row["key"] for row in found["differences"]] == [["5"], ["6"]]
     assert confiture("transition", "validate", "t", "--repair", "source").code == 0
     assert state(confiture) == "validated"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -238,8 +239,12 @@ def show_differences(terminal: Terminal, rows: Sequence[Document]) -> None:
     for row in rows:
         key = ", ".join(row["key"])
         terminal.line(f"{row['source_table']} ({key}): {row['difference']}")
-        terminal.line(f"  source: {row['source_row']}")
-        terminal.line(f"  target: {row['target_row']}")
+        terminal.line(f"  source: {_row(row['source_row'])}")
+        terminal.line(f"  target: {_row(row['target_row'])}")
+
+
+def _row(row: Document | None) -> str:
+    return "no such row" if row is None else json.dumps(row, ensure_ascii=False)
 
 
 def _number(value: float | None) -> str:
