@@ -250,13 +250,22 @@ drain_queue(CfWorker *worker)
 	}
 }
 
+/* How long what comes after a cancel request may be the same one, in milliseconds. */
+#define SAME_REQUEST_MS 100
+
 /*
  * Lets a cancel request of the client reach the worker: it stops its
- * statement, cleans up and reports. A second request stops waiting for that.
+ * statement, cleans up and reports. A second request stops waiting for that,
+ * or the worker that cleans up.
+ *
+ * For one request the postmaster sends two signals, to the process and to its
+ * group. When this process gets to run in between, the second one is no
+ * request of its own.
  */
 static void
 pass_on_cancel(CfWorker *worker, ErrorData **cancelled)
 {
+	static TimestampTz requested = 0;
 	MemoryContext old = CurrentMemoryContext;
 
 	PG_TRY();
@@ -265,12 +274,20 @@ pass_on_cancel(CfWorker *worker, ErrorData **cancelled)
 	}
 	PG_CATCH();
 	{
-		if (*cancelled)
+		TimestampTz now = GetCurrentTimestamp();
+		bool same = geterrcode() == ERRCODE_QUERY_CANCELED &&
+					!TimestampDifferenceExceeds(requested, now, SAME_REQUEST_MS);
+
+		if (*cancelled && !same)
 			PG_RE_THROW();
-		MemoryContextSwitchTo(worker->context);
-		*cancelled = CopyErrorData();
+		if (!same)
+		{
+			requested = now;
+			MemoryContextSwitchTo(worker->context);
+			*cancelled = CopyErrorData();
+			(void) kill(worker->pid, SIGINT);
+		}
 		FlushErrorState();
-		(void) kill(worker->pid, SIGINT);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);

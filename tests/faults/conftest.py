@@ -149,10 +149,7 @@ class Run:
         return not self._thread.is_alive()
 
     def cancel(self) -> None:
-        """Cancel it, once: for a request of the client the postmaster sends two signals.
-
-        Where they are not taken together, the second one is a second request.
-        """
+        """Cancel it."""
         self.database.execute("SELECT pg_cancel_backend(%s)", self.pid)
 
     def wait(self) -> psycopg.Error | None:
