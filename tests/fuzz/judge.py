@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -159,7 +158,7 @@ class Judge:
         if different:
             copy = Database(self.server)
             try:
-                restore(copy, wanted)
+                copy.restore(wanted)
                 different = compare_dumps(a.restored_dump(), copy.dump(), True)
             finally:
                 copy.drop()
@@ -167,19 +166,6 @@ class Judge:
             different = [d for d in different if "INHERITS (" not in d and "Type: DEFAULT" not in d]
         if different:
             raise WrongError(f"pg_dump differs, {title}:\n" + "\n".join(different) + f"\n{texts(plan)}")
-
-
-def restore(database: Database, dump: str) -> None:
-    result = subprocess.run(
-        ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database.name],
-        input=dump,
-        env=os.environ | {"PGOPTIONS": "-c client_min_messages=error"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        raise Failed(f"pg_dump can't be restored: {result.stderr}")
 
 
 def survived(plan: Plan, source: Facts, target: Facts, before: Kept, after: Kept) -> None:

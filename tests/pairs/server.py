@@ -137,19 +137,25 @@ class Database:
     def restored(self) -> Database:
         """Return a copy by pg_dump and psql."""
         copy = Database(self.server)
-        text = self.dump()
+        try:
+            copy.restore(self.dump())
+        except Failed:
+            copy.drop()
+            raise
+        return copy
+
+    def restore(self, dump: str) -> None:
+        """Make what pg_dump has written."""
         result = subprocess.run(
-            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", copy.name],
-            input=text,
+            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.name],
+            input=dump,
             env=os.environ | {"PGOPTIONS": "-c client_min_messages=error"},
             capture_output=True,
             text=True,
             check=False,
         )
         if result.returncode:
-            copy.drop()
             raise Failed(f"pg_dump can't be restored: {result.stderr}")
-        return copy
 
     def restored_dump(self) -> str:
         """Return what pg_dump writes of a copy by pg_dump."""
