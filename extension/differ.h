@@ -456,12 +456,6 @@ extern void cfd_alter_column_type(CfdPlan *plan, CfdFact *old, CfdFact *new);
 /* differ_trigger.c */
 extern void cfd_wait_for_triggers(CfdAction *action, const CfdFact *fact);
 
-/* differ_row_type.c */
-extern void cfd_disturb_rows(CfdPlan *plan, CfdFact *relation);
-extern void cfd_disturb_row_types(CfdPlan *plan, CfdFact *new);
-extern void cfd_order_row_types(const CfdFact *new);
-extern bool cfd_is_of_checked_domain(const CfdFact *column);
-
 /* differ_column_default.c */
 extern CfdFact *cfd_default_of(const CfdFact *column);
 

@@ -13,7 +13,7 @@
 
 #include "utils/builtins.h"
 
-#include "differ.h"
+#include "differ_row_type.h"
 
 /* Whether a fact is a part of a table, not of a view. */
 bool

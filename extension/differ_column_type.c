@@ -10,7 +10,7 @@
 #include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 
-#include "differ.h"
+#include "differ_row_type.h"
 
 /* Whether a column has another type, or another collation. */
 bool

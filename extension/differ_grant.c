@@ -39,9 +39,12 @@ part_of(const CfdFact *grant)
 static const char *
 object_of(const CfdFact *grant)
 {
+	const char *part;
+
 	if (cfd_is(grant->parent, "column") && grant->parent->parent)
 		return grant->parent->parent->identity;
-	return part_of(grant) ? part_of(grant) : grant->above;
+	part = part_of(grant);
+	return part ? part : grant->above;
 }
 
 /* The name of the column that a grant is on, or NULL. */

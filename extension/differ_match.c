@@ -14,7 +14,7 @@
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
-#include "differ.h"
+#include "differ_row_type.h"
 
 bool
 cfd_is(const CfdFact *fact, const char *kind)

@@ -12,7 +12,7 @@
  */
 #include "postgres.h"
 
-#include "differ.h"
+#include "differ_row_type.h"
 
 /* Whether a routine has a parameter of the row type of a relation, and a body that PostgreSQL has parsed. */
 static bool

@@ -10,7 +10,7 @@
 
 #include "miscadmin.h"
 
-#include "differ.h"
+#include "differ_row_type.h"
 
 /* Lets one action wait for another. */
 void
